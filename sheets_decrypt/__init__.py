@@ -1,0 +1,1 @@
+"""Pull a survey's encrypted answers from a Google Sheet, decrypt them here, and put one CSV on the vault drive."""

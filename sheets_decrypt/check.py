@@ -1,0 +1,237 @@
+"""The list of named checks behind `sheets-decrypt check`: everything that a pull needs, tried one by one.
+
+A check that cannot be tried because one before it failed is skipped. Only errors fail.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from sheets_decrypt.config import Config, Job
+from sheets_decrypt.decrypt import Decryption, Rules
+from sheets_decrypt.errors import SheetsDecryptError, WorksheetNotFound
+from sheets_decrypt.google.session import Session, open_session
+from sheets_decrypt.google.sheet import Sheet, open_sheet
+from sheets_decrypt.pull import read_keys
+from sheets_decrypt.secrets import resolve
+from sheets_decrypt.table import Page
+from sheets_decrypt.tally import Ciphers
+from sheets_decrypt.vault import open_vault
+
+SAMPLE: Final = 50  # rows
+_CLOCK_TOLERANCE: Final = 60.0  # seconds; Google refuses a sign-in at some minutes
+
+
+class Outcome(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check's result.
+
+    Args:
+        job: The job's name; blank where the check is about all jobs.
+        name: The check's name.
+        outcome: How it went.
+        message: What was found.
+        remedy: What to do, in one line; blank where there is nothing to do.
+        exit_code: What a pull would end with; 0 unless it is an error.
+    """
+
+    job: str
+    name: str
+    outcome: Outcome
+    message: str
+    remedy: str = ""
+    exit_code: int = 0
+
+
+class _Skip(Exception):
+    """The check cannot be tried."""
+
+
+class _Warn(Exception):
+    """The check found something to look into.
+
+    Args:
+        message: What was found.
+        remedy: What to do.
+    """
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+@dataclass(slots=True)
+class _Job:
+    """What the checks of one job find and hand on."""
+
+    name: str
+    job: Job
+    config: Config
+    network: bool
+    session: Session | None = None
+    sheet: Sheet | None = None
+    sample: Page | None = None
+    ciphers: Ciphers = field(default_factory=dict)
+
+    def need_session(self) -> Session:
+        if not self.network:
+            raise _Skip("not tried: --no-network")
+        if self.session is None:
+            raise _Skip("not tried: there is no sign-in")
+        return self.session
+
+    def need_sheet(self) -> Sheet:
+        self.need_session()
+        if self.sheet is None:
+            raise _Skip("not tried: the sheet could not be read")
+        return self.sheet
+
+
+def check(config: Config, names: Sequence[str], *, network: bool = True) -> Iterator[Check]:
+    """Try everything that the jobs need, in the order of a pull.
+
+    Args:
+        config: A valid configuration.
+        names: The jobs to check.
+        network: Whether Google may be asked.
+    """
+    yield Check("", "configuration", Outcome.OK, f"{len(config.jobs)} jobs" if len(config.jobs) > 1 else "1 job")
+    for name in names:
+        job = _Job(name, config.jobs[name], config, network)
+        try:
+            for title, attempt in _CHECKS.items():
+                yield _try(job, title, attempt)
+        finally:
+            if job.session is not None:
+                job.session.close()
+
+
+def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
+    try:
+        return Check(job.name, title, Outcome.OK, attempt(job))
+    except _Skip as reason:
+        return Check(job.name, title, Outcome.SKIPPED, str(reason))
+    except _Warn as warning:
+        return Check(job.name, title, Outcome.WARNING, warning.message, warning.remedy)
+    except SheetsDecryptError as error:
+        return Check(job.name, title, Outcome.ERROR, error.message, error.hint, error.exit_code)
+
+
+def _vault(job: _Job) -> str:
+    vault, name = open_vault(job.job, job.config.vault_of(job.job), resolve)
+    place = vault.check()
+    return f"{vault.path(name)}: {place.protection} ({place.what} at {place.where})"
+
+
+def _keys(job: _Job) -> str:
+    job.ciphers = read_keys(job.config.keys_of(job.job))
+    return ", ".join(f"{kind} {' '.join(cipher.fingerprints)}" for kind, cipher in job.ciphers.items())
+
+
+def _key_file(job: _Job) -> str:
+    session = open_session(job.config.google)
+    job.session = session
+    return session.account.email or "application default credentials"
+
+
+def _token(job: _Job) -> str:
+    job.need_session().sign_in()
+    return "google signed the account in"
+
+
+def _clock(job: _Job) -> str:
+    skew = job.need_session().clock_skew
+    if skew is None:
+        raise _Skip("not tried: google did not answer")
+    if abs(skew) > _CLOCK_TOLERANCE:
+        raise _Warn(
+            f"this machine's clock is {abs(skew):.0f} seconds {'ahead' if skew > 0 else 'behind'}", "set the clock"
+        )
+    return "right within a minute"
+
+
+def _sheet(job: _Job) -> str:
+    """Open the sheet. A tab that is missing is the next check's to tell: the spreadsheet is shared all the same."""
+    session = job.need_session()
+    try:
+        job.sheet = _open(job, session)
+    except WorksheetNotFound:
+        return f"shared with {session.account.email or 'this account'}"
+    return f'"{job.sheet.title}" is shared with {session.account.email or "this account"}'
+
+
+def _tab(job: _Job) -> str:
+    session = job.need_session()
+    if job.sheet is None:
+        job.sheet = _open(job, session)
+    tab = job.sheet.tab
+    return f'"{tab.title}" (gid {tab.gid}), {len(job.sheet.header.names)} columns'
+
+
+def _open(job: _Job, session: Session) -> Sheet:
+    return open_sheet(
+        session,
+        spreadsheet_id=job.job.spreadsheet_id,
+        worksheet=job.job.worksheet,
+        gid=job.job.gid,
+        values=job.job.values,
+        page_rows=SAMPLE,
+    )
+
+
+def _columns(job: _Job) -> str:
+    sheet = job.need_sheet()
+    Decryption(sheet.header, {}, _rules(job.job))
+    job.sample = next(sheet.pages(), Page(2, []))
+    return "auto" if job.job.columns == "auto" else ", ".join(job.job.columns)
+
+
+def _fit(job: _Job) -> str:
+    """Try the keys on the first rows."""
+    sheet = job.need_sheet()
+    if job.sample is None or not job.ciphers:
+        raise _Skip("not tried: there are no columns or no keys to try")
+    if not job.sample.rows:
+        raise _Warn("the sheet has no rows to try the key on", "run the check again when the first answers are in")
+    decryption = Decryption(sheet.header, job.ciphers, _rules(job.job))
+    decryption.page(job.sample)
+    decryption.judge_keys()
+    if warnings := [*decryption.warnings(), *(_failed(decryption))]:
+        raise _Warn("; ".join(warnings), "see the README, section Troubleshooting")
+    decrypted = sum(count.decrypted for count in decryption.counts().values())
+    if not decrypted:
+        raise _Warn("no cell of the first rows holds a token", "see that the columns are the encrypted ones")
+    return f"{decrypted} cells of the first {len(job.sample.rows)} rows decrypt"
+
+
+def _failed(decryption: Decryption) -> Iterator[str]:
+    if decryption.failure_count():
+        yield f"{decryption.failure_count()} cells of the first rows do not decrypt"
+
+
+def _rules(job: Job) -> Rules:
+    return Rules(job.columns, frozenset(job.missing_values))
+
+
+_CHECKS: Final[Mapping[str, Callable[[_Job], str]]] = {
+    "vault": _vault,
+    "keys": _keys,
+    "key file": _key_file,
+    "token": _token,
+    "clock": _clock,
+    "sheet": _sheet,
+    "tab": _tab,
+    "columns": _columns,
+    "key fits": _fit,
+}

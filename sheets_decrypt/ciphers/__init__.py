@@ -1,0 +1,63 @@
+"""One file per wire format, pure: no file, network, clock or process access.
+
+`FORMATS` is the ordered table of the formats: a cell belongs to the first one whose `read` recognises it. A format's
+`Cipher` holds the keys and turns the bodies of many tokens into plaintext or a reason, in one call.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sheets_decrypt.ciphers import cryptojs_passphrase, legacy_cbc, sealed_box
+from sheets_decrypt.table import Column, Format, Secret
+
+
+class Cipher(Protocol):
+    """One wire format with its keys."""
+
+    @property
+    def fingerprints(self) -> Sequence[str]:
+        """Name the keys, in the order in which they were configured."""
+
+    def decrypt(self, bodies: Sequence[bytes]) -> Column:
+        """Decrypt tokens of this format.
+
+        Args:
+            bodies: What `read` gave for each token.
+
+        Returns:
+            A plaintext or a reason for each, in order. A failure never stops the others.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class WireFormat:
+    """One row of the table of formats.
+
+    Args:
+        format: Its name.
+        authenticated: Whether a wrong key and a changed token are always noticed.
+        read: A cell → the token's body in bytes, or None where the cell is not of this format. A cell that is of
+            this format and is cut off or misspelt gives a body that `decrypt` calls damaged.
+        cipher: Secrets, newest first → a cipher. Raises KeyWrong for a secret that can be no key of this format.
+        secret_kind: What the configuration calls a secret of this format.
+    """
+
+    format: Format
+    authenticated: bool
+    read: Callable[[str], bytes | None]
+    cipher: Callable[[Sequence[Secret]], Cipher]
+    secret_kind: str
+
+
+FORMATS: Final = (
+    WireFormat(Format.SEALED_BOX, True, sealed_box.read, sealed_box.SealedBox, "private_keys"),
+    WireFormat(
+        Format.CRYPTOJS_PASSPHRASE,
+        False,
+        cryptojs_passphrase.read,
+        cryptojs_passphrase.CryptoJsPassphrase,
+        "passphrases",
+    ),
+    WireFormat(Format.LEGACY_CBC, False, legacy_cbc.read, legacy_cbc.LegacyCbc, "legacy_secrets"),
+)

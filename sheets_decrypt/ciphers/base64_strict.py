@@ -1,0 +1,24 @@
+"""Standard base64 as an encoder writes it (RFC 4648, section 4), and nothing else."""
+
+import binascii
+from typing import Final
+
+_LAST_BEFORE_TWO: Final = frozenset("AQgw")
+_LAST_BEFORE_ONE: Final = frozenset("AEIMQUYcgkosw048")
+
+
+def decode(text: str) -> bytes | None:
+    """Decode standard base64 with its padding.
+
+    Returns:
+        The bytes, or None where `text` is not what an encoder would have written: other characters, white space,
+        missing padding, or bits after the last byte that are not zero (RFC 4648, section 3.5).
+    """
+    if text.endswith("="):
+        last, allowed = (text[-3:-2], _LAST_BEFORE_TWO) if text.endswith("==") else (text[-2:-1], _LAST_BEFORE_ONE)
+        if last not in allowed:
+            return None
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # binascii.Error, or a character beyond ASCII
+        return None

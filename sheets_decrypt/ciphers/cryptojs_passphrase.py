@@ -1,0 +1,70 @@
+"""CryptoJS passphrase: base64 of `Salted__ ‖ salt (8) ‖ AES-256-CBC ciphertext`, PKCS#7, not authenticated.
+
+What `CryptoJS.AES.encrypt(value, passphrase).toString()` gives, in OpenSSL's format; key and IV come from
+EVP_BytesToKey with MD5 and one iteration (OpenSSL manual, EVP_BytesToKey(3); vectors in
+`tests/vectors/cryptojs_passphrase.json`).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from sheets_decrypt.ciphers import base64_strict, padding, trial
+from sheets_decrypt.table import Column, Reason, Secret
+
+_MARK: Final = "U2FsdGVkX1"  # base64 of "Salted_" and the first bits of "_"
+_AFTER_MARK: Final = frozenset("89+/")
+_BLOCK: Final = 16
+_SHORTEST: Final = 32  # bytes: mark, salt and one block
+_DAMAGED: Final = b""
+
+
+def read(cell: str) -> bytes | None:
+    """Give `Salted__ ‖ salt ‖ ciphertext` where the cell begins as such a token does; else None."""
+    if not cell.startswith(_MARK) or cell[10:11] not in _AFTER_MARK:
+        return None
+    body = base64_strict.decode(cell)
+    if body is None or len(body) < _SHORTEST or len(body) % _BLOCK:
+        return _DAMAGED
+    return body
+
+
+class CryptoJsPassphrase:
+    """Decrypts CryptoJS passphrase tokens with one or more passphrases.
+
+    Args:
+        secrets: At least one.
+    """
+
+    def __init__(self, secrets: Sequence[Secret]) -> None:
+        self._passphrases: Final = tuple(dict.fromkeys(secrets))
+        self.fingerprints: Final = [
+            trial.fingerprint("cryptojs-passphrase", secret.reveal().encode()) for secret in self._passphrases
+        ]
+
+    def decrypt(self, bodies: Sequence[bytes]) -> Column:
+        """Decrypt a sequence of tokens with every passphrase; see `Cipher.decrypt`."""
+        return trial.settle([[_decrypt(secret, body) for body in bodies] for secret in self._passphrases])
+
+
+def _decrypt(passphrase: Secret, body: bytes) -> str | Reason:
+    if not body:
+        return Reason.DAMAGED
+    key, iv = _key_and_iv(passphrase.reveal().encode(), body[8:16])
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    decrypted = decryptor.update(body[16:]) + decryptor.finalize()
+    return padding.text(decrypted, 0, len(decrypted))
+
+
+def _key_and_iv(passphrase: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """Derive 32 + 16 bytes as EVP_BytesToKey does. MD5 is what the format has; its collisions do not matter here."""
+    first = _md5(passphrase + salt)
+    second = _md5(first + passphrase + salt)
+    third = _md5(second + passphrase + salt)
+    return first + second, third
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()

@@ -1,0 +1,146 @@
+"""Sealed box: `v2:` + standard base64 of `ephemeral public key (32) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`.
+
+X25519 (RFC 7748) with the recipient's private key; HKDF-SHA256 (RFC 5869) with salt = ephemeral ‖ recipient public key;
+AES-256-GCM (NIST SP 800-38D). Design, "Wire formats"; vectors in `tests/vectors/sealed_box.json`.
+
+Tokens made in one call of our own Twilio function share their ephemeral key, so a row costs one exchange: the derived
+key is remembered for as long as rows near it are read.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sheets_decrypt.ciphers import base64_strict
+from sheets_decrypt.errors import KeyWrong
+from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason, Secret
+
+MARK: Final = "v2:"
+CONTEXT: Final = b"requests-to-twilio/v2"
+KEY: Final = 32
+NONCE: Final = 12
+TAG: Final = 16
+_REMEMBERED: Final = 20_000  # derived keys: more rows than a page has
+_DAMAGED: Final = b""
+
+
+def read(cell: str) -> bytes | None:
+    """Give `ephemeral ‖ nonce ‖ ciphertext ‖ tag` where the cell begins with `v2:`; else None."""
+    if not cell.startswith(MARK):
+        return None
+    body = base64_strict.decode(cell[len(MARK) :])
+    if body is None or len(body) < KEY + NONCE + TAG:
+        return _DAMAGED
+    return body
+
+
+def ephemeral_of(body: bytes) -> bytes:
+    """Give the 32-byte ephemeral public key of a token's body, or nothing where the token is damaged."""
+    return body[:KEY]
+
+
+def decode_key(text: str) -> bytes | None:
+    """Decode a key: urlsafe base64 of 32 bytes, padding optional. None where it is something else."""
+    text = text.strip().rstrip("=")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == KEY and encode_key(key) == text else None
+
+
+def encode_key(key: bytes) -> str:
+    """Encode a 32-byte key as urlsafe base64 without padding."""
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Name a key pair: the first 8 hexadecimal digits of SHA-256 of its public key (32 bytes)."""
+    return hashlib.sha256(public_key).hexdigest()[:8]
+
+
+class PrivateKey:
+    """One X25519 private key; opens what was sealed for its public key.
+
+    Args:
+        secret: The key as `keygen` writes it.
+
+    Raises:
+        KeyWrong: The text is not a key.
+    """
+
+    def __init__(self, secret: Secret) -> None:
+        key = decode_key(secret.reveal())
+        if key is None:
+            raise KeyWrong(
+                "a private key is not 32 bytes in urlsafe base64",
+                hint="it has 43 characters and comes from `sheets-decrypt keygen`; copy the whole line",
+            )
+        self._key: Final = X25519PrivateKey.from_private_bytes(key)
+        self.public_key: Final = self._key.public_key().public_bytes_raw()
+        self._derived: dict[bytes, AESGCM] = {}
+
+    def open(self, body: bytes) -> bytes:
+        """Decrypt one token's body.
+
+        Raises:
+            InvalidTag: This key does not fit, or the token was changed.
+            ValueError: The ephemeral key is no point that an honest sender makes.
+        """
+        ephemeral = body[:KEY]
+        box = self._derived.get(ephemeral) or self._derive(ephemeral)
+        return box.decrypt(body[KEY : KEY + NONCE], body[KEY + NONCE :], CONTEXT)
+
+    def _derive(self, ephemeral: bytes) -> AESGCM:
+        shared = self._key.exchange(X25519PublicKey.from_public_bytes(ephemeral))
+        salt = ephemeral + self.public_key
+        box = AESGCM(HKDF(hashes.SHA256(), length=KEY, salt=salt, info=CONTEXT).derive(shared))
+        if len(self._derived) >= _REMEMBERED:
+            self._derived.clear()
+        self._derived[ephemeral] = box
+        return box
+
+
+class SealedBox:
+    """Decrypts sealed boxes with one or more private keys; the tag tells which key fits.
+
+    Args:
+        secrets: At least one private key, newest first; one that is given twice counts once.
+
+    Raises:
+        KeyWrong: A secret is not a key.
+    """
+
+    def __init__(self, secrets: Sequence[Secret]) -> None:
+        keys = [PrivateKey(secret) for secret in secrets]
+        self._keys: Final = list({key.public_key: key for key in keys}.values())
+        self.fingerprints: Final = [fingerprint(key.public_key) for key in self._keys]
+        self._order: Final = list(range(len(self._keys)))
+
+    def decrypt(self, bodies: Sequence[bytes]) -> Column:
+        """Decrypt a sequence of tokens, the key that fitted last first; see `Cipher.decrypt`."""
+        opened = [self._open(body) for body in bodies]
+        return Column([value for value, _ in opened], bytes(key for _, key in opened))
+
+    def _open(self, body: bytes) -> tuple[str | Reason, int]:
+        if not body:
+            return Reason.DAMAGED, NO_KEY_FITTED
+        for place, key in enumerate(self._order):
+            try:
+                value = self._keys[key].open(body).decode()
+            except InvalidTag:
+                continue
+            except ValueError:  # no honest ephemeral key, or sealed text that is not UTF-8
+                return Reason.DAMAGED, NO_KEY_FITTED
+            if place:
+                self._order.insert(0, self._order.pop(place))
+            return value, key
+        return Reason.WRONG_KEY, NO_KEY_FITTED

@@ -1,0 +1,44 @@
+"""Several keys without authentication: every key is tried, and two that fit are one too many."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason
+
+_SALT: Final = b"sheets-decrypt/fingerprint/v1"
+
+
+def fingerprint(kind: str, secret: bytes) -> str:
+    """Name a shared secret without telling it: 8 hexadecimal digits.
+
+    Nothing of a shared secret is public and people choose weak ones, so the name comes from a slow hash (scrypt,
+    RFC 7914, 16 MiB): guessing a secret by its name costs as much as a password's hash, and 32 bits fit many guesses.
+    """
+    slow = Scrypt(salt=_SALT + kind.encode(), length=4, n=2**14, r=8, p=1)
+    return slow.derive(secret).hex()
+
+
+def settle(results: Sequence[Sequence[str | Reason]]) -> Column:
+    """Decide which key fitted each token.
+
+    Args:
+        results: keys × tokens: what each key made of each token; at least one key.
+
+    Returns:
+        The plaintext where exactly one key passed the strict checks; `AMBIGUOUS` where several did and disagree.
+    """
+    if len(results) == 1:
+        return Column(results[0], bytes(NO_KEY_FITTED if type(value) is Reason else 0 for value in results[0]))
+    settled = [_settle_one(attempts) for attempts in zip(*results, strict=True)]
+    return Column([value for value, _ in settled], bytes(key for _, key in settled))
+
+
+def _settle_one(attempts: tuple[str | Reason, ...]) -> tuple[str | Reason, int]:
+    fitting = [key for key, value in enumerate(attempts) if type(value) is not Reason]
+    if not fitting:
+        return attempts[0], NO_KEY_FITTED
+    if len(fitting) > 1:
+        return Reason.AMBIGUOUS, NO_KEY_FITTED
+    return attempts[fitting[0]], fitting[0]

@@ -1,0 +1,42 @@
+"""The command `sheets-decrypt check`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
+
+if TYPE_CHECKING:
+    from sheets_decrypt.check import Check
+
+
+@click.command()
+@config_option
+@job_option
+@click.option("--no-network", is_flag=True, help="Ask nobody; try only what is on this machine.")
+@json_option("Print the checks, one line of JSON for each.")
+def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_json: bool) -> int:
+    """Try everything that a pull needs, and say what is missing.
+
+    Each check is ok, warning, error or skipped, with what to do about it. Only errors fail; the exit code is the one
+    that a pull would end with.
+    """
+    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.check import check as run_checks  # noqa: PLC0415
+
+    config = configuration.load(configuration.find(config_path))
+    code = 0
+    for result in run_checks(config, chosen(config, jobs), network=not no_network):
+        terminal.say(json.dumps(asdict(result), ensure_ascii=False) if as_json else _line(result))
+        code = code or result.exit_code
+    return code
+
+
+def _line(result: "Check") -> str:
+    about = f"{result.job}: " if result.job else ""
+    line = f"{result.outcome:<8}{about}{result.name}: {result.message}"
+    return f"{line}\n        hint: {result.remedy}" if result.remedy else line

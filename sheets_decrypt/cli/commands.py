@@ -1,0 +1,47 @@
+"""The command group `sheets-decrypt`: each command's name and line of help; its file is imported when it is called."""
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+# Command → the module and attribute that hold it.
+_COMMANDS: Final = {
+    "pull": ("pull", "pull_and_decrypt", "Do the job: the same as pull-and-decrypt."),
+    "init": ("setup", "init", "Write a commented configuration file."),
+    "check": ("check", "check", "Try everything that a pull needs, and say what is missing."),
+    "keygen": ("setup", "keygen", "Make a key pair for a survey."),
+    "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),
+    "decrypt-file": ("files", "decrypt_file", "Decrypt a CSV that was downloaded already."),
+    "history": ("files", "history", "List the last runs."),
+    "config": ("setup", "config", "Validate or explain the configuration."),
+    "sandbox": ("demo", "sandbox", "Play Google on this machine, for trials and tests."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(import_module(f"sheets_decrypt.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101  (the table above is ours)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sheets-decrypt", message="%(prog)s %(version)s")
+def sheets_decrypt() -> None:
+    """Pull a survey's encrypted answers from a Google Sheet, decrypt them here, and put one CSV on the vault drive."""

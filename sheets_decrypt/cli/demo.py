@@ -1,0 +1,101 @@
+"""The commands `demo` and `sandbox`."""
+
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sheets_decrypt.sandbox.demo import Demonstration
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="An empty or new folder. Default: a new temporary one.")
+def demo(folder: Path | None) -> int:
+    """Show the whole job with sample data on this machine.
+
+    A made-up survey lies with a Google that runs on this machine; it is pulled, decrypted, and put into a Cryptomator
+    vault that is made for it. Nothing leaves this machine.
+    """
+    from sheets_decrypt.sandbox.demo import demonstrate  # noqa: PLC0415  (imported when the command runs)
+
+    if folder is not None and folder.exists() and any(folder.iterdir()):
+        raise ConfigurationError(f"{folder} is not empty", hint="name a new folder")
+    place = folder or Path(tempfile.mkdtemp(prefix="sheets-decrypt-demo-"))
+    place.mkdir(parents=True, exist_ok=True)
+    done = demonstrate(place.absolute())
+    _tell(done)
+    if done.record.exit_code == 0 and not done.whole:
+        raise ConfigurationError("the csv does not say what was answered", hint="this is a bug; please report it")
+    return done.record.exit_code
+
+
+def _tell(done: "Demonstration") -> None:
+    from sheets_decrypt.cli.pull import tell  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.sandbox.demo import OUTPUT  # noqa: PLC0415
+    from sheets_decrypt.sandbox.sample import ENCRYPTED  # noqa: PLC0415
+
+    terminal.say(f"1. What the Google Sheet holds ({', '.join(ENCRYPTED)} are encrypted), first rows:")
+    terminal.show(_table(done.sheet))
+    terminal.say("\n2. pull-and-decrypt signs in, reads, decrypts, and writes into the vault:")
+    tell(done.record, quiet=False, as_json=False)
+    if done.record.error is not None:
+        return
+    terminal.say("\n3. What the vault holds now, first rows:")
+    terminal.show(_table(done.csv))
+    terminal.say("\n4. See for yourself:")
+    terminal.say(f"   vault folder   {done.vault}")
+    terminal.say(f"   passphrase     {done.passphrase.reveal()}  (for this sample alone)")
+    terminal.say("   Open the folder with the Cryptomator app, or run:")
+    terminal.say(f"   sheets-decrypt vault cat --config {done.config} {OUTPUT}")
+
+
+def _table(rows: list[list[str]]) -> "Table":
+    from rich.table import Table  # noqa: PLC0415  (imported when the command runs)
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in rows[0]:
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=24)
+    for row in rows[1:]:
+        table.add_row(*(cell.replace("\n", " ") for cell in row))
+    return table
+
+
+@click.command()
+@click.option("--workbook", "files", type=click.Path(path_type=Path), multiple=True, required=True, metavar="FILE.csv",
+              help="A CSV that becomes a tab; may be given several times.")  # fmt: skip
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The proxy's port. Default: a free one.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the key file and certificates go.")
+@click.option("--fault", "faults", multiple=True, metavar="TEXT", help="Let a request go wrong, such as values:429*2.")
+@click.option("--powershell", is_flag=True, help="Print what to set for PowerShell.")
+def sandbox(
+    files: tuple[Path, ...],
+    more: tuple[Path, ...],
+    port: int,
+    folder: Path | None,
+    faults: tuple[str, ...],
+    powershell: bool,
+) -> int:
+    """Play Google on this machine, until Ctrl-C: each CSV becomes a tab of one spreadsheet.
+
+    Prints what to set so that pull-and-decrypt asks this Google instead of the real one.
+    """
+    from sheets_decrypt.sandbox.faults import parse_fault  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.sandbox.serving import serve_csv  # noqa: PLC0415
+
+    place = (folder or Path(tempfile.mkdtemp(prefix="sheets-decrypt-sandbox-"))).absolute()
+    script = [parse_fault(text) for text in faults]
+    with serve_csv([*files, *more], place, port=port, faults=script) as served, suppress(KeyboardInterrupt):
+        terminal.write_lines(served.lines(powershell=powershell))
+        terminal.complain("the sandbox runs until ctrl-c")
+        threading.Event().wait()
+    return 0

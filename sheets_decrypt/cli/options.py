@@ -1,0 +1,40 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from sheets_decrypt.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sheets_decrypt.config import Config
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+config_option: Final = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="The configuration file."
+)
+job_option: Final = click.option(
+    "--job", "jobs", multiple=True, metavar="NAME", help="This job only; may be given several times."
+)
+
+
+def json_option(text: str) -> Callable[[_Command], _Command]:
+    """Give the option `--json` with its help."""
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def chosen(config: "Config", names: Sequence[str]) -> list[str]:
+    """Give the jobs that were named, or all.
+
+    Raises:
+        ConfigurationError: One of them is not in the configuration.
+    """
+    for name in names:
+        if name not in config.jobs:
+            raise ConfigurationError(
+                f'there is no job "{name}"', hint=f"the configuration has {', '.join(sorted(config.jobs))}"
+            )
+    return list(names or config.jobs)

@@ -1,0 +1,168 @@
+"""The command `pull-and-decrypt`: options → jobs → one line for each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
+from sheets_decrypt.errors import EXIT_CODES, ConfigurationError, SheetsDecryptError
+
+if TYPE_CHECKING:
+    from sheets_decrypt.config import Config
+    from sheets_decrypt.record import RunRecord
+
+_JOB_OPTIONS: Final = (
+    "worksheet", "columns", "output", "encoding", "formula_guard", "on_error", "missing_value", "keep", "max_shrink",
+    "values", "accept", "mark",
+)  # fmt: skip
+
+
+def _refuse_secret(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Explain why a secret is no option; the value is dropped unseen."""
+    del ctx
+    if value is not None:
+        raise ConfigurationError(
+            f"{parameter.opts[0]} is no option: a secret on the command line is seen by every program on this machine"
+            " and stays in the shell's history",
+            hint="put it in a file or a keyring that [keys] names, or in SHEETS_DECRYPT_LEGACY_SECRET_FILE",
+        )
+
+
+def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    return click.option(
+        *names, hidden=True, expose_value=False, callback=_refuse_secret, is_flag=False, flag_value="", default=None
+    )
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items()),
+)
+@config_option
+@job_option
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--allow-shrink", is_flag=True, help="Accept that the sheet has far fewer rows than the former CSV.")
+@click.option("--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS",
+              help="Wait for another run of the same job.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print nothing on success; warnings and errors only.")
+@json_option("Print the run records, one line of JSON for each job.")
+@click.option("--spreadsheet", metavar="URL", help="One-off run without a configuration: the spreadsheet's URL or id.")
+@click.option("--worksheet", metavar="TITLE", help="One-off: the tab. Default: the URL's gid, else the first tab.")
+@click.option("--columns", metavar="A,B", help='One-off: the columns to decrypt, or "auto".')
+@click.option("--output", metavar="FILE", help="One-off: the CSV to write, on a mounted vault drive.")
+@click.option("--credentials", metavar="FILE", help="One-off: the service account's key file.")
+@click.option("--encoding", type=click.Choice(["utf-8-sig", "utf-8"]), help="One-off: the CSV's encoding.")
+@click.option("--formula-guard", type=click.Choice(["smart", "owasp", "off"]), help="One-off: the formula guard.")
+@click.option("--on-error", type=click.Choice(["keep", "blank", "fail"]), help="One-off: cells that stay encrypted.")
+@click.option("--missing-value", multiple=True, metavar="TEXT", help="One-off: what stands for an unanswered question.")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="One-off: how many dated copies stay.")
+@click.option("--max-shrink", type=click.FloatRange(0, 1), metavar="SHARE", help="One-off: rows that may be gone.")
+@click.option("--values", type=click.Choice(["stored", "displayed"]), help="One-off: how cells are read.")
+@click.option("--accept", multiple=True, type=click.Choice(["vault", "encrypted disk", "cannot tell"]),
+              help="One-off: the kinds of place that the CSV may be put on.")  # fmt: skip
+@click.option("--mark", metavar="ID", help="One-off: the id in the vault's .sheets-decrypt-vault.")
+@_secret_option("--secret-key", "--secret_key")
+@_secret_option("--private-key", "--private_key")
+@_secret_option("--passphrase")
+@click.version_option(package_name="sheets-decrypt", message="%(prog)s %(version)s")
+def pull_and_decrypt(**options: Any) -> int:
+    """Pull the encrypted rows of a Google Sheet, decrypt them here, and put one CSV on the vault drive.
+
+    Without options, every job of the configuration runs. It is looked for at --config, $SHEETS_DECRYPT_CONFIG,
+    config/sheets-decrypt.toml here, and in your configuration folder.
+
+    A one-off run (--spreadsheet) needs no configuration; its keys come from SHEETS_DECRYPT_PRIVATE_KEY,
+    SHEETS_DECRYPT_LEGACY_SECRET or SHEETS_DECRYPT_PASSPHRASE, or the same names with _FILE or _COMMAND.
+    """
+    config = _configuration(options)
+    return _run(config, chosen(config, options["jobs"]), _Manner.of(options))
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How the jobs run, and how they are told of."""
+
+    dry_run: bool
+    allow_shrink: bool
+    wait: float
+    quiet: bool
+    as_json: bool
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "_Manner":
+        return cls(**{name: options[name] for name in cls.__dataclass_fields__})
+
+
+def _configuration(options: Mapping[str, Any]) -> "Config":
+    from sheets_decrypt import config  # noqa: PLC0415  (pydantic is not for --help to wait for)
+
+    given = {name: options[name] for name in _JOB_OPTIONS if options[name] not in {None, ()}}
+    if options["spreadsheet"] is None:
+        if given or options["credentials"]:
+            name = next(iter(given), "credentials").replace("_", "-")
+            raise ConfigurationError(
+                f"--{name} belongs to a one-off run, which --spreadsheet names",
+                hint="give --spreadsheet as well, or set it in the configuration",
+            )
+        return config.load(config.find(options["config_path"]))
+    return _one_off(options, given)
+
+
+def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
+    """Make a configuration of one job from the options; its keys come from the environment or from --config."""
+    from sheets_decrypt import config  # noqa: PLC0415  (see `_configuration`)
+    from sheets_decrypt.secrets import from_environment  # noqa: PLC0415
+
+    for name in ("columns", "output"):
+        if name not in given:
+            raise ConfigurationError(f"a one-off run needs --{name}", hint=f"add --{name}; see pull-and-decrypt --help")
+    if options["jobs"]:
+        raise ConfigurationError("--job and --spreadsheet exclude each other", hint="leave one of them out")
+    if given["columns"] != "auto":
+        given["columns"] = [name.strip() for name in given["columns"].split(",") if name.strip()]
+    if "missing_value" in given:
+        given["missing_values"] = given.pop("missing_value")
+    job = {"spreadsheet": options["spreadsheet"], **given}
+    one = config.parse({"jobs": {Path(given["output"]).stem or "job": job}}, folder=Path.cwd())
+    base = config.load(options["config_path"]) if options["config_path"] else None
+    keys = from_environment()
+    google = base.google if base else config.Google()
+    if options["credentials"]:
+        google = google.model_copy(update={"credentials": Path(options["credentials"])})
+    return one.model_copy(update={"google": google, "keys": keys if keys.given() or base is None else base.keys})
+
+
+def _run(config: "Config", names: list[str], manner: _Manner) -> int:
+    """Run the jobs in turn; the exit code is the first failing one's."""
+    from sheets_decrypt.convert import Options  # noqa: PLC0415  (see `_configuration`)
+    from sheets_decrypt.pull import pull  # noqa: PLC0415
+
+    code = 0
+    for name in names:
+        with terminal.progress(name, wanted=not manner.quiet) as progress:
+            options = Options(manner.allow_shrink, manner.dry_run, manner.wait, progress)
+            record = pull(name, config.jobs[name], config, options)
+        tell(record, quiet=manner.quiet, as_json=manner.as_json)
+        code = code or record.exit_code
+    return code
+
+
+def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:
+    """Tell what a run did: the result on standard output, the rest on standard error."""
+    from sheets_decrypt import report  # noqa: PLC0415  (see `_configuration`)
+
+    if as_json:
+        terminal.say(record.line())
+    elif record.error is None and not (quiet and record.exit_code == 0):
+        terminal.say(report.summary(record))
+    for warning in [*record.warnings, *report.failures(record)]:
+        terminal.complain(f"warning: {record.job}: {warning}")
+    if not quiet and not as_json:
+        for note in record.notes:
+            terminal.complain(f"note: {record.job}: {note}")
+    if record.error is not None:
+        terminal.fail(SheetsDecryptError(record.error.message, hint=record.error.hint), about=record.job)

@@ -1,0 +1,155 @@
+"""The commands that set things up: `init`, `config` and `keygen`."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import config_option
+from sheets_decrypt.errors import ConfigurationError
+
+_SOURCES: Final = "keyring:SERVICE/NAME, file:PATH, env:NAME, credential:NAME or prompt"
+_DEFAULT_KEYRING: Final = "sheets-decrypt/private-key"
+
+
+@click.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="Where to write the configuration.")
+@click.option("--job", default="baseline", show_default=True, metavar="NAME", help="The job's name.")
+@click.option("--spreadsheet", metavar="URL", help="The spreadsheet's URL or id.")
+@click.option("--worksheet", metavar="TITLE", help="The tab. Default: the URL's gid, else the first tab.")
+@click.option("--columns", metavar="A,B", help='The columns to decrypt, or "auto".')
+@click.option("--output", metavar="FILE", help="The CSV to write, on the mounted vault drive.")
+@click.option("--credentials", metavar="FILE", help="The service account's key file.")
+@click.option("--private-key-from", metavar="SOURCE", help=f"Where the private key is: {_SOURCES}.")
+@click.option("--legacy-secret-from", metavar="SOURCE", help="Where the legacy secret is; likewise.")
+@click.option("--passphrase-from", metavar="SOURCE", help="Where the CryptoJS passphrase is; likewise.")
+@click.option(
+    "--mark", metavar="ID", help="Mark the vault with this id, so that a drive that is not the vault is noticed."
+)
+@click.option("--force", is_flag=True, help="Replace a configuration that is there.")
+def init(config_path: Path | None, force: bool, **options: str | None) -> int:
+    """Write a commented configuration file; asks for what the options leave open."""
+    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt import setup  # noqa: PLC0415
+
+    path = config_path or configuration.user_file()
+    if path.exists() and not force:
+        raise ConfigurationError(f"{path} is there already", hint="give --force to replace it, or --config for another")
+    answers = setup.Answers(
+        job=options["job"] or "baseline",
+        spreadsheet=_given(options, "spreadsheet", "the spreadsheet's URL"),
+        worksheet=options["worksheet"],
+        columns=_given(options, "columns", 'the columns to decrypt, as "name,phone", or "auto"'),
+        output=_given(options, "output", "the CSV to write, on the vault drive, such as X:/surveys/baseline.csv"),
+        credentials=_given(options, "credentials", "the service account's key file", "credentials.json"),
+        mark=options["mark"],
+        sources=_sources(options),
+    )
+    setup.write(path, answers)
+    terminal.say(f"wrote {path}")
+    terminal.say(f"next: sheets-decrypt check --config {path}")
+    return 0
+
+
+def _given(options: dict[str, str | None], name: str, question: str, default: str | None = None) -> str:
+    """Give an option's value, or ask for it."""
+    value = options[name]
+    if value is not None:
+        return value
+    if terminal.is_interactive():
+        return terminal.ask(question, default)
+    raise ConfigurationError(f"--{name} is missing, and there is no terminal to ask on", hint=f"add --{name}")
+
+
+def _sources(options: dict[str, str | None]) -> dict[str, str]:
+    named = {
+        "private_keys": options["private_key_from"],
+        "legacy_secrets": options["legacy_secret_from"],
+        "passphrases": options["passphrase_from"],
+    }
+    given = {key: source for key, source in named.items() if source}
+    if not given and terminal.is_interactive():
+        given = {"private_keys": terminal.ask(f"where the private key is: {_SOURCES}", f"keyring:{_DEFAULT_KEYRING}")}
+    return given or {"private_keys": f"keyring:{_DEFAULT_KEYRING}"}
+
+
+@click.group()
+def config() -> None:
+    """Validate or explain the configuration."""
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@config_option
+def validate(file: Path | None, config_path: Path | None) -> int:
+    """Say whether a configuration file is valid, and what is wrong if not. Asks nobody and reads no secret."""
+    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
+
+    path = configuration.find(file or config_path)
+    content = configuration.load(path)
+    jobs = ", ".join(content.jobs)
+    terminal.say(f"{path} is valid; jobs: {jobs}")
+    return 0
+
+
+@config.command()
+def example() -> int:
+    """Print a commented configuration with every key."""
+    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
+
+    terminal.say(setup.example().rstrip())
+    return 0
+
+
+@config.command()
+def keys() -> int:
+    """List every key of the configuration, its default and its meaning."""
+    from rich.table import Table  # noqa: PLC0415  (imported when the command runs)
+
+    from sheets_decrypt import setup  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("key", "default", "meaning"):
+        table.add_column(title, overflow="fold")
+    for row in setup.all_keys():
+        table.add_row(*row)
+    terminal.show(table)
+    return 0
+
+
+@click.command()
+@click.option(
+    "--keyring",
+    metavar="SERVICE/NAME",
+    help=f"Keep the private key in the system's keyring. Default: {_DEFAULT_KEYRING}.",
+)
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Keep the private key in this file, which only you can read."
+)
+@click.option("--print", "show", is_flag=True, help="Print the private key on the terminal, and keep it nowhere.")
+@click.option(
+    "--force", is_flag=True, help="Replace a key that is there. What was encrypted for it is lost without it!"
+)
+def keygen(**options: Any) -> int:
+    """Make a key pair: the public key goes to Twilio, the private key stays with you.
+
+    Keep a copy of the private key in a safe place: without it, nobody can read the answers.
+    """
+    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
+
+    if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
+        raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
+    pair = setup.new_key_pair()
+    if options["show"]:
+        terminal.say(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
+    elif options["file"]:
+        setup.keep_in_file(pair.private_key, options["file"], force=options["force"])
+        terminal.say(f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place.")
+    else:
+        entry = options["keyring"] or _DEFAULT_KEYRING
+        setup.keep_in_keyring(pair.private_key, entry, force=options["force"])
+        terminal.say(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
+    terminal.say(f"public key, for the Twilio variable ENCRYPTION_PUBLIC_KEY: {pair.public_key}")
+    terminal.say(f"fingerprint: {pair.fingerprint}")
+    return 0

@@ -1,0 +1,149 @@
+"""The one module that prints or exits.
+
+Results go to standard output, warnings, errors and progress to standard error. Off a terminal everything is plain
+text. Nothing here ever shows a traceback: it could hold a value.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, NoReturn
+
+import click
+
+from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from sheets_decrypt.convert import Progress
+
+
+def run(command: click.Command, name: str) -> NoReturn:
+    """Run a command and exit with its code."""
+    _prepare_process()
+    try:
+        code = command.main(prog_name=name, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        code = 0
+        say(error.format_message())
+    except click.UsageError as error:
+        code = fail(ConfigurationError(_usage(error), hint=f"{_path_of(error, name)} --help lists the options"))
+    except click.ClickException as error:
+        code = fail(ConfigurationError(_lower(error.format_message())))
+    except SheetsDecryptError as error:
+        code = fail(error)
+    except (KeyboardInterrupt, click.Abort):
+        code = fail(Interrupted("interrupted; nothing was written"))
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001  (the last door: type and place only, the text could hold a value)
+        code = fail(
+            SheetsDecryptError(f"unexpected error: {place_of(error)}", hint="this is a bug; please report this line")
+        )
+    sys.exit(code or 0)
+
+
+def _prepare_process() -> None:
+    """Make output readable everywhere, leave no core dump with plaintext, and clean up when told to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415  (not on Windows)
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _usage(error: click.UsageError) -> str:
+    """Say what is wrong with the options. What stands in place of an option could be a secret, so it is not shown."""
+    if isinstance(error, click.NoSuchOption):
+        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities and not _hidden(error) else ""
+        return f"there is no option {error.option_name.partition('=')[0]}{close}"
+    message = error.format_message()
+    if "unexpected extra argument" in message:
+        return "an argument stands where none is expected"
+    return _lower(message).rstrip(".")
+
+
+def _hidden(error: click.NoSuchOption) -> bool:
+    """Tell whether the closest option is one that only explains itself."""
+    options = error.ctx.command.params if error.ctx else []
+    return any(option.opts[0] in (error.possibilities or ()) and getattr(option, "hidden", False) for option in options)
+
+
+def _path_of(error: click.UsageError, name: str) -> str:
+    return error.ctx.command_path if error.ctx else name
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def fail(error: SheetsDecryptError, *, about: str = "") -> int:
+    """Tell an error and its hint; give its exit code."""
+    complain(f"error: {about + ': ' if about else ''}{error.message}")
+    if error.hint:
+        complain(f"hint: {error.hint}")
+    return error.exit_code
+
+
+def say(text: str = "") -> None:
+    """Print a line of the result."""
+    print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    """Print a line that is not the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(renderable: "RenderableType") -> None:
+    """Print a table; off a terminal without colours and wide enough for every column."""
+    console = _console(sys.stdout)
+    console.print(renderable)
+
+
+def _console(stream: IO[str]) -> "Console":
+    from rich.console import Console  # noqa: PLC0415  (14 ms that only tables and progress need)
+
+    return Console(file=stream, highlight=False, markup=False, width=None if stream.isatty() else 200)
+
+
+def is_interactive() -> bool:
+    """Tell whether a person sits at the terminal and can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str, default: str | None = None) -> str:
+    """Ask on the terminal."""
+    return str(click.prompt(question, default=default, err=True))
+
+
+def confirm(question: str) -> bool:
+    """Ask yes or no on the terminal; no is the default."""
+    return click.confirm(question, default=False, err=True)
+
+
+@contextmanager
+def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
+    """Give a function that shows how far a run is: a bar on a terminal, nothing elsewhere."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda done, total: None  # noqa: ARG005  (nobody watches)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415  (see `_console`)
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows")
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def write_lines(lines: Sequence[str]) -> None:
+    """Print several lines of the result."""
+    for line in lines:
+        say(line)

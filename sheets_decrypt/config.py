@@ -1,0 +1,391 @@
+"""TOML → a frozen, validated `Config`. No network, and no secret is resolved here.
+
+The models are the one source of the configuration's rules, of its documentation and of the commented example:
+every field's description is the sentence that a user reads. Unknown keys are errors with a "did you mean".
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Final, Literal, Self
+
+import platformdirs
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from sheets_decrypt.errors import ConfigurationError
+
+ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
+FILE_NAME: Final = "sheets-decrypt.toml"
+
+_SPREADSHEET_URL: Final = re.compile(
+    r"https://docs\.google\.com/(?:a/[^/]+/)?spreadsheets/(?:u/\d+/)?d/([\w-]+)(.*)", re.DOTALL
+)
+_GID: Final = re.compile(r"[#?&]gid=(\d+)")
+_SPREADSHEET_ID: Final = re.compile(r"[\w-]{5,}")
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    """Read a relative path as relative to the configuration file, and `~` as the user's home."""
+    folder = (info.context or {}).get("folder", Path())
+    try:
+        return Path(folder) / path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("the home folder that `~` names is not known") from error
+
+
+def _one_or_many(value: object) -> object:
+    """Accept a single entry where a list is asked for."""
+    return [value] if isinstance(value, (str, Mapping)) else value
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SecretSource(_Section):
+    """Where one secret comes from; exactly one key."""
+
+    env: str | None = Field(None, description="the environment variable that holds it")
+    file: FilePath | None = Field(None, description="a file that only you can read and that holds nothing else")
+    command: tuple[str, ...] | None = Field(None, min_length=1, description="a program and its arguments that print it")
+    keyring: str | None = Field(None, description="service/name in the system's keyring")
+    credential: str | None = Field(None, description="a systemd credential's name")
+    prompt: bool | None = Field(None, description="true: ask on the terminal")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name, value in self if value is not None and value is not False]
+        if len(given) != 1:
+            raise ValueError(f"name one source, of {', '.join(type(self).model_fields)}")
+        if self.keyring is not None and not all(self.keyring.partition("/")):
+            raise ValueError('a keyring entry is written "service/name"')
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The one key that is given."""
+        return next(name for name, value in self if value is not None and value is not False)
+
+    @property
+    def label(self) -> str:
+        """The source in words, such as `file X:/keys/private`; a command's arguments are left out."""
+        value = getattr(self, self.kind)
+        return {"command": f"command {(self.command or ('',))[0]}", "prompt": "prompt"}.get(
+            self.kind, f"{self.kind} {value}"
+        )
+
+
+Secrets = Annotated[tuple[SecretSource, ...], BeforeValidator(_one_or_many)]
+
+
+class Google(_Section):
+    """How to reach and sign in to Google."""
+
+    credentials: FilePath | None = Field(
+        None,
+        description="the service account's key file; leave out for Application Default Credentials",
+        examples=["credentials.json"],
+    )
+    proxy: str | None = Field(
+        None,
+        description="an HTTP proxy, http://host:port; default: the environment's HTTPS_PROXY",
+        examples=["http://proxy:3128"],
+    )
+    ca_bundle: FilePath | None = Field(
+        None,
+        description="a file of trusted certificates (PEM), for a proxy that opens TLS",
+        examples=["corporate-ca.pem"],
+    )
+    deadline: float = Field(
+        300, gt=0, le=3600, description="seconds after which a request and its repetitions are given up"
+    )
+
+
+class Keys(_Section):
+    """The keys that decrypt, newest first."""
+
+    private_keys: Secrets = Field(
+        (),
+        description="for sealed boxes (v2: tokens): X25519 private keys",
+        examples=[[{"keyring": "sheets-decrypt/private-key"}]],
+    )
+    legacy_secrets: Secrets = Field(
+        (),
+        description="for legacy CBC tokens: the secret that the old function used",
+        examples=[[{"file": "X:/keys/legacy_secret"}]],
+    )
+    passphrases: Secrets = Field(
+        (), description="for CryptoJS passphrase tokens", examples=[[{"env": "SURVEY_PASSPHRASE"}]]
+    )
+
+    def given(self) -> bool:
+        """Tell whether any key is named."""
+        return bool(self.private_keys or self.legacy_secrets or self.passphrases)
+
+
+class VaultFolder(_Section):
+    """A Cryptomator vault that is written directly, without a mounted drive."""
+
+    cryptomator: FilePath = Field(description="the vault's folder, the one that holds vault.cryptomator")
+    passphrase: SecretSource = Field(description="where the vault's passphrase comes from")
+
+
+class Conversion(_Section):
+    """How cells are decrypted and written."""
+
+    columns: Literal["auto"] | tuple[str, ...] = Field(
+        description='the columns to decrypt, by their names; or "auto": every column that holds tokens',
+        examples=[["name", "phone"]],
+    )
+    encoding: Literal["utf-8-sig", "utf-8"] = Field("utf-8-sig", description="utf-8-sig lets Excel read accents right")
+    formula_guard: Literal["smart", "owasp", "off"] = Field(
+        "smart", description="puts ' before a cell that a spreadsheet program would run"
+    )
+    on_error: Literal["keep", "blank", "fail"] = Field(
+        "keep", description="a cell that cannot be decrypted keeps its token, becomes blank, or fails the run"
+    )
+    missing_values: tuple[str, ...] = Field(("No Data",), description="what stands for an unanswered question")
+    keep: int = Field(0, ge=0, le=10_000, description="how many dated copies of former CSVs stay beside it")
+    max_shrink: Share = Field(0.1, description="the share of rows that may be gone before the run is refused")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _list_of_columns(cls, value: object) -> object:
+        if isinstance(value, str) and value != "auto":
+            return [value]
+        if isinstance(value, list) and (not value or len(set(map(str, value))) != len(value)):
+            raise ValueError("name at least one column, and each column once")
+        return value
+
+
+class Job(Conversion):
+    """One spreadsheet tab that becomes one CSV."""
+
+    spreadsheet: str = Field(
+        description="the spreadsheet's URL or id; a gid in the URL names the tab",
+        examples=["https://docs.google.com/spreadsheets/d/…/edit#gid=0"],
+    )
+    worksheet: str | None = Field(
+        None, min_length=1, description="the tab's title; default: the URL's gid, else the first tab", examples=["data"]
+    )
+    output: Path = Field(
+        description="the CSV to write, on a mounted vault drive (or a path inside `vault`)",
+        examples=["X:/surveys/baseline.csv"],
+    )
+    vault: VaultFolder | str | None = Field(
+        None,
+        description="a Cryptomator vault to write into directly: a name under [vaults], or the vault itself",
+        examples=[{"cryptomator": "D:/Box/Surveys", "passphrase": {"keyring": "sheets-decrypt/vault"}}],
+    )
+    values: Literal["stored", "displayed"] = Field(
+        "stored", description="cells as they are stored, or as the sheet shows them"
+    )
+    accept: tuple[Literal["vault", "encrypted disk", "cannot tell"], ...] = Field(
+        ("vault",), min_length=1, description="the kinds of place that the CSV may be put on"
+    )
+    mark: str | None = Field(
+        None,
+        min_length=1,
+        description="the id in the vault's .sheets-decrypt-vault, which must be there",
+        examples=["baseline-vault"],
+    )
+    keys: Keys | None = Field(None, description="keys of this job alone, in place of [keys]")
+
+    @field_validator("spreadsheet")
+    @classmethod
+    def _names_a_spreadsheet(cls, value: str) -> str:
+        if not (_SPREADSHEET_URL.match(value) or _SPREADSHEET_ID.fullmatch(value)):
+            raise ValueError("give the spreadsheet's URL (https://docs.google.com/spreadsheets/d/…) or its id")
+        return value
+
+    @model_validator(mode="after")
+    def _output_is_a_file(self, info: ValidationInfo) -> Self:
+        if self.output.name in {"", ".."} or str(self.output).endswith(("/", "\\")):
+            raise ValueError("output: name a file, such as baseline.csv")
+        if self.vault is None:
+            object.__setattr__(self, "output", _beside_the_file(self.output, info))
+        elif self.output.is_absolute() or ".." in PurePosixPath(self.output.as_posix()).parts:
+            raise ValueError("output: with a vault, give a path inside it, such as surveys/baseline.csv")
+        return self
+
+    @property
+    def spreadsheet_id(self) -> str:
+        """The id in the URL, or the id itself."""
+        found = _SPREADSHEET_URL.match(self.spreadsheet)
+        return found[1] if found else self.spreadsheet
+
+    @property
+    def gid(self) -> int | None:
+        """The tab's gid where the URL names one."""
+        found = _SPREADSHEET_URL.match(self.spreadsheet)
+        gid = _GID.search(found[2]) if found else None
+        return int(gid[1]) if gid else None
+
+
+JobName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    google: Google = Field(Google(), description="how to reach and sign in to Google")
+    keys: Keys = Field(Keys(), description="the keys of every job that has none of its own")
+    vaults: dict[str, VaultFolder] = Field({}, description="Cryptomator vaults that several jobs share, by name")
+    jobs: dict[JobName, Job] = Field(min_length=1, description="the jobs, by name")
+
+    @model_validator(mode="after")
+    def _vaults_exist(self) -> Self:
+        for name, job in self.jobs.items():
+            if isinstance(job.vault, str) and job.vault not in self.vaults:
+                raise ValueError(f"jobs.{name}.vault: there is no [vaults.{job.vault}]")
+        return self
+
+    def keys_of(self, job: Job) -> Keys:
+        """Give the keys that `job` decrypts with."""
+        return job.keys if job.keys is not None else self.keys
+
+    def vault_of(self, job: Job) -> VaultFolder | None:
+        """Give the Cryptomator vault that `job` writes into, or None for a mounted drive."""
+        return self.vaults[job.vault] if isinstance(job.vault, str) else job.vault
+
+
+def places(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
+    """Give the files that are looked for, in order, when `--config` names none."""
+    if environment.get(ENVIRONMENT):
+        yield Path(environment[ENVIRONMENT])
+        return
+    yield Path("config") / FILE_NAME
+    yield user_file()
+
+
+def user_file() -> Path:
+    """Give the configuration file in the user's configuration folder."""
+    return platformdirs.user_config_path("sheets-decrypt") / FILE_NAME
+
+
+def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Give the configuration file that is in use.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if path is not None:
+        return path
+    looked = list(places(environment))
+    for place in looked:
+        if place.is_file() or environment.get(ENVIRONMENT):
+            return place
+    raise ConfigurationError(
+        f"there is no configuration file; looked for {' and '.join(map(str, looked))}",
+        hint="run `sheets-decrypt init` to write one, or name one with --config",
+    )
+
+
+def load(path: Path) -> Config:
+    """Read and validate a configuration file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, is not TOML, or breaks a rule.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"the configuration {path} cannot be read: {_reason(error)}",
+            hint="check the path and that it is a text file in UTF-8",
+        ) from None
+    try:
+        return parse(tomllib.loads(text), folder=path.absolute().parent)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"the configuration {path} is not TOML: {str(error).lower()}",
+            hint="strings stand in quotes; on Windows write paths with / or in '…'",
+        ) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error.message}", hint=error.hint) from None
+
+
+def parse(content: Mapping[str, object], *, folder: Path) -> Config:
+    """Validate a configuration's content.
+
+    Args:
+        content: What a TOML file holds.
+        folder: What relative paths are relative to.
+
+    Raises:
+        ConfigurationError: It breaks a rule; the first one broken is named.
+    """
+    try:
+        return Config.model_validate(dict(content), context={"folder": folder})
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def parse_conversion(content: Mapping[str, object]) -> Conversion:
+    """Validate how cells are decrypted and written, for a run without a job.
+
+    Raises:
+        ConfigurationError: It breaks a rule.
+    """
+    try:
+        return Conversion.model_validate(dict(content))
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return (error.strerror or "unknown").lower() if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def _explain(error: ValidationError) -> ConfigurationError:
+    """Turn the first broken rule into one line; the value itself is never shown, it could be a secret."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    where = [str(step) for step in problem["loc"] if not _is_a_branch(str(step))]
+    name = ".".join(where)
+    match problem["type"]:
+        case "extra_forbidden":
+            close = difflib.get_close_matches(where[-1], _keys_beside(where[:-1]), n=1)
+            hint = f'did you mean "{close[0]}"?' if close else "remove it, or see the README's list of keys"
+            return ConfigurationError(f"unknown key {name}", hint=hint)
+        case "missing":
+            return ConfigurationError(f"{name} is missing", hint="add it; the README lists every key")
+        case _:
+            message = str(problem["msg"]).removeprefix("Value error, ")
+            text = message[:1].lower() + message[1:]
+            return ConfigurationError(f"{name}: {text}" if name else text, hint="see the README's list of keys")
+
+
+def _is_a_branch(step: str) -> bool:
+    """Tell pydantic's name for a branch of a union from a key of the user's."""
+    return step in {"VaultFolder", "str", "tuple[str, ...]"} or step.startswith(("literal[", "function-"))
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    """List the keys that the section at `path` knows."""
+    model: Any = Config
+    for step in path:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            model = {"jobs": Job, "vaults": VaultFolder}.get(path[0], SecretSource) if model is dict else SecretSource
+            continue
+        if step in {"jobs", "vaults"}:
+            model = dict
+        else:
+            model = {"google": Google, "keys": Keys, "vault": VaultFolder}.get(step, SecretSource)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

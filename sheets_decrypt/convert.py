@@ -1,0 +1,137 @@
+"""Header and pages → one CSV in the vault. The part of the story that a pull and `decrypt-file` share."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sheets_decrypt.config import Conversion
+from sheets_decrypt.decrypt import Decryption, Rules
+from sheets_decrypt.deliver import Terms, deliver
+from sheets_decrypt.errors import CellsRefused
+from sheets_decrypt.output import CsvText
+from sheets_decrypt.record import Output, RunLog, RunRecord, Status
+from sheets_decrypt.table import Header, Page
+from sheets_decrypt.tally import Ciphers
+from sheets_decrypt.vault.interface import Place, Vault
+
+PARTIAL: Final = 3
+Progress = Callable[[int, int | None], None]
+
+
+class Source(Protocol):
+    """A sheet, or a CSV that was downloaded from one."""
+
+    @property
+    def header(self) -> Header:
+        """The names of the columns."""
+
+    @property
+    def row_total(self) -> int | None:
+        """How many rows to expect at the most, as far as that is known."""
+
+    def pages(self) -> Iterator[Page]:
+        """Give the rows in order, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the CSV goes.
+
+    Args:
+        vault: A vault that was checked.
+        name: The CSV's name in it.
+        place: What the check found.
+    """
+
+    vault: Vault
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one run goes about its job.
+
+    Args:
+        allow_shrink: Accept any loss of rows.
+        dry_run: Do everything but write.
+        wait: Seconds to wait for another run of the same job.
+        progress: Told after each page the rows done and the rows to expect.
+    """
+
+    allow_shrink: bool = False
+    dry_run: bool = False
+    wait: float = 0
+    progress: Progress = lambda done, total: None  # noqa: ARG005  (nobody watches)
+
+
+def convert(
+    source: Source, ciphers: Ciphers, target: Target, conversion: Conversion, log: RunLog, options: Options
+) -> RunRecord:
+    """Decrypt every row of `source` and put the CSV into the vault, or leave the former one as it is.
+
+    Raises:
+        KeyProblem: The keys do not fit.
+        SheetRefused: The content is not what the job expects.
+        VaultError: The vault could not take it.
+    """
+    work = _Work(source, ciphers, conversion, log, options)
+    terms = Terms(conversion.keep, None if options.allow_shrink else conversion.max_shrink, options.dry_run)
+    delivered = deliver(target.vault, target.name, work.pieces(), terms, rows=work.rows, approve=work.approve)
+    log.output = Output(
+        target.vault.path(delivered.name),
+        f"{target.place.what} at {target.place.where}",
+        delivered.sha256,
+        delivered.size,
+    )
+    log.warnings.extend(delivered.notes)
+    log.rows_written = 0 if options.dry_run else work.rows()
+    if log.failure_count:
+        return log.finish(Status.PARTIAL, PARTIAL)
+    return log.finish(Status.WRITTEN if delivered.changed else Status.UNCHANGED, 0)
+
+
+class _Work:
+    """One pass over the source: the CSV's bytes, and at the end the approval."""
+
+    def __init__(self, source: Source, ciphers: Ciphers, conversion: Conversion, log: RunLog, options: Options) -> None:
+        rules = Rules(conversion.columns, frozenset(conversion.missing_values), conversion.on_error == "blank")
+        self._source: Final = source
+        self._conversion: Final = conversion
+        self._log: Final = log
+        self._progress: Final = options.progress
+        self._decryption: Final = Decryption(source.header, ciphers, rules)
+        self._csv: Final = CsvText(conversion.encoding, conversion.formula_guard)
+        self._rows = 0
+        log.rows_read = 0
+
+    def rows(self) -> int:
+        """Give the number of rows that became part of the CSV."""
+        return self._rows
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the CSV's bytes, page by page."""
+        yield self._csv.header(self._source.header.names)
+        for page in self._source.pages():
+            self._log.rows_read += len(page.rows)
+            rows = self._decryption.page(page)
+            self._rows += len(rows)
+            yield self._csv.rows(rows)
+            self._progress(self._rows, self._source.row_total)
+
+    def approve(self) -> None:
+        """Fill the log, and prove that the CSV is whole and the keys are right."""
+        log, decryption = self._log, self._decryption
+        log.columns, log.failures = decryption.counts(), decryption.failures()
+        log.failure_count, log.guarded_cells = decryption.failure_count(), self._csv.guarded_cells
+        log.warnings, log.notes = decryption.warnings(), decryption.notes()
+        if not self._rows:
+            log.warnings.append("the sheet has a header and no rows")
+        if log.rows_read != self._rows:
+            raise AssertionError  # a page lost rows: a bug, and never a result
+        decryption.judge_keys()
+        if log.failure_count and self._conversion.on_error == "fail":
+            raise CellsRefused(
+                f"{log.failure_count} cells could not be decrypted, the first in row {log.failures[0].row}",
+                hint='see the record with --json; on_error = "keep" or "blank" writes the csv all the same',
+            )

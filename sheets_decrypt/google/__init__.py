@@ -1,0 +1,1 @@
+"""Google: the only room that imports gspread and google-auth."""

@@ -1,0 +1,39 @@
+"""One run of a job at a time. The system holds the lock and drops it with the process, so that none is ever stale."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import filelock
+import platformdirs
+
+from sheets_decrypt.errors import RunUnderWay
+
+
+@contextmanager
+def one_run(target: str, *, wait: float = 0) -> Iterator[None]:
+    """Hold the lock for what is written to `target`.
+
+    The lock is an empty file in the user's state folder, named after a hash of the target: two configurations that
+    write the same CSV exclude each other as well.
+
+    Args:
+        target: Where the CSV goes, in words.
+        wait: Seconds to wait for another run to end.
+
+    Raises:
+        RunUnderWay: Another run holds the lock.
+    """
+    folder = platformdirs.user_state_path("sheets-decrypt") / "locks"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = filelock.FileLock(folder / f"{hashlib.sha256(target.encode()).hexdigest()[:32]}.lock")
+    try:
+        lock.acquire(timeout=wait)
+    except filelock.Timeout:
+        raise RunUnderWay(
+            f"another run that writes {target} is under way", hint="wait for it to end, or give --wait SECONDS"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,141 @@
+"""What the user should know of the sheet: collected while the pages pass by, said in words at the end. Pure.
+
+A notice names rows and columns, never a value.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sheets_decrypt.ciphers import FORMATS, sealed_box
+from sheets_decrypt.table import CellFailure, Header, Page, Reason
+from sheets_decrypt.tally import AUTHENTICATED, MARKED, Tally
+
+_NAMED: Final = 10
+_SAMPLE: Final = 200  # rows of each page in which other columns are looked at
+_MARKED_FORMATS: Final = tuple(wire for wire in FORMATS if wire.format in MARKED)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Row numbers: the first few, and how many."""
+
+    first: list[int] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, row: int) -> None:
+        self.count += 1
+        if len(self.first) < _NAMED:
+            self.first.append(row)
+
+    def words(self) -> str:
+        more = f" and {self.count - len(self.first)} more" if self.count > len(self.first) else ""
+        return ("rows " if self.count > 1 else "row ") + ", ".join(map(str, self.first)) + more
+
+
+class Notices:
+    """Watches the pages of one sheet.
+
+    Args:
+        header: The sheet's header.
+        decrypted: The indices of the columns that are decrypted (or tried, for `"auto"`).
+    """
+
+    def __init__(self, header: Header, decrypted: frozenset[int]) -> None:
+        self._names: Final = header.names
+        self._others: Final = set(range(len(header.names))) - decrypted
+        self._decrypted: Final = decrypted
+        self._retyped: Final[dict[int, _Rows]] = {}
+        self._overflow: Final = _Rows()
+        self._shifted: Final = _Rows()
+        self._rearranged: Final = _Rows()
+        self._unnamed: Final[list[str]] = []
+        self.outside: Final[list[CellFailure]] = []
+        self.outside_count = 0
+
+    def note(self, page: Page, sealed: Iterable[tuple[tuple[int, int], bytes]]) -> None:
+        """Look at one page.
+
+        Args:
+            page: The page as the sheet holds it.
+            sealed: (row within the page, column index) and body of every sealed box in it.
+        """
+        for index in self._decrypted:
+            for row in page.retyped.get(index, ()):
+                self._retyped.setdefault(index, _Rows()).add(row)
+        for row, cells in page.overflow.items():
+            self._note_overflow(row, cells)
+        for row in page.shifted:
+            self._shifted.add(row)
+        self._note_rearranged(page.first_row, sealed)
+        self._note_other_columns(page.rows[:_SAMPLE])
+
+    def warnings(self, decrypted: Sequence[Tally], lookalikes: Sequence[str]) -> list[str]:
+        """Say everything that somebody should look into, one sentence each.
+
+        Args:
+            decrypted: The columns that were decrypted.
+            lookalikes: Names of columns whose cells look like legacy tokens, and which do not decrypt.
+        """
+        return [
+            *(_readable(tally) for tally in decrypted if tally.not_encrypted),
+            *(
+                f'column "{self._names[index]}": {rows.words()} came as a number or a boolean: someone retyped the cell'
+                for index, rows in self._retyped.items()
+                if any(tally.name == self._names[index] for tally in decrypted)
+            ),
+            *(
+                f'column "{name}" holds encrypted tokens and is not among the columns to decrypt'
+                for name in self._unnamed
+            ),
+            *(
+                f'column "{name}" looks encrypted and no key decrypts it; if it is encrypted, name it in columns'
+                for name in lookalikes
+            ),
+            *self._rows_in_words(),
+        ]
+
+    def _rows_in_words(self) -> list[str]:
+        said = (
+            (self._overflow, "data to the right of the header is left out of the csv: the trace of a shifted row"),
+            (self._shifted, "the row starts further right than the rows around it: it may have been appended shifted"),
+            (self._rearranged, "rearranged: its encrypted cells come from several submissions"),
+        )
+        return [f"{rows.words()}: {text}" for rows, text in said if rows.count]
+
+    def _note_overflow(self, row: int, cells: Sequence[str]) -> None:
+        self._overflow.add(row)
+        tokens = sum(1 for cell in cells if any(wire.read(cell) is not None for wire in FORMATS))
+        self.outside_count += tokens
+        if len(self.outside) < _NAMED:
+            self.outside.extend(CellFailure(row, "", Reason.OUTSIDE) for _ in range(tokens))
+
+    def _note_rearranged(self, first_row: int, sealed: Iterable[tuple[tuple[int, int], bytes]]) -> None:
+        """Tokens of one call share their ephemeral key; where only some of a row's do, it comes from several calls."""
+        ephemerals: dict[int, list[bytes]] = {}
+        for (place, _), body in sealed:
+            if body:
+                ephemerals.setdefault(place, []).append(sealed_box.ephemeral_of(body))
+        for place, keys in ephemerals.items():
+            if 1 < len(set(keys)) < len(keys):
+                self._rearranged.add(first_row + place)
+
+    def _note_other_columns(self, rows: Sequence[list[str]]) -> None:
+        for index in tuple(self._others):
+            if any(wire.read(row[index]) is not None for row in rows for wire in _MARKED_FORMATS):
+                self._others.discard(index)
+                self._unnamed.append(self._names[index])
+
+
+def _readable(tally: Tally) -> str:
+    cells = "1 cell is" if tally.not_encrypted == 1 else f"{tally.not_encrypted} cells are"
+    return f'privacy: column "{tally.name}": {cells} readable in the sheet and should have been encrypted'
+
+
+def unauthenticated(tally: Tally) -> str | None:
+    """Say how many values of a column nothing vouches for, or None where there are none."""
+    count = sum(count for (format_, _), count in tally.fitted.items() if format_ not in AUTHENTICATED)
+    if not count:
+        return None
+    values = "1 value was" if count == 1 else f"{count} values were"
+    return f'column "{tally.name}": {values} not authenticated: these formats cannot show that a token was changed'

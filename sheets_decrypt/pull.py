@@ -1,0 +1,120 @@
+"""The whole story: check the vault, read the sheet, decrypt, write, record."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sheets_decrypt.config import Config, Conversion, Job, Keys
+from sheets_decrypt.convert import Options, Target, convert
+from sheets_decrypt.csv_file import CsvFile
+from sheets_decrypt.decrypt import ciphers_of
+from sheets_decrypt.errors import KeyMissing, SheetMoved, SheetsDecryptError
+from sheets_decrypt.lock import one_run
+from sheets_decrypt.record import RunLog, RunRecord, append_history
+from sheets_decrypt.secrets import resolve
+from sheets_decrypt.table import Format
+from sheets_decrypt.tally import Ciphers
+from sheets_decrypt.vault import open_drive, open_vault
+
+
+def pull(name: str, job: Job, config: Config, options: Options | None = None) -> RunRecord:
+    """Run one job, and give its record, also where it failed.
+
+    The order is what keeps the promise: the vault is checked before a secret is read, the secrets before Google is
+    asked, and nothing appears under the CSV's name before every row has passed.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it; nothing was written.
+    """
+    options = options or Options()
+    log = RunLog(name, job.spreadsheet_id, job.worksheet or "", dry_run=options.dry_run)
+    try:
+        vault, file = open_vault(job, config.vault_of(job), resolve)
+        target = Target(vault, file, vault.check())
+        with one_run(vault.path(file), wait=options.wait):
+            return _recorded(log, target, job, config, options)
+    except Exception as error:  # noqa: BLE001  (other jobs go on; an error that is not ours becomes exit code 1)
+        return log.fail(error)
+
+
+def _recorded(log: RunLog, target: Target, job: Job, config: Config, options: Options) -> RunRecord:
+    """Run, and add the record to the history in the vault."""
+    try:
+        record = _run(log, target, job, config, options)
+    except Exception as error:  # noqa: BLE001  (see `pull`)
+        record = log.fail(error)
+    if options.dry_run:
+        return record
+    try:
+        append_history(target.vault, target.name, record)
+    except SheetsDecryptError as error:  # the run is over: its result stands
+        warning = f"the history could not be written: {error.message}"
+        return replace(record, warnings=[*record.warnings, warning])
+    return record
+
+
+def _run(log: RunLog, target: Target, job: Job, config: Config, options: Options) -> RunRecord:
+    from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (a refused path need not wait for it)
+    from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
+
+    ciphers = read_keys(config.keys_of(job))
+    with open_session(config.google) as session:
+        try:
+            for _ in range(2):
+                sheet = open_sheet(
+                    session,
+                    spreadsheet_id=job.spreadsheet_id,
+                    worksheet=job.worksheet,
+                    gid=job.gid,
+                    values=job.values,
+                )
+                log.worksheet, log.gid = sheet.tab.title, sheet.tab.gid
+                try:
+                    record = convert(sheet, ciphers, target, job, log, options)
+                    return replace(record, requests=session.requests)
+                except Moved:
+                    continue
+        finally:
+            log.requests = session.requests
+    raise SheetMoved("rows moved while the sheet was read, twice", hint="run again when nobody sorts or deletes rows")
+
+
+def decrypt_file(
+    file: Path, output: Path, conversion: Conversion, keys: Keys, *, accept: Sequence[str], options: Options
+) -> RunRecord:
+    """Decrypt a CSV that was downloaded already, and give the run's record, also where it failed.
+
+    Args:
+        file: The CSV.
+        output: The CSV to write, on a mounted vault drive.
+        conversion: How cells are decrypted and written.
+        keys: Where the keys come from.
+        accept: The kinds of place that the CSV may be put on.
+        options: How the run goes about it.
+    """
+    log = RunLog(file.name, "", dry_run=options.dry_run)
+    try:
+        vault = open_drive(output.parent, accept=accept)
+        target = Target(vault, output.name, vault.check())
+        with one_run(vault.path(output.name), wait=options.wait):
+            ciphers = read_keys(keys)
+            with CsvFile(file) as source:
+                return convert(source, ciphers, target, conversion, log, options)
+    except Exception as error:  # noqa: BLE001  (see `pull`)
+        return log.fail(error)
+
+
+def read_keys(keys: Keys) -> Ciphers:
+    """Read the secrets of a job and make its ciphers.
+
+    Raises:
+        KeyProblem: There is no key, one cannot be read, or one can be no key.
+    """
+    sources = {
+        Format.SEALED_BOX: keys.private_keys,
+        Format.LEGACY_CBC: keys.legacy_secrets,
+        Format.CRYPTOJS_PASSPHRASE: keys.passphrases,
+    }
+    if not any(sources.values()):
+        raise KeyMissing("no key is configured", hint="add the key to [keys]; `sheets-decrypt keygen` makes a new pair")
+    return ciphers_of({format_: [resolve(source) for source in found] for format_, found in sources.items()})

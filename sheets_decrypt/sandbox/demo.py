@@ -1,0 +1,106 @@
+"""The demonstration: the real job on embedded parts. Google is the sandbox, the vault one that is made for it.
+
+Nothing is simulated but Google's servers: the pull signs in, reads, decrypts and writes as it would any day.
+"""
+
+import csv
+import io
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sheets_decrypt import template
+from sheets_decrypt.config import Config, load
+from sheets_decrypt.pull import pull
+from sheets_decrypt.record import RunRecord
+from sheets_decrypt.sandbox import sample
+from sheets_decrypt.sandbox.google import Sandbox, Tab
+from sheets_decrypt.secrets import resolve
+from sheets_decrypt.setup import keep_in_file
+from sheets_decrypt.table import Secret
+from sheets_decrypt.vault import open_vault
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+
+JOB: Final = "demo"
+OUTPUT: Final = "surveys/demo.csv"
+_SHOWN: Final = 3  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """What the demonstration made and did.
+
+    Args:
+        vault: The Cryptomator vault's folder.
+        passphrase: Its passphrase; it protects made-up data only.
+        config: The configuration file that the pull used.
+        sheet: The first rows, as Google holds them.
+        csv: The first rows, as the vault holds them.
+        record: The pull's record.
+        whole: Whether the CSV says exactly what people answered.
+    """
+
+    vault: Path
+    passphrase: Secret
+    config: Path
+    sheet: list[list[str]]
+    csv: list[list[str]]
+    record: RunRecord
+    whole: bool
+
+
+def demonstrate(folder: Path) -> Demonstration:
+    """Make a survey, a Google and a vault in `folder`, and pull the survey into the vault.
+
+    Args:
+        folder: An empty folder; it keeps the vault and the configuration.
+    """
+    survey = sample.make()
+    passphrase = Secret("-".join(secrets.token_hex(3) for _ in range(4)))
+    CryptomatorVault.create(folder / "vault", passphrase)
+    with Sandbox(folder / "google") as google:
+        sheet = google.add("Demo survey", [Tab("data", survey.sheet)])
+        path = _configure(folder, survey, passphrase, google.url(sheet, "data"), google)
+        config = load(path)
+        record = pull(JOB, config.jobs[JOB], config)
+    rows = list(_read_back(config)) if record.error is None else []
+    whole = rows == [list(sample.HEADER), *survey.answers]
+    return Demonstration(
+        folder / "vault", passphrase, path, survey.sheet[: _SHOWN + 1], rows[: _SHOWN + 1], record, whole
+    )
+
+
+def _configure(folder: Path, survey: sample.Sample, passphrase: Secret, url: str, google: Sandbox) -> Path:
+    """Write keys and configuration as a user would have them."""
+    keys = {
+        "private_keys": survey.private_key,
+        "legacy_secrets": survey.legacy_secret,
+        "passphrases": survey.passphrase,
+    }
+    for name, secret in keys.items():
+        keep_in_file(secret, folder / "keys" / name, force=True)
+    keep_in_file(passphrase, folder / "keys" / "vault", force=True)
+    job = {
+        "spreadsheet": url,
+        "columns": list(sample.ENCRYPTED),
+        "output": OUTPUT,
+        "vault": {"cryptomator": "vault", "passphrase": {"file": "keys/vault"}},
+        "formula_guard": "off",
+    }
+    text = template.render(
+        JOB,
+        job,
+        google={"credentials": google.key_file, "proxy": google.proxy, "ca_bundle": google.ca_bundle},
+        keys={name: [{"file": f"keys/{name}"}] for name in keys},
+    )
+    path = folder / "sheets-decrypt.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _read_back(config: Config) -> Iterator[list[str]]:
+    vault, name = open_vault(config.jobs[JOB], config.vault_of(config.jobs[JOB]), resolve)
+    with vault.read(name) as file:
+        yield from csv.reader(io.StringIO(file.read().decode("utf-8-sig"), newline=""))

@@ -1,0 +1,207 @@
+"""Scripted faults: what goes wrong, at which request, and how often."""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.sandbox import replies
+from sheets_decrypt.sandbox.replies import Reply
+
+
+class Kind(StrEnum):
+    """What a request asks for; `any` fits every request, but not `connect`, which asks the proxy for a tunnel."""
+
+    CONNECT = "connect"
+    TOKEN = "token"
+    SPREADSHEET = "spreadsheet"
+    VALUES = "values"
+    APPEND = "append"
+    UPDATE = "update"
+    DRIVE = "drive"
+    OTHER = "other"
+    ANY = "any"
+
+
+class What(StrEnum):
+    """What goes wrong.
+
+    In place of the answer: `status` (Google's usual body for a status), `page` (a page for people with that status),
+    `html` (such a page with 200), `invalid_grant`, `disabled`, `unsupported`, `scope`, and `reset` (the connection
+    breaks, and nothing was done). On the way back: `lost` (it was done, then the connection breaks), `stall` (silence
+    first), `drip` (a little at a time), `truncate` (the connection ends in the middle of the body). Besides: `skew`
+    (Google's clock is ahead by so many seconds), `call` (something happens just before the answer is made).
+    """
+
+    STATUS = "status"
+    PAGE = "page"
+    HTML = "html"
+    INVALID_GRANT = "invalid_grant"
+    DISABLED = "disabled"
+    UNSUPPORTED = "unsupported"
+    SCOPE = "scope"
+    RESET = "reset"
+    LOST = "lost"
+    STALL = "stall"
+    DRIP = "drip"
+    TRUNCATE = "truncate"
+    SKEW = "skew"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault.
+
+    Args:
+        kind: The requests that it fits; a word of `Kind`.
+        what: What goes wrong; a word of `What`.
+        times: How many of them it hits; None for all.
+        after: How many of them pass unharmed first.
+        status: For `status` and `page`.
+        retry_after: The value of a Retry-After header, for what answers in place.
+        seconds: How long `stall` is silent, how long `drip` waits between pieces, how far `skew` is off.
+        description: For `invalid_grant`: Google's error_description.
+        then: For `call`: what happens.
+    """
+
+    kind: str = "any"
+    what: str = "status"
+    times: int | None = 1
+    after: int = 0
+    status: int = 503
+    retry_after: str | None = None
+    seconds: float = 0.0
+    description: str = "Invalid JWT Signature."
+    then: Callable[[], object] | None = None
+
+    def __post_init__(self) -> None:
+        Kind(self.kind)
+        What(self.what)
+
+    def fits(self, kind: Kind) -> bool:
+        """Tell whether it concerns such a request."""
+        return self.kind == kind or (self.kind == Kind.ANY and kind is not Kind.CONNECT)
+
+    def reply(self, kind: Kind) -> Reply | None:
+        """Give the answer that takes the place of the true one, if this fault has one."""
+        match What(self.what):
+            case What.STATUS:
+                answer = _in_place(self.status, kind)
+            case What.PAGE:
+                answer = replies.page(self.status)
+            case What.HTML:
+                answer = replies.page(200)
+            case What.INVALID_GRANT:
+                answer = replies.token_error("invalid_grant", self.description)
+            case What.DISABLED:
+                answer = replies.service_disabled()
+            case What.UNSUPPORTED:
+                answer = replies.unsupported()
+            case What.SCOPE:
+                answer = replies.scope_insufficient("google.apps.sheets.v4.SpreadsheetsService.GetSpreadsheet")
+            case _:
+                return None
+        more = (("Retry-After", self.retry_after),) if self.retry_after is not None else ()
+        return Reply(answer.status, answer.body, answer.content_type, answer.headers + more)
+
+
+class Script:
+    """The faults that are still to come. Each request meets at most one: the first that fits."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._faults: list[tuple[Fault, list[int]]] = []
+
+    def add(self, *faults: Fault) -> None:
+        """Add faults at the end."""
+        with self._lock:
+            self._faults.extend((fault, [0]) for fault in faults)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._faults.clear()
+
+    def next(self, kind: Kind) -> Fault | None:
+        """Give the fault that a request of this kind meets now."""
+        with self._lock:
+            for fault, seen in self._faults:
+                if not fault.fits(kind):
+                    continue
+                seen[0] += 1
+                if seen[0] > fault.after and (fault.times is None or seen[0] <= fault.after + fault.times):
+                    return fault
+        return None
+
+
+_TEXT: Final = re.compile(
+    r"(?P<kind>[a-z]+):(?P<what>[a-z_]+|[0-9]{3})(?:=(?P<value>[^;*@]*))?(?:;retry-after=(?P<retry>[^*@]*))?"
+    r"(?P<star>\*(?P<times>[0-9]*))?(?:@(?P<after>[0-9]+))?"
+)
+_SECONDS: Final = {What.STALL, What.DRIP, What.SKEW}
+_ADVICE: Final = "write it as in values:429*2, token:invalid_grant, values:stall=30 or append:503;retry-after=7"
+
+
+def parse_fault(text: str) -> Fault:
+    """Read a fault from the command line: `KIND:WHAT[=VALUE][;retry-after=SECONDS][*TIMES][@AFTER]`.
+
+    `KIND` is a word of `Kind`. `WHAT` is a status such as 429, or one
+    of the words of `What` except `call`. Some examples:
+
+    - `values:429*2`: the first two reads of values meet the quota.
+    - `any:503;retry-after=7`: one request is answered 503 with `Retry-After: 7`.
+    - `values:page=502*`: every read of values is answered 502 with a page for people.
+    - `spreadsheet:html`: a captive portal answers 200.
+    - `values:reset@1`: the second read of values ends in a reset connection.
+    - `values:stall=30`, `values:drip=0.5`, `values:truncate`, `append:lost`.
+    - `token:invalid_grant=Invalid grant: account not found`.
+    - `token:skew=7200*`: Google's clock is two hours ahead of this one.
+    - `connect:407`: the proxy asks for a password.
+    - `any:disabled*`, `values:unsupported`, `spreadsheet:scope`.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    found = _TEXT.fullmatch(text)
+    if found is None or found["what"] == What.CALL:
+        raise ConfigurationError(f"cannot read the fault {text!r}", hint=_ADVICE)
+    word, value = found["what"], found["value"]
+    if not found["star"]:
+        times: int | None = 1
+    else:
+        times = int(found["times"]) if found["times"] else None
+    more: dict[str, object] = {}
+    try:
+        if word.isdigit():
+            more["status"], word = int(word), What.STATUS
+        elif What(word) in _SECONDS:
+            more["seconds"] = float(value or "")
+        elif word in {What.PAGE, What.STATUS} and value:
+            more["status"] = int(value)
+        elif word == What.INVALID_GRANT and value:
+            more["description"] = value
+        return Fault(
+            found["kind"],
+            word,
+            times,
+            int(found["after"] or 0),
+            retry_after=found["retry"],
+            **more,  # type: ignore[arg-type]  # the words decide on the types
+        )
+    except ValueError:
+        raise ConfigurationError(f"cannot read the fault {text!r}", hint=_ADVICE) from None
+
+
+def _in_place(status: int, kind: Kind) -> Reply:
+    """Give what is said with a status. Of the token endpoint's nothing is recorded, so it has RFC 6749's shape."""
+    if kind is Kind.CONNECT:
+        return replies.page(status)
+    if kind is not Kind.TOKEN:
+        return replies.of_status(status)
+    if status >= 500:  # noqa: PLR2004  (HTTP)
+        return replies.token_error("internal_failure", "Backend Error", status)
+    return replies.token_error("rate_limit_exceeded" if status == 429 else "invalid_request", "", status)  # noqa: PLR2004

@@ -1,0 +1,111 @@
+"""The `fields` parameter: partial replies.
+
+The grammar is that of Google's "partial response": `a,b`, `a/b` or `a.b`, `a(b,c)` and `*`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+# A mask maps a name to the mask below it; an empty one stands for everything below.
+Mask: TypeAlias = dict[str, "Mask"]
+# A schema maps a name to what lies below: None for a plain value, ANYTHING where it is not looked into.
+Schema: TypeAlias = Mapping[str, "Schema | None"]
+
+ANYTHING: Final[Schema] = {"*": None}
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_]+|[*,()/.]")
+
+
+class MaskUnreadable(Exception):
+    """The text is no mask, or names what the schema does not have; the argument is the path at fault."""
+
+
+def parse(text: str, schema: Schema) -> Mask:
+    """Read a mask and check it.
+
+    Raises:
+        MaskUnreadable: It breaks the grammar, or names a field that there is not.
+    """
+    tokens = _TOKEN.findall(text)
+    if "".join(tokens) != text:
+        raise MaskUnreadable(text)
+    feed = iter([*tokens, ")"])
+    try:
+        mask = _selection(feed)
+    except StopIteration:
+        raise MaskUnreadable(text) from None
+    if next(feed, None) is not None:
+        raise MaskUnreadable(text)
+    _check(mask, schema, ())
+    return mask
+
+
+def apply(value: Any, mask: Mask) -> Any:
+    """Give the part of a reply that the mask selects; lists are gone through."""
+    if not mask:
+        return value
+    if isinstance(value, list):
+        return [apply(item, mask) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: apply(member, mask.get(name, mask.get("*", {}))) for name, member in value.items() if covers(mask, name)
+    }
+
+
+def covers(mask: Mask, *path: str) -> bool:
+    """Tell whether a mask selects a path, or something below it."""
+    for name in path:
+        if not mask:
+            return True
+        if name not in mask and "*" not in mask:
+            return False
+        mask = mask.get(name, mask.get("*", {}))
+    return True
+
+
+def _selection(feed: Iterator[str]) -> Mask:
+    """Read `a,b/c(d)` up to its closing bracket."""
+    mask: Mask = {}
+    while True:
+        end = _path(feed, mask)
+        if end == ")":
+            return mask
+        if end != ",":
+            raise StopIteration
+
+
+def _path(feed: Iterator[str], mask: Mask) -> str:
+    """Read one path into the mask; give the sign that ends it."""
+    fresh = False
+    while True:
+        name = next(feed)
+        if not (name == "*" or name[0].isalnum() or name[0] == "_"):
+            raise StopIteration
+        fresh = name not in mask
+        whole = not fresh and not mask[name]
+        below = mask.setdefault(name, {})
+        sign = next(feed)
+        if sign in ",)":
+            mask[name] = {}
+            return sign
+        target: Mask = {} if whole else below  # where everything was selected before, a part adds nothing
+        if sign == "(":
+            target.update(_selection(feed))
+            return next(feed)
+        mask = target
+
+
+def _check(mask: Mask, schema: Schema, path: tuple[str, ...]) -> None:
+    if schema is ANYTHING:
+        return
+    for name, below in mask.items():
+        here = (*path, name)
+        members = list(schema.values()) if name == "*" else [schema.get(name)]
+        if name != "*" and name not in schema:
+            raise MaskUnreadable(".".join(here))
+        for member in members:
+            if below and member is None and name != "*":
+                raise MaskUnreadable(".".join((*here, next(iter(below)))))
+            if member is not None:
+                _check(below, member, here)

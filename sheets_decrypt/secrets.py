@@ -1,0 +1,203 @@
+"""Where a secret comes from: environment, file, command, keyring, systemd credential or prompt.
+
+The environment knows three forms of each name, as restic and sops do: `NAME`, `NAME_FILE` and `NAME_COMMAND`.
+An error names the source and never what was in it.
+"""
+
+import getpass
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from sheets_decrypt.config import Keys, SecretSource
+from sheets_decrypt.errors import ConfigurationError, KeyMissing
+from sheets_decrypt.table import Secret
+
+_COMMAND_SECONDS: Final = 60
+_LARGEST: Final = 64 * 1024
+
+PRIVATE_KEY: Final = "SHEETS_DECRYPT_PRIVATE_KEY"
+LEGACY_SECRET: Final = "SHEETS_DECRYPT_LEGACY_SECRET"
+PASSPHRASE: Final = "SHEETS_DECRYPT_PASSPHRASE"
+
+
+def resolve(source: SecretSource) -> Secret:
+    """Read one secret from where it is kept. A single line break at its end is not part of it.
+
+    Raises:
+        KeyMissing: The source cannot be read or holds nothing.
+    """
+    text = _READERS[source.kind](source)
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise KeyMissing(
+            f"the secret from {source.label} is empty", hint="put the secret there, or name another source"
+        )
+    return Secret(text)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Keys:
+    """Find the sources that the environment names, for a run without a configuration file."""
+
+    def sources(name: str) -> tuple[SecretSource, ...]:
+        if environment.get(name):
+            return (SecretSource(env=name),)
+        if environment.get(f"{name}_FILE"):
+            return (SecretSource(file=Path(environment[f"{name}_FILE"])),)
+        if environment.get(f"{name}_COMMAND"):
+            return (SecretSource(command=tuple(shlex.split(environment[f"{name}_COMMAND"], posix=os.name != "nt"))),)
+        return ()
+
+    return Keys(
+        private_keys=sources(PRIVATE_KEY), legacy_secrets=sources(LEGACY_SECRET), passphrases=sources(PASSPHRASE)
+    )
+
+
+def store(entry: str, secret: Secret, *, replace: bool) -> None:
+    """Store a secret in the system's keyring.
+
+    Args:
+        entry: `service/name`.
+        secret: The secret.
+        replace: Whether an entry that is there may be replaced.
+
+    Raises:
+        ConfigurationError: The entry's name is not as it should be, or it is there already.
+        KeyMissing: The keyring cannot be used here.
+    """
+    service, _, name = entry.partition("/")
+    if not (service and name):
+        raise ConfigurationError('a keyring entry is written "service/name"', hint="such as sheets-decrypt/private-key")
+    if not replace and _from_system("get_password", service, name) is not None:
+        raise ConfigurationError(f"the keyring has {entry} already", hint="keep it; name another, or give --force")
+    _from_system("set_password", service, name, secret.reveal())
+
+
+def _from_system(action: Literal["get_password", "set_password"], *arguments: str) -> str | None:
+    """Ask the system's keyring.
+
+    Raises:
+        KeyMissing: It cannot be used here.
+    """
+    import keyring  # noqa: PLC0415  (80 ms that only its users should wait for)
+
+    try:
+        return getattr(keyring, action)(*arguments)  # type: ignore[no-any-return]  # both give a str or None
+    except Exception as error:  # noqa: BLE001  (backends raise whatever their platform does: jaraco/keyring#620)
+        raise KeyMissing(
+            f"the keyring cannot be used here: {type(error).__name__}",
+            hint="without a desktop session there is none; use a file, a command or a systemd credential",
+        ) from None
+
+
+def _from_env(source: SecretSource) -> str:
+    name = source.env or ""
+    value = os.environ.get(name)
+    if value is None:
+        raise KeyMissing(
+            f"the environment variable {name} is not set", hint=f"set {name}, or name another source in [keys]"
+        )
+    return value
+
+
+def _from_file(source: SecretSource) -> str:
+    path = source.file or Path()
+    try:
+        with path.open("rb") as file:
+            _refuse_if_shared(path, os.fstat(file.fileno()))
+            return _text(file.read(_LARGEST), source)
+    except OSError as error:
+        raise KeyMissing(
+            f"the secret's file {path} cannot be read: {(error.strerror or 'unknown').lower()}",
+            hint="check the path in [keys]; if it lies on the vault drive, unlock the vault",
+        ) from None
+
+
+def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
+    """Refuse a file that others can read. On Windows mode bits mean nothing: there `check` asks icacls."""
+    if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyMissing(f"the secret's file {path} can be read by others", hint=f"chmod 600 {shlex.quote(str(path))}")
+
+
+def _from_command(source: SecretSource) -> str:
+    command = source.command or ()
+    try:
+        done = subprocess.run(  # noqa: S603  (the user's own configuration names the program; no shell is involved)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+    except OSError as error:
+        reason = (error.strerror or "unknown").lower()
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {_COMMAND_SECONDS} seconds"
+    else:
+        if done.returncode == 0:
+            return _text(done.stdout, source)
+        reason = f"it ended with code {done.returncode}"
+    raise KeyMissing(
+        f"the command {command[0]} gave no secret: {reason}", hint="run the command by hand and see what it says"
+    ) from None
+
+
+def _from_keyring(source: SecretSource) -> str:
+    service, _, name = (source.keyring or "").partition("/")
+    value = _from_system("get_password", service, name)
+    if value is None:
+        raise KeyMissing(
+            f"the keyring has no entry {service}/{name}", hint=f"sheets-decrypt secret set {service}/{name}"
+        )
+    return value
+
+
+def _from_credential(source: SecretSource) -> str:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    name = source.credential or ""
+    if not folder:
+        raise KeyMissing(
+            f"the systemd credential {name} is not there: CREDENTIALS_DIRECTORY is not set",
+            hint="a credential is only there in a systemd service with LoadCredential=",
+        )
+    try:
+        return _text((Path(folder) / Path(name).name).read_bytes(), source)
+    except OSError as error:
+        raise KeyMissing(
+            f"the systemd credential {name} cannot be read: {(error.strerror or 'unknown').lower()}",
+            hint=f"add LoadCredential={name}:/path to the service",
+        ) from None
+
+
+def _from_prompt(source: SecretSource) -> str:
+    del source
+    if not sys.stdin.isatty():
+        raise KeyMissing(
+            "the secret is asked for at a prompt, and there is no terminal", hint="name another source in [keys]"
+        )
+    return getpass.getpass("secret key: ")
+
+
+def _text(content: bytes, source: SecretSource) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeError:
+        raise KeyMissing(
+            f"the secret from {source.label} is not text in UTF-8", hint="save it again as UTF-8"
+        ) from None
+
+
+_READERS: Final = {
+    "env": _from_env,
+    "file": _from_file,
+    "command": _from_command,
+    "keyring": _from_keyring,
+    "credential": _from_credential,
+    "prompt": _from_prompt,
+}

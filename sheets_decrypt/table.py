@@ -1,0 +1,159 @@
+"""The frozen values that pass between the rooms.
+
+A sheet is a header and pages. A page is a block of consecutive rows. Everything after `google` works page by page,
+so that memory does not grow with the sheet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NoReturn
+
+
+class Secret:
+    """A secret that shows itself only to `reveal`.
+
+    Its repr, its str, its format and a traceback's locals show `Secret(…)`; it cannot be pickled by accident.
+
+    Args:
+        value: The secret text; surrounding line breaks are the caller's to remove.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value
+
+    def reveal(self) -> str:
+        """Give the secret itself; call it where it is used, and keep no copy."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+
+class Format(StrEnum):
+    """The wire formats, in the order in which a cell is read (design, "Wire formats")."""
+
+    SEALED_BOX = "sealed-box"
+    CRYPTOJS_PASSPHRASE = "cryptojs-passphrase"
+    LEGACY_CBC = "legacy-cbc"
+
+
+class Reason(StrEnum):
+    """Why a cell of a configured column stayed encrypted."""
+
+    NO_KEY = "no key"
+    WRONG_KEY = "wrong key or damaged"
+    DAMAGED = "damaged"
+    AMBIGUOUS = "ambiguous"
+    SHEET_ERROR = "retyped"
+    OUTSIDE = "outside the header"
+
+    @property
+    def explanation(self) -> str:
+        """The reason in a sentence's words."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS: Final[Mapping[Reason, str]] = {
+    Reason.NO_KEY: "no key is configured for this token's format",
+    Reason.WRONG_KEY: "none of the configured keys fits, or the token is damaged",
+    Reason.DAMAGED: "the token is cut off or was changed",
+    Reason.AMBIGUOUS: "more than one configured key seems to fit, and this format cannot tell which is right",
+    Reason.SHEET_ERROR: "the cell was retyped, and sheets turned the token into a formula's error",
+    Reason.OUTSIDE: "a token lies to the right of the header",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellFailure:
+    """A cell that could not be decrypted.
+
+    Args:
+        row: The sheet's row number; the header is row 1.
+        column: The column's name.
+        reason: Why.
+    """
+
+    row: int
+    column: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The names in the sheet's first row, as they are: blank and duplicate ones are kept.
+
+    Args:
+        names: One name per column; its length decides the width of every row.
+    """
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A block of consecutive rows as the sheet holds them, each padded or cut to the header's width.
+
+    Args:
+        first_row: The sheet's row number of `rows[0]`.
+        rows: rows × columns of text.
+        retyped: Column index → the sheet's row numbers whose cell came as a number or a boolean: someone retyped it.
+        overflow: The sheet's row numbers with data to the right of the header, with that data.
+        shifted: The sheet's row numbers that start further right than the rows around them.
+    """
+
+    first_row: int
+    rows: Sequence[list[str]]
+    retyped: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    overflow: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    shifted: Sequence[int] = ()
+
+
+NO_KEY_FITTED: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a cipher made of a sequence of tokens.
+
+    Args:
+        values: In the tokens' order, the plaintext or the reason why there is none.
+        keys: In the same order, one byte each: the index of the key that fitted, or `NO_KEY_FITTED`.
+    """
+
+    values: Sequence[str | Reason]
+    keys: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnCount:
+    """What became of the cells of one configured column; the five counts add up to the rows.
+
+    Args:
+        decrypted: Cells that are plaintext now.
+        blank: Cells that were empty.
+        missing: Cells that hold one of `missing_values`.
+        not_encrypted: Cells that were readable in the sheet.
+        failed: Cells that could not be decrypted.
+        formats: Format → tokens of it that were seen.
+        key_fingerprints: The keys that decrypted something.
+    """
+
+    decrypted: int
+    blank: int
+    missing: int
+    not_encrypted: int
+    failed: int
+    formats: Mapping[str, int]
+    key_fingerprints: Sequence[str]

@@ -1,0 +1,85 @@
+"""A commented configuration, made from the models' own descriptions, so that it cannot drift from what is read."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from sheets_decrypt.config import Google, Job, Keys
+
+_TITLE: Final = (
+    "# The configuration of sheets-decrypt. A line that begins with # is a remark, or a setting with its default or an",
+    "# example: remove the # to set it. Relative paths are relative to this file. On Windows write paths with /.",
+)
+_KEYS_OF_A_JOB: Final = frozenset({"keys"})  # a section, explained under [keys]
+_FIRST: Final = ("spreadsheet", "worksheet", "columns", "output")  # what every job is about
+
+
+def render(
+    job: str, settings: Mapping[str, object], *, google: Mapping[str, object], keys: Mapping[str, object]
+) -> str:
+    """Give a commented configuration of one job.
+
+    Args:
+        job: The job's name.
+        settings: The job's settings, by the names of the configuration.
+        google: Settings under [google].
+        keys: Settings under [keys].
+    """
+    sections: list[tuple[str, type[BaseModel], Mapping[str, object]]] = [
+        ("google", Google, google),
+        ("keys", Keys, keys),
+        (f"jobs.{job}", Job, settings),
+    ]
+    lines = [*_TITLE]
+    for name, model, given in sections:
+        lines += ["", f"[{name}]", *_section(model, given)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(model: type[BaseModel], given: Mapping[str, object]) -> Iterator[str]:
+    """Give the settings of a section, what a job is about first."""
+    fields = model.model_fields
+    names = [*(name for name in _FIRST if name in fields), *(name for name in fields if name not in _FIRST)]
+    for name in names:
+        if name in _KEYS_OF_A_JOB:
+            continue
+        info = fields[name]
+        yield f"# {info.description}"
+        if name in given:
+            yield f"{name} = {toml(given[name])}"
+        else:
+            yield f"# {name} = {toml(_shown(info))}"
+
+
+def _shown(info: FieldInfo) -> object:
+    return info.examples[0] if info.examples else info.default
+
+
+def toml(value: object) -> str:
+    """Write a value as TOML; a table is written in one line."""
+    match value:
+        case bool() | int() | float():
+            return json.dumps(value)
+        case PurePath():
+            return toml(value.as_posix())
+        case list() | tuple():
+            return "[" + ", ".join(toml(item) for item in value) + "]"
+        case dict():
+            return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)
+
+
+def describe(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    """Give name, default and meaning of every setting of a section."""
+    for name, info in model.model_fields.items():
+        default = "must be given" if info.is_required() else "" if info.default is None else toml(_plain(info.default))
+        yield name, default, str(info.description)
+
+
+def _plain(value: Any) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,85 @@
+"""Noticing that another program changed a file between the start of a run and the moment at which it is replaced.
+
+A file is known by its length and by every nonce in it: the header's and each chunk's. Whoever writes a chunk takes
+a new random nonce, so that two contents never look alike, and reading the nonces costs a seek per chunk and no
+decryption. The header alone would not do, since Cryptomator keeps it when a file is changed in place; nor would
+times and inodes, which sync clients set as they like.
+"""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Final
+
+from sheets_decrypt.vault.cryptomator.content import CHUNK, ContentCipher
+
+_CHANGED: Final = b""
+
+
+def identity(path: Path, cipher: ContentCipher) -> bytes | None:
+    """Give the digest of a file's length, header and nonces; None where there is no such file."""
+    try:
+        file = path.open("rb", buffering=0)
+    except FileNotFoundError:
+        return None
+    with file:
+        digest = hashlib.sha256(file.read(cipher.header) or b"")
+        size = file.seek(0, 2)
+        for start in range(cipher.header, size, CHUNK + cipher.overhead):
+            file.seek(start)
+            digest.update(file.read(cipher.nonce) or b"")
+    digest.update(size.to_bytes(8, "big"))
+    return digest.digest()
+
+
+class Changes:
+    """What the files were when the run first saw them.
+
+    A file that the run did not look at before it is replaced is judged by its times: the system's clock tells
+    whether it came after the run's start. A clock that is wrong there keeps one copy too many, and loses nothing.
+
+    Args:
+        cipher: The vault's combination of ciphers.
+    """
+
+    def __init__(self, cipher: ContentCipher) -> None:
+        self._cipher: Final = cipher
+        self._started = time.time_ns()
+        self._known: dict[str, bytes | None] = {}
+
+    def start(self, now: int) -> None:
+        """Forget everything: a run starts.
+
+        Args:
+            now: Nanoseconds since 1970.
+        """
+        self._started = now
+        self._known.clear()
+
+    def look(self, name: str, content: Path | None) -> None:
+        """Take note of a file, unless that was done before in this run."""
+        if name not in self._known:
+            came_later = content is not None and _last_change(content) > self._started
+            self._known[name] = _CHANGED if came_later else self._identity(content)
+
+    def look_again(self, name: str, content: Path | None) -> None:
+        """Take note of a file as it is now."""
+        self._known[name] = self._identity(content)
+
+    def wrote(self, name: str, written: bytes | None) -> None:
+        """Take note of the identity of what this run itself has put there."""
+        self._known[name] = written
+
+    def by_others(self, name: str, content: Path | None) -> bool:
+        """Say whether there is a file, and it is another than the one that was noted. One that went is no conflict."""
+        now = self._identity(content)
+        return now is not None and now != self._known[name]
+
+    def _identity(self, content: Path | None) -> bytes | None:
+        return None if content is None else identity(content, self._cipher)
+
+
+def _last_change(path: Path) -> int:
+    """Give the time at which the file came here or changed, in nanoseconds; on Windows, at which it was made."""
+    status = path.stat()
+    return max(status.st_mtime_ns, status.st_ctime_ns)

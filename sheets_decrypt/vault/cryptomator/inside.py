@@ -1,0 +1,53 @@
+"""The inside of a vault that was opened: finding a file by its name, and what is known of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sheets_decrypt.vault.cryptomator.changes import Changes
+from sheets_decrypt.vault.cryptomator.content import COMBOS
+from sheets_decrypt.vault.cryptomator.names import NameCipher
+from sheets_decrypt.vault.cryptomator.opening import Opened
+from sheets_decrypt.vault.cryptomator.stream import Encryptor
+from sheets_decrypt.vault.cryptomator.tree import Entry, Kind, Tree
+
+
+class Inside:
+    """An open vault.
+
+    Args:
+        folder: The vault's folder.
+        opened: Its keys and settings.
+    """
+
+    def __init__(self, folder: Path, opened: Opened) -> None:
+        self.cipher: Final = COMBOS[opened.combo](opened.keys)
+        self.tree: Final = Tree(folder, NameCipher(opened.keys.siv(), opened.threshold), self._encrypted)
+        self.changes: Final = Changes(self.cipher)
+
+    def find(self, parts: Sequence[str]) -> Entry | None:
+        """Find an entry, and take note of the file that it is now.
+
+        Args:
+            parts: The names that lead to it from the root, in NFC.
+        """
+        folders, missing = self.tree.descend(parts[:-1])
+        entry = None if missing else self.tree.find(folders[-1], parts[-1])
+        self.changes.look("/".join(parts), content_of(entry))
+        return entry
+
+    def _encrypted(self, folder_id: str) -> bytes:
+        """Encrypt the copy of a folder's id; the root's is a header and one empty chunk, as Cryptomator writes it."""
+        out = bytearray()
+        encryptor = Encryptor(self.cipher, out.extend)
+        if folder_id:
+            encryptor.write(folder_id.encode())
+        else:
+            encryptor.empty_chunk()
+        encryptor.finish()
+        return bytes(out)
+
+
+def content_of(entry: Entry | None) -> Path | None:
+    """Give where a file's content lies; None for what is no file."""
+    return entry.content if entry is not None and entry.kind is Kind.FILE else None

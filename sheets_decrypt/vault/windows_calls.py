@@ -1,0 +1,114 @@
+"""The questions to Windows, and nothing else; the rules are in `windows`."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+_LENGTH: Final = 32_768  # characters; no path of Windows is longer
+_SECONDS: Final = 60
+_LETTER: Final = re.compile(r"[A-Za-z]:\\?")
+
+
+def bitlocker_command(root: str) -> list[str]:
+    """Give the command that prints BitLocker's state of a volume; it needs no administrator.
+
+    Args:
+        root: The volume's root.
+    """
+    shell = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "WindowsPowerShell", "v1.0", "powershell.exe")
+    quoted = root.replace("'", "''")
+    question = (
+        f"(New-Object -ComObject Shell.Application).NameSpace('{quoted}')"
+        ".Self.ExtendedProperty('System.Volume.BitLockerProtection')"
+    )
+    return [str(shell), "-NoProfile", "-NonInteractive", "-Command", question]
+
+
+def bitlocker_answer(text: str) -> int | None:
+    """Read that command's answer; None where it is not a number."""
+    return int(text) if re.fullmatch(r"\s*\d+\s*", text, re.ASCII) else None
+
+
+def run(command: list[str]) -> str:
+    """Give what a command prints; nothing where it fails."""
+    try:
+        done = subprocess.run(  # noqa: S603 — Windows' own PowerShell, by its full path
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeError):
+        return ""
+    return done.stdout
+
+
+if sys.platform == "win32":  # pragma: no cover — only Windows can answer
+    import ctypes
+
+    class Windows:
+        """Windows' own answers; `windows.Answers` says what each is."""
+
+        def __init__(self) -> None:
+            self._kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+
+        def volume(self, path: str) -> str:
+            """Give the root of the volume that holds a path."""
+            answer = ctypes.create_unicode_buffer(_LENGTH)
+            if not self._kernel.GetVolumePathNameW(ctypes.c_wchar_p(path), answer, _LENGTH):
+                raise ctypes.WinError(ctypes.get_last_error())
+            return answer.value
+
+        def drive_type(self, root: str) -> int:
+            """Give the kind of drive."""
+            return int(self._kernel.GetDriveTypeW(ctypes.c_wchar_p(root)))
+
+        def file_system(self, root: str) -> str:
+            """Give the file system's name, or nothing."""
+            answer = ctypes.create_unicode_buffer(_LENGTH)
+            done = self._kernel.GetVolumeInformationW(
+                ctypes.c_wchar_p(root), None, 0, None, None, None, answer, _LENGTH
+            )
+            return answer.value if done else ""
+
+        def device(self, root: str) -> str:
+            """Give the device behind a drive letter, or nothing."""
+            if not _LETTER.fullmatch(root):
+                return ""
+            answer = ctypes.create_unicode_buffer(_LENGTH)
+            done = self._kernel.QueryDosDeviceW(ctypes.c_wchar_p(root[:2]), answer, _LENGTH)
+            return answer.value if done else ""
+
+        def bitlocker(self, root: str) -> int | None:
+            """Give BitLocker's state, or None where Windows does not say."""
+            return bitlocker_answer(run(bitlocker_command(root)))
+
+else:
+
+    class Windows:
+        """Nobody to ask: this is not Windows."""
+
+        def volume(self, path: str) -> str:
+            """Give the path itself."""
+            return path
+
+        def drive_type(self, root: str) -> int:  # noqa: ARG002 — the signature of `windows.Answers`
+            """Give "unknown"."""
+            return 0
+
+        def file_system(self, root: str) -> str:  # noqa: ARG002 — as above
+            """Give nothing."""
+            return ""
+
+        def device(self, root: str) -> str:  # noqa: ARG002 — as above
+            """Give nothing."""
+            return ""
+
+        def bitlocker(self, root: str) -> int | None:  # noqa: ARG002 — as above
+            """Give "Windows does not say"."""
+            return None

@@ -1,0 +1,53 @@
+"""Google's own description of its API, as a measure for the sandbox: the discovery documents in google-api-python-client."""
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import jsonschema
+
+_TYPES = {"integer", "number", "string", "boolean", "object"}
+
+
+@functools.cache
+def document(name: str = "sheets.v4") -> dict[str, Any]:
+    """Give a discovery document."""
+    folder = resources.files("googleapiclient") / "discovery_cache" / "documents"
+    content: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def methods() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every method of the Sheets API with the name that the sandbox uses for it."""
+    spreadsheets = document()["resources"]["spreadsheets"]
+    for name, method in spreadsheets["methods"].items():
+        yield f"spreadsheets.{name}", method
+    for name, method in spreadsheets["resources"]["values"]["methods"].items():
+        yield f"spreadsheets.values.{name}", method
+
+
+def check(schema: str, reply: object) -> None:
+    """Fail unless a reply is what the discovery document says of `schema`, with no member beside it."""
+    definitions = {name: _converted(each) for name, each in document()["schemas"].items()}
+    jsonschema.validate(reply, {"$ref": f"#/definitions/{schema}", "definitions": definitions})
+
+
+def _converted(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a schema of the discovery format into JSON Schema."""
+    if "$ref" in schema:
+        return {"$ref": f"#/definitions/{schema['$ref']}"}
+    match schema.get("type"):
+        case "any":
+            return {}
+        case "array":
+            return {"type": "array", "items": _converted(schema["items"])}
+        case "object":
+            members = {name: _converted(each) for name, each in schema.get("properties", {}).items()}
+            others = _converted(schema["additionalProperties"]) if "additionalProperties" in schema else False
+            return {"type": "object", "properties": members, "additionalProperties": others}
+        case str(plain) if plain in _TYPES:
+            return {"type": plain} | ({"enum": schema["enum"]} if "enum" in schema else {})
+        case other:
+            raise ValueError(f"unknown type {other}")

@@ -1,0 +1,155 @@
+"""Real vaults of other people's making, mounted for a test: gocryptfs and CryFS.
+
+CryFS takes ten seconds to open a vault, so a test module shares one.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import require
+
+PASSPHRASE = "correct horse battery staple"  # of vaults that live as long as a test
+NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A vault that is unlocked.
+
+    Args:
+        cipher: The folder with the encrypted files.
+        point: The mount point.
+        process: The process that serves it.
+    """
+
+    cipher: Path
+    point: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """Kill the process, so that the mount point is left dead."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(60)
+
+
+def is_mounted(point: Path) -> bool:
+    """Tell whether the kernel lists a mount at `point`."""
+    return f" {point} " in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+
+
+def unmount(point: Path, *, lazily: bool = False) -> None:
+    """Unmount, whatever state the mount is in."""
+    command = ["fusermount3", "-u", *(["-z"] if lazily else []), str(point)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def gocryptfs(folder: Path, *options: str) -> Iterator[Mounted]:
+    """Make a gocryptfs vault in `folder` and mount it; more options such as `-ro` are for the mount."""
+    require.fuse()
+    program = require.program("gocryptfs")
+    cipher, point = folder / "cipher", folder / "drive"
+    cipher.mkdir(exist_ok=True)
+    point.mkdir(exist_ok=True)
+    password = ["-q", "-nosyslog", "-extpass", f"echo {PASSPHRASE}"]
+    if not list(cipher.glob("*gocryptfs*.conf")):
+        reverse = [option for option in options if option == "-reverse"]
+        subprocess.run([program, "-init", "-scryptn", "10", *password, *reverse, cipher], check=True)
+    with _served([program, "-fg", *password, *options, str(cipher), str(point)], cipher, point) as mounted:
+        yield mounted
+
+
+@contextlib.contextmanager
+def cryfs(folder: Path) -> Iterator[Mounted]:
+    """Make a CryFS vault in `folder` and mount it."""
+    require.fuse()
+    program = require.program("cryfs")
+    cipher, point = folder / "cipher", folder / "drive"
+    cipher.mkdir()
+    point.mkdir()
+    environment = {
+        "CRYFS_FRONTEND": "noninteractive",  # no question, and the passphrase from the standard input
+        "CRYFS_NO_UPDATE_CHECK": "true",  # a test asks nobody on the internet
+        "CRYFS_LOCAL_STATE_DIR": str(folder / "state"),
+    }
+    command = [program, "-f", "--logfile", str(folder / "log"), str(cipher), str(point)]
+    with _served(command, cipher, point, environment) as mounted:
+        yield mounted
+
+
+@contextlib.contextmanager
+def _served(
+    command: Sequence[str], cipher: Path, point: Path, environment: dict[str, str] | None = None
+) -> Iterator[Mounted]:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | (environment or {})
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(PASSPHRASE.encode() + b"\n")
+        process.stdin.close()
+        try:
+            while not is_mounted(point):
+                assert process.poll() is None, f"{command[0]} ended with exit code {process.returncode}"
+                time.sleep(0.01)
+            yield Mounted(cipher, point, process)
+        finally:
+            if is_mounted(point):
+                unmount(point, lazily=True)
+            if not _ends(process):
+                process.kill()
+            process.wait(60)
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a process whose mount is gone; tell whether it ended by itself."""
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def tmpfs(point: Path, size: str, *options: str) -> Iterator[Path]:
+    """Mount a file system of a few kilobytes in memory."""
+    require.that(sys.platform == "linux" and os.geteuid() == 0, "only root can mount a file system")
+    point.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", point], check=True)
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", point], check=True)
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be another user than the one who mounted."""
+    require.that(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can become another user")
+    group = os.getegid()
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+
+
+@contextlib.contextmanager
+def open_to_all() -> Iterator[Path]:
+    """Give a temporary folder that every user may enter, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="sheets-decrypt-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,33 @@
+"""What a test needs from the machine: it skips with the reason where that is missing, and fails under `…_REQUIRE=all`."""
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def that(condition: object, reason: str) -> None:
+    """Go on only where `condition` holds; else skip the test, or fail where every part is required."""
+    if not condition:
+        missing(reason)
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test with the reason, or fail where every part is required."""
+    if os.environ.get("SHEETS_DECRYPT_REQUIRE") == "all":
+        pytest.fail(f"required here, and missing: {reason}")
+    pytest.skip(reason)
+
+
+def program(name: str) -> str:
+    """Give the path of a program that the test needs."""
+    path = shutil.which(name)
+    if path is None:
+        missing(f"the program {name} is not installed")
+    return path
+
+
+def fuse() -> None:
+    """Go on only where FUSE mounts work."""
+    that(os.path.exists("/dev/fuse") and shutil.which("fusermount3"), "FUSE is not available")  # noqa: PTH110

@@ -1,0 +1,87 @@
+"""The tasks that the tests of `schedule/` install, and programs that stand in for a system's own."""
+
+import json
+import sys
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+
+import pytest
+
+from sheets_decrypt.schedule.interface import Found, Reply, Run, Step, Task
+from sheets_decrypt.schedule.timing import Timing, parse
+
+CONFIG = PurePosixPath("/home/you/.config/sheets-decrypt/sheets-decrypt.toml")
+LOG = PurePosixPath("/home/you/.local/state/sheets-decrypt/log/baseline.log")
+PYTHON = PurePosixPath("/home/you/.local/share/pipx/venvs/sheets-decrypt/bin/python")
+FOLDER = PurePosixPath("/home/you/.local/share/pipx/venvs/sheets-decrypt/lib/python3.11/site-packages")
+
+WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
+
+
+def command(python: PurePath, config: PurePath, log: PurePath, name: str = "baseline") -> tuple[str, ...]:
+    """Give the command that a schedule of `name` runs."""
+    options = ("--config", str(config), "--quiet", "--log", str(log), "--job", name)
+    return (str(python), "-m", "sheets_decrypt", "pull", *options)
+
+
+def task(timing: Timing = WEEKDAY_MORNINGS, *, name: str = "baseline", jitter: int = 0) -> Task:
+    """Give a pull on Linux or macOS."""
+    return Task(name, command(PYTHON, CONFIG, LOG, name), CONFIG, LOG, FOLDER, timing, jitter)
+
+
+def windows_task(timing: Timing = WEEKDAY_MORNINGS, *, jitter: int = 0, user: str = "you") -> Task:
+    """Give a pull on Windows."""
+    home = PureWindowsPath("C:\\Users") / user
+    config = home / "AppData\\Local\\sheets-decrypt\\sheets-decrypt.toml"
+    log = home / "AppData\\Local\\sheets-decrypt\\Logs\\baseline.log"
+    packages = home / "pipx\\venvs\\sheets-decrypt\\Lib\\site-packages"
+    python = home / "pipx\\venvs\\sheets-decrypt\\Scripts\\pythonw.exe"
+    return Task("baseline", command(python, config, log), config, log, packages, timing, jitter)
+
+
+def ran(steps: list[Step]) -> list[tuple[str, ...]]:
+    """Give the commands among the steps."""
+    return [step.argv for step in steps if isinstance(step, Run)]
+
+
+def found(replies: dict[tuple[str, ...], Reply] | None = None, **files: bytes) -> Found:
+    """Say what a backend finds."""
+    return Found({Path(path): content for path, content in files.items()}, replies or {})
+
+
+class StandIn:
+    """A program on PATH that notes how it is called and answers by a script in Python.
+
+    Args:
+        folder: Where it and its notes lie; it must be on PATH.
+        name: The program's name.
+        script: What it does with `arguments` (a list) and `state` (a `pathlib.Path` of a folder of its own).
+    """
+
+    def __init__(self, folder: Path, name: str, script: str) -> None:
+        self.state = folder / f"{name}.state"
+        self.state.mkdir()
+        program = folder / name
+        program.write_text(
+            f"#!{sys.executable}\nimport json, pathlib, sys\n"
+            f"arguments = sys.argv[1:]\nstate = pathlib.Path({str(self.state)!r})\n"
+            "with (state / 'calls').open('a') as calls:\n    calls.write(json.dumps(arguments) + '\\n')\n" + script
+        )
+        program.chmod(0o755)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The arguments of every call, in order."""
+        notes = self.state / "calls"
+        return [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder that is first on PATH, and a home of its own."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return folder

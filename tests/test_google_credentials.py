@@ -1,0 +1,179 @@
+"""Every way in which a key file can be wrong is named, and the key itself never is."""
+
+import json
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sheets_decrypt.errors import CredentialsRefused
+from sheets_decrypt.google.credentials import email_of, find, from_key_file
+from sheets_decrypt.google.errors import SCOPE
+from sheets_decrypt.sandbox.google import Sandbox
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Give the content of a sound key file."""
+    content: dict[str, Any] = json.loads(Sandbox(tmp_path_factory.mktemp("key")).key_file.read_text())
+    return content
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[object], Path]:
+    """Give a function that writes a key file."""
+
+    def put(content: object) -> Path:
+        path = tmp_path / "key.json"
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    return put
+
+
+@pytest.fixture(autouse=True)
+def _no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave this machine without credentials of its own."""
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "no gcloud"))
+    monkeypatch.setenv("NO_GCE_CHECK", "True")
+
+
+def _ec_key() -> str:
+    private = ec.generate_private_key(ec.SECP256R1())
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def test_a_sound_key_file_gives_the_least_scope(key: dict[str, Any], write: Callable[[object], Path]) -> None:
+    """The credentials may read spreadsheets and nothing else, and tell whom to share with."""
+    credentials = from_key_file(write(key))
+    assert credentials.scopes == [SCOPE] == ["https://www.googleapis.com/auth/spreadsheets.readonly"]
+    assert email_of(credentials) == key["client_email"]
+
+
+def test_a_byte_order_mark_does_no_harm(key: dict[str, Any], write: Callable[[object], Path]) -> None:
+    """A key file that Notepad saved again is still one."""
+    path = write(b"\xef\xbb\xbf" + json.dumps(key).encode())
+    assert email_of(from_key_file(path)) == key["client_email"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"client_email": None}, "has no client_email"),
+        ({"client_email": " "}, "has no client_email"),
+        ({"private_key": 5}, "has no private_key"),
+        ({"token_uri": ""}, "has no token_uri"),
+        ({"token_uri": "http://oauth2.googleapis.com/token"}, "token_uri .* is not an https address"),
+        ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}, "private_key .* RSA"),
+        ({"private_key": "secret words"}, "private_key .* RSA"),
+        ({"private_key": _ec_key()}, "private_key .* RSA"),
+        ({"type": "authorized_user"}, "a person's login"),
+        ({"type": "external_account"}, "an external account's settings"),
+        ({"type": "something"}, "type .* does not say service_account"),
+    ],
+)
+def test_a_damaged_field_is_named(
+    key: dict[str, Any], write: Callable[[object], Path], change: dict[str, object], message: str
+) -> None:
+    """The field and the file are named, with the next step, and the exit code says that Google's side refuses."""
+    path = write(key | change)
+    with pytest.raises(CredentialsRefused, match=message) as caught:
+        from_key_file(path)
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+    assert caught.value.exit_code == 5
+    text = "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert "PRIVATE KEY-----" not in text
+    assert "secret words" not in text
+
+
+def test_literal_line_breaks_in_the_key_are_explained(key: dict[str, Any], write: Callable[[object], Path]) -> None:
+    r"""A private_key with the two characters \n, as copying through an environment variable leaves it, is named."""
+    path = write(key | {"private_key": key["private_key"].replace("\n", "\\n")})
+    with pytest.raises(CredentialsRefused, match=r"private_key .* holds the characters \\n") as caught:
+        from_key_file(path)
+    assert "download" in caught.value.hint
+    assert key["private_key"][40:80] not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("private_key = x", "is not JSON"),
+        ("[1, 2]", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        (b"\xff\xfe{\x00}\x00", "is not JSON"),
+        ({"installed": {"client_id": "x"}}, "holds an OAuth client"),
+        ({"web": {"client_id": "x"}}, "holds an OAuth client"),
+        ({}, "has no client_email"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(write: Callable[[object], Path], content: object, message: str) -> None:
+    """What the file is instead is said."""
+    with pytest.raises(CredentialsRefused, match=message):
+        from_key_file(write(content))
+
+
+def test_a_folder_or_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A path that holds no file is said to be one."""
+    with pytest.raises(CredentialsRefused, match="it is a folder"):
+        from_key_file(tmp_path)
+    with pytest.raises(CredentialsRefused, match="no such file") as caught:
+        from_key_file(tmp_path / "missing.json")
+    assert caught.value.hint == "check the path in google.credentials"
+
+
+def test_without_credentials_both_ways_are_named() -> None:
+    """A machine without any login is told of the key file and of Application Default Credentials."""
+    with pytest.raises(CredentialsRefused, match="no credentials") as caught:
+        find(None)
+    assert "google.credentials" in caught.value.hint
+    assert "gcloud auth application-default login --scopes=" in caught.value.hint
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_the_environments_key_file_is_found(
+    key: dict[str, Any], write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GOOGLE_APPLICATION_CREDENTIALS stands in for the configuration's key file, and errors name it as well."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write(key)))
+    assert email_of(find(None)) == key["client_email"]
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write("")))
+    with pytest.raises(CredentialsRefused, match="is empty"):
+        find(None)
+
+
+def test_the_configurations_key_file_beats_the_environments(
+    key: dict[str, Any], write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is configured is used, whatever the environment says."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing"))
+    assert email_of(find(write(key))) == key["client_email"]
+
+
+def test_a_persons_login_works_without_a_key_file(
+    write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An authorized_user file is fine where Application Default Credentials find it; its e-mail is not known."""
+    login = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write(login)))
+    assert email_of(find(None)) == ""
+
+
+def test_a_broken_login_is_no_login(write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that google-auth cannot read counts as none."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write({"type": "authorized_user", "client_id": "a"})))
+    with pytest.raises(CredentialsRefused, match="no credentials"):
+        find(None)

@@ -1,0 +1,185 @@
+"""When a job runs: what the options mean, and that systemd's own calculator agrees."""
+
+import subprocess
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule.systemd import on_calendar
+from sheets_decrypt.schedule.timing import Calendar, Every, calendars, following, from_text, parse, preceding
+from tests import require
+
+
+def local(text: str) -> datetime:
+    """Read a local time without a zone, such as schedulers mean."""
+    return datetime.fromisoformat(text)
+
+
+def expressions(**options: str) -> list[str]:
+    """Give the cron expressions of what the options say."""
+    return [calendar.expression for calendar in calendars(parse(**options))]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"every": "1m"}, ["* * * * *"]),
+        ({"every": "15m"}, ["*/15 * * * *"]),
+        ({"every": "30 min"}, ["*/30 * * * *"]),
+        ({"every": "1h"}, ["0 * * * *"]),
+        ({"every": "2H"}, ["0 */2 * * *"]),
+        ({"every": "24h"}, ["0 0 * * *"]),
+        (
+            {"every": "45m"},
+            [
+                "0,45 */3 * * *",
+                "30 1,4,7,10,13,16,19,22 * * *",
+                "15 2,5,8,11,14,17,20,23 * * *",
+            ],
+        ),
+        ({"daily": "06:30"}, ["30 6 * * *"]),
+        ({"daily": "6:30", "weekdays": "mon-fri"}, ["30 6 * * 1-5"]),
+        ({"daily": "23:59", "weekdays": "Sunday"}, ["59 23 * * 0"]),
+        ({"daily": "00:00", "weekdays": "fri-mon"}, ["0 0 * * 0-1,5-6"]),
+        ({"daily": "06:30", "weekdays": "mon, Thu"}, ["30 6 * * 1,4"]),
+        ({"daily": "06:30", "weekdays": "mon-sun"}, ["30 6 * * *"]),
+        ({"cron": "30 6 * * mon-fri"}, ["30 6 * * 1-5"]),
+        ({"cron": "*/15  8-17 1,15 JAN-mar 7"}, ["*/15 8-17 1,15 1-3 7"]),
+        ({"cron": "0 6 * * fri-sun"}, ["0 6 * * 5-7"]),
+        ({"cron": "0 6 * * sun-tue"}, ["0 6 * * 0-2"]),
+        ({"cron": "0 6 * * sun-sun"}, ["0 6 * * 0-0"]),
+        ({"cron": "0 8-18/2 * * *"}, ["0 8-18/2 * * *"]),
+    ],
+)
+def test_the_options_mean_these_cron_expressions(options: dict[str, str], expected: list[str]) -> None:
+    """Every form of the options becomes the cron expressions that mean the same."""
+    assert expressions(**options) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({}, "name one of --every, --daily and --cron", "--daily 06:30"),
+        ({"every": "1h", "daily": "06:30"}, "name one of", "--daily"),
+        ({"every": "1h", "weekdays": "mon"}, "--weekdays goes with --daily", "--daily"),
+        ({"every": "soon"}, "--every soon is not understood", "15m or 2h"),
+        ({"every": "0m"}, "not between 1m and 24h", "--daily"),
+        ({"every": "25h"}, "not between 1m and 24h", "--daily"),
+        ({"every": "1d"}, "--every 1d is not understood", "15m"),
+        ({"daily": "24:00"}, "--daily 24:00 is no time of day", "06:30"),
+        ({"daily": "12:60"}, "is no time of day", "06:30"),
+        ({"daily": "6.30pm"}, "is no time of day", "06:30"),
+        ({"daily": "06:30", "weekdays": "1-5"}, "--weekdays 1-5 is not understood", "mon-fri"),
+        ({"daily": "06:30", "weekdays": ""}, "is not understood", "mon-fri"),
+        ({"cron": "@daily"}, "has not five fields", "30 6 * * mon-fri"),
+        ({"cron": "0 6 * *"}, "has not five fields", "minute, hour"),
+        ({"cron": "60 6 * * *"}, "the minute 60 is not understood", "between 0 and 59"),
+        ({"cron": "0 24 * * *"}, "the hour 24", "between 0 and 23"),
+        ({"cron": "0 0 0 * *"}, "the day of month 0", "between 1 and 31"),
+        ({"cron": "0 0 * 13 *"}, "the month 13", "between 1 and 12"),
+        ({"cron": "0 0 * * 8"}, "the weekday 8", "between 0 and 7"),
+        ({"cron": "0 0 * * noday"}, "the weekday noday", "between 0 and 7"),
+        ({"cron": "0 0 * mon *"}, "the month mon", "between 1 and 12"),
+        ({"cron": "0 22-4 * * *"}, "the hour 22-4", "write 22-23,0-4"),
+        ({"cron": "*/0 * * * *"}, "the minute */0", "at least 1"),
+        ({"cron": "5/15 * * * *"}, "the minute 5/15", "a step follows"),
+        ({"cron": "0 0 L * *"}, "the day of month l", "between 1 and 31"),
+        ({"cron": "0 0 ? * *"}, "the day of month ?", "30 6 * * mon-fri"),
+        ({"cron": "0 0 1,, * *"}, "the day of month 1,,", "30 6"),
+        ({"cron": "٥ 0 * * *"}, "is not understood", "between 0 and 59"),
+        ({"cron": "0 0 30 feb *"}, "names a day that never comes", "check the day"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_the_next_step(options: dict[str, str], message: str, hint: str) -> None:
+    """A mistake in the options is named, with what to write instead."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse(**options)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_an_interval_that_does_not_divide_a_day_names_its_neighbours() -> None:
+    """Cron's */50 would run at :00 and :50: what no calendar can keep is refused, with the nearest that it can."""
+    with pytest.raises(ConfigurationError, match="every 50m") as caught:
+        calendars(Every(50))
+    assert caught.value.hint == "use --every 48m or --every 1h"
+
+
+@given(st.integers(1, 1440).filter(lambda minutes: 1440 % minutes == 0))
+def test_an_interval_that_divides_a_day_is_kept_exactly(minutes: int) -> None:
+    """The calendars of an interval together have its times of the day, each once."""
+    times = sorted(time for calendar in calendars(Every(minutes)) for time in calendar.times())
+    assert times == list(range(0, 1440, minutes))
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [parse(every="45m"), parse(every="2h"), parse(daily="06:30"), parse(daily="7:05", weekdays="sat-tue")]
+    + [parse(cron="*/15 8-17 1,15 jan-mar fri-sun")],
+)
+def test_a_timing_is_read_back_from_its_words(timing: Every | Calendar) -> None:
+    """What `status` shows can be read again, with nothing lost."""
+    assert from_text(timing.text) == timing
+
+
+def test_words_that_are_no_timing_are_refused() -> None:
+    """Other words are an error and not some other timing."""
+    with pytest.raises(ConfigurationError, match="no timing of ours"):
+        from_text("whenever it rains")
+
+
+def test_either_day_fits_unless_one_begins_with_a_star() -> None:
+    """Cron's rule: the 13th or a Friday, but with `*/2` an odd day that is a Sunday as well."""
+    either, both = parse(cron="0 6 13 * fri"), parse(cron="0 6 */2 * sun")
+    assert isinstance(either, Calendar)
+    assert isinstance(both, Calendar)
+    days = [local(f"2026-03-{day:02}").date() for day in range(1, 32)]
+    assert [day.day for day in days if either.fits(day)] == [6, 13, 20, 27]
+    assert [day.day for day in days if both.fits(day)] == [1, 15, 29]
+
+
+def test_the_next_and_the_last_run_are_told() -> None:
+    """The time after and the time before a moment; a run at that very moment counts as the last."""
+    mornings = parse(daily="06:30", weekdays="mon-fri")
+    friday = local("2026-03-06T06:30")
+    assert following(mornings, friday) == local("2026-03-09T06:30")
+    assert preceding(mornings, friday) == friday
+    assert preceding(mornings, local("2026-03-09T06:29")) == friday
+    assert following(parse(every="45m"), local("2026-03-06T23:30")) == local("2026-03-07T00:00")
+    assert following(parse(cron="0 0 29 feb *"), local("2026-03-01")) == local("2028-02-29")
+
+
+def test_an_interval_that_counts_from_its_start_has_no_known_next_run() -> None:
+    """Where the scheduler counts from a moment of its own, nothing is claimed."""
+    assert following(Every(50), local("2026-03-06")) is None
+    assert preceding(Every(50), local("2026-03-06")) is None
+
+
+fields = st.tuples(
+    st.sampled_from(["*", "0", "*/15", "5,50", "10-20/5", "59"]),
+    st.sampled_from(["*", "6", "*/6", "8-17", "0,23", "8-18/2"]),
+    st.sampled_from(["*", "1", "*/2", "13,31", "1-7", "1-31"]),
+    st.sampled_from(["*", "2", "jan-mar", "*/3", "12"]),
+    st.sampled_from(["*", "0", "7", "mon-fri", "fri-sun", "*/2", "1,3", "0-7"]),
+).map(" ".join)
+
+
+@settings(max_examples=40, deadline=None)
+@given(fields, st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)))  # noqa: DTZ001  (schedulers mean local time)
+def test_systemd_agrees_on_the_next_run(expression: str, moment: datetime) -> None:
+    """For any cron expression, systemd's own calculator finds the next run that we find."""
+    analyze = require.program("systemd-analyze")
+    timing = parse(cron=expression)
+    moment = moment.replace(microsecond=0)
+    base = ["--iterations=1", f"--base-time={moment:%Y-%m-%d %H:%M:%S} UTC"]
+    said = [
+        subprocess.run([analyze, "calendar", *base, value], capture_output=True, text=True, check=True).stdout
+        for calendar in calendars(timing)
+        for value in on_calendar(calendar)
+    ]
+    elapses = [line.split(": ", 1)[1] for text in said for line in text.splitlines() if "Next elapse" in line]
+    nexts = [datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC") for text in elapses]  # noqa: DTZ007  (see above)
+    assert following(timing, moment) == min(nexts)
