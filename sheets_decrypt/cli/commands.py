@@ -13,6 +13,7 @@ _COMMANDS: Final = {
     "keygen": ("setup", "keygen", "Make a key pair for a survey."),
     "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),
     "decrypt-file": ("files", "decrypt_file", "Decrypt a CSV that was downloaded already."),
+    "vault": ("vault", "vault", "List, read and write files in a Cryptomator vault."),
     "history": ("files", "history", "List the last runs."),
     "config": ("setup", "config", "Validate or explain the configuration."),
     "sandbox": ("demo", "sandbox", "Play Google on this machine, for trials and tests."),

@@ -147,3 +147,19 @@ def write_lines(lines: Sequence[str]) -> None:
     """Print several lines of the result."""
     for line in lines:
         say(line)
+
+
+def prints_to_a_screen() -> bool:
+    """Tell whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def write_bytes(data: bytes) -> None:
+    """Write to standard output as it is."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def read_bytes(size: int) -> bytes:
+    """Read at most `size` bytes from standard input."""
+    return sys.stdin.buffer.read(size)

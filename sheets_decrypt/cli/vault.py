@@ -1,0 +1,104 @@
+"""The commands `sheets-decrypt vault ls|cat|put`: see what is in a Cryptomator vault where no drive is mounted."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import config_option
+from sheets_decrypt.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sheets_decrypt.vault.cryptomator import CryptomatorVault
+
+_PIECE: Final = 1 << 20
+_Command = TypeVar("_Command", bound=Callable[..., int])
+
+
+@click.group()
+def vault() -> None:
+    """List, read and write files in the configuration's Cryptomator vaults."""
+
+
+def _vault_options(command: _Command) -> _Command:
+    named = click.option("--vault", "name", metavar="NAME", help="Which vault: a name under [vaults], or a job's name.")
+    return config_option(named(command))
+
+
+@vault.command()
+@click.argument("path", default="")
+@_vault_options
+def ls(path: str, name: str | None, config_path: Path | None) -> int:
+    """List a folder of the vault; PATH is inside the vault, its root by default."""
+    terminal.write_lines(_open(config_path, name).names(path.strip("/")))
+    return 0
+
+
+@vault.command()
+@click.argument("path")
+@_vault_options
+@click.option("--yes", is_flag=True, help="Do not ask before printing to a terminal.")
+def cat(path: str, name: str | None, config_path: Path | None, yes: bool) -> int:
+    """Print a file of the vault; asks first where that is a terminal."""
+    if terminal.prints_to_a_screen() and not (yes or terminal.confirm(f"print {path} to this screen?")):
+        return 0
+    with _open(config_path, name).read(path.strip("/")) as file:
+        while piece := file.read(_PIECE):
+            terminal.write_bytes(piece)
+    return 0
+
+
+@vault.command()
+@click.argument("path")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@_vault_options
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def put(path: str, file: Path | None, name: str | None, config_path: Path | None, force: bool) -> int:
+    """Put FILE, or standard input, into the vault as PATH."""
+    place, target = _open(config_path, name), path.strip("/")
+    if place.size(target) is not None and not force:
+        raise ConfigurationError(f"{place.path(target)} is there already", hint="give --force to replace it")
+    with _source(file) as read, place.replace(target) as sink:
+        while piece := read(_PIECE):
+            sink.write(piece)
+    terminal.say(f"wrote {place.path(sink.stored_as)}")
+    return 0
+
+
+@contextmanager
+def _source(file: Path | None) -> Iterator[Callable[[int], bytes]]:
+    if file is None:
+        yield terminal.read_bytes
+        return
+    try:
+        content = file.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {(error.strerror or 'unknown').lower()}") from None
+    with content:
+        yield content.read
+
+
+def _open(config_path: Path | None, name: str | None) -> "CryptomatorVault":
+    """Open the vault that was named, or the only one that there is."""
+    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.secrets import resolve  # noqa: PLC0415
+    from sheets_decrypt.vault.cryptomator import CryptomatorVault  # noqa: PLC0415
+
+    config = configuration.load(configuration.find(config_path))
+    vaults = {job: found for job, content in config.jobs.items() if (found := config.vault_of(content))} | config.vaults
+    folders = {found.cryptomator: found for found in vaults.values()}
+    if name is None and len(folders) == 1:
+        folder = next(iter(folders.values()))
+    elif name in vaults:
+        folder = vaults[name]
+    else:
+        raise ConfigurationError(
+            f'there is no cryptomator vault "{name}"' if name else f"the configuration has {len(folders)} vaults",
+            hint=f"--vault takes one of {', '.join(sorted(vaults))}" if vaults else "add a vault to the configuration",
+        )
+    opened = CryptomatorVault(folder.cryptomator, lambda: resolve(folder.passphrase))
+    opened.check()
+    return opened
