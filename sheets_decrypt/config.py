@@ -147,6 +147,41 @@ class VaultFolder(_Section):
     passphrase: SecretSource = Field(description="where the vault's passphrase comes from")
 
 
+class Notify(_Section):
+    """Whom to tell how runs went."""
+
+    healthchecks: str | SecretSource | None = Field(
+        None,
+        description="a check's ping URL, in the Healthchecks convention: told of every start, success and failure",
+        examples=["https://hc-ping.com/your-uuid-here"],
+    )
+    urls: tuple[str | SecretSource, ...] = Field(
+        (),
+        description="where messages go, as apprise writes it: ntfy, mail, Slack, Teams …",
+        examples=[["ntfys://topic"]],
+    )
+    on: tuple[Literal["failure", "recovery", "success"], ...] = Field(
+        ("failure", "recovery"), description="what the messages are about"
+    )
+    locked_after: int = Field(
+        3, ge=1, description="how many runs in a row may find the vault locked before that is told"
+    )
+
+
+class Deidentified(_Section):
+    """A second CSV, without any decrypted column."""
+
+    output: FilePath = Field(
+        description="the CSV to write; it may lie outside the vault", examples=["D:/analysis/baseline_deidentified.csv"]
+    )
+    drop: tuple[str, ...] = Field((), description="columns to leave out as well", examples=[["free_text"]])
+    keep: tuple[str, ...] | None = Field(
+        None,
+        description="the only columns to keep; default: every column that is not decrypted",
+        examples=[["district"]],
+    )
+
+
 class Conversion(_Section):
     """How cells are decrypted and written."""
 
@@ -207,6 +242,12 @@ class Job(Conversion):
         examples=["baseline-vault"],
     )
     keys: Keys | None = Field(None, description="keys of this job alone, in place of [keys]")
+    notify: Notify | None = Field(None, description="whom to tell of this job, in place of [notify]")
+    deidentified: Deidentified | None = Field(
+        None,
+        description="a second CSV without any decrypted column",
+        examples=[{"output": "D:/analysis/baseline_deidentified.csv", "drop": ["free_text"]}],
+    )
 
     @field_validator("spreadsheet")
     @classmethod
@@ -223,6 +264,22 @@ class Job(Conversion):
             object.__setattr__(self, "output", _beside_the_file(self.output, info))
         elif self.output.is_absolute() or ".." in PurePosixPath(self.output.as_posix()).parts:
             raise ValueError("output: with a vault, give a path inside it, such as surveys/baseline.csv")
+        return self
+
+    @model_validator(mode="after")
+    def _deidentified_holds_nothing_decrypted(self) -> Self:
+        second = self.deidentified
+        if second is None:
+            return self
+        if self.columns == "auto" and second.keep is None:
+            raise ValueError('deidentified: with columns = "auto", name the columns to keep')
+        for name in second.keep or ():
+            if self.columns != "auto" and name in self.columns:
+                raise ValueError(f'deidentified.keep: column "{name}" is decrypted, so it cannot be kept there')
+            if name in second.drop:
+                raise ValueError(f'deidentified: column "{name}" is to be kept and dropped')
+        if self.vault is None and second.output == self.output:
+            raise ValueError("deidentified.output: name another file than output")
         return self
 
     @property
@@ -248,6 +305,7 @@ class Config(_Section):
     google: Google = Field(Google(), description="how to reach and sign in to Google")
     keys: Keys = Field(Keys(), description="the keys of every job that has none of its own")
     vaults: dict[str, VaultFolder] = Field({}, description="Cryptomator vaults that several jobs share, by name")
+    notify: Notify = Field(Notify(), description="whom to tell how runs went")
     jobs: dict[JobName, Job] = Field(min_length=1, description="the jobs, by name")
 
     @model_validator(mode="after")
@@ -260,6 +318,10 @@ class Config(_Section):
     def keys_of(self, job: Job) -> Keys:
         """Give the keys that `job` decrypts with."""
         return job.keys if job.keys is not None else self.keys
+
+    def notify_of(self, job: Job) -> Notify:
+        """Give whom to tell of `job`."""
+        return job.notify if job.notify is not None else self.notify
 
     def vault_of(self, job: Job) -> VaultFolder | None:
         """Give the Cryptomator vault that `job` writes into, or None for a mounted drive."""
@@ -374,7 +436,18 @@ def _explain(error: ValidationError) -> ConfigurationError:
 
 def _is_a_branch(step: str) -> bool:
     """Tell pydantic's name for a branch of a union from a key of the user's."""
-    return step in {"VaultFolder", "str", "tuple[str, ...]"} or step.startswith(("literal[", "function-"))
+    return step in {"VaultFolder", "SecretSource", "str", "tuple[str, ...]"} or step.startswith(
+        ("literal[", "function-")
+    )
+
+
+_SECTIONS: Final[Mapping[str, type[_Section]]] = {
+    "google": Google,
+    "keys": Keys,
+    "vault": VaultFolder,
+    "notify": Notify,
+    "deidentified": Deidentified,
+}
 
 
 def _keys_beside(path: list[str]) -> list[str]:
@@ -384,8 +457,5 @@ def _keys_beside(path: list[str]) -> list[str]:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             model = {"jobs": Job, "vaults": VaultFolder}.get(path[0], SecretSource) if model is dict else SecretSource
             continue
-        if step in {"jobs", "vaults"}:
-            model = dict
-        else:
-            model = {"google": Google, "keys": Keys, "vault": VaultFolder}.get(step, SecretSource)
+        model = dict if step in {"jobs", "vaults"} else _SECTIONS.get(step, SecretSource)
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

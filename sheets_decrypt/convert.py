@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from sheets_decrypt.config import Conversion
+from sheets_decrypt import deidentify
+from sheets_decrypt.config import Conversion, Job
 from sheets_decrypt.decrypt import Decryption, Rules
 from sheets_decrypt.deliver import Terms, deliver
 from sheets_decrypt.errors import CellsRefused
@@ -86,6 +87,9 @@ def convert(
     )
     log.warnings.extend(delivered.notes)
     log.rows_written = 0 if options.dry_run else work.rows()
+    if isinstance(conversion, Job) and conversion.deidentified is not None and not options.dry_run:
+        second = deidentify.write(target.vault, delivered.name, conversion, conversion.deidentified, log.columns)
+        log.warnings.extend(second.notes)
     if log.failure_count:
         return log.finish(Status.PARTIAL, PARTIAL)
     return log.finish(Status.WRITTEN if delivered.changed else Status.UNCHANGED, 0)
@@ -98,6 +102,7 @@ class _Work:
         rules = Rules(conversion.columns, frozenset(conversion.missing_values), conversion.on_error == "blank")
         self._source: Final = source
         self._conversion: Final = conversion
+        self._second: Final = conversion.deidentified if isinstance(conversion, Job) else None
         self._log: Final = log
         self._progress: Final = options.progress
         self._decryption: Final = Decryption(source.header, ciphers, rules)
@@ -130,6 +135,8 @@ class _Work:
         if log.rows_read != self._rows:
             raise AssertionError  # a page lost rows: a bug, and never a result
         decryption.judge_keys()
+        if self._second is not None:
+            deidentify.kept(self._source.header, self._second, log.columns)
         if log.failure_count and self._conversion.on_error == "fail":
             raise CellsRefused(
                 f"{log.failure_count} cells could not be decrypted, the first in row {log.failures[0].row}",

@@ -5,14 +5,16 @@ their order, else not encrypted. A cell that cannot be decrypted never stops the
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sheets_decrypt.ciphers import FORMATS
-from sheets_decrypt.errors import ColumnNotFound, KeyMissing
+from sheets_decrypt.errors import ColumnNotFound, KeyMissing, SheetEmpty, SheetRefused
 from sheets_decrypt.notices import Notices, unauthenticated
 from sheets_decrypt.table import (
+    FAILURES_NAMED,
     NO_KEY_FITTED,
     CellFailure,
     ColumnCount,
@@ -25,7 +27,6 @@ from sheets_decrypt.table import (
 from sheets_decrypt.tally import Ciphers, Tally
 
 AUTO: Final = "auto"
-FAILURES_NAMED: Final = 100
 # What Sheets shows where a retyped token was parsed as a formula (values.get gives error cells as these strings).
 _SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!"})
 
@@ -76,11 +77,14 @@ class Rules:
     blank_failures: bool = False
 
 
+_Place = tuple[int, int]  # row within the page, column index
+
+
 @dataclass(slots=True)
 class _Tokens:
-    """Tokens of one format in one page: (row within the page, column index) and body of each."""
+    """Tokens of one format in one page: the place and the body of each."""
 
-    places: list[tuple[int, int]] = field(default_factory=list)
+    places: list[_Place] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
 
@@ -94,26 +98,31 @@ class Decryption:
 
     Raises:
         ColumnNotFound: A configured column is not in the header exactly once.
+        SheetEmpty: What should be the header is a row of tokens.
     """
 
     def __init__(self, header: Header, ciphers: Ciphers, rules: Rules) -> None:
+        _refuse_tokens(header)
         self._ciphers: Final = ciphers
         self._rules: Final = rules
         self._auto: Final = rules.columns == AUTO
         indices = range(len(header.names)) if rules.columns == AUTO else [find(header, name) for name in rules.columns]
-        self._tallies: Final = {index: Tally(header.names[index]) for index in indices}
+        names = _distinct(header)
+        self._tallies: Final = {index: Tally(names[index]) for index in indices}
         self._failures: Final[dict[int, list[CellFailure]]] = {index: [] for index in indices}
-        self.notices: Final = Notices(header, frozenset(indices))
+        self.notices: Final = Notices(names, frozenset(indices))
 
     def page(self, page: Page) -> list[list[str]]:
         """Decrypt one page; gives rows × columns of text, as wide as the header."""
         rows = [row.copy() for row in page.rows]
         tokens = {wire.format: _Tokens() for wire in FORMATS}
+        outcomes: list[tuple[_Place, str | Reason]] = []
         for index, tally in self._tallies.items():
-            self._sort(page, index, tally, tokens)
+            outcomes.extend((place, Reason.SHEET_ERROR) for place in self._sort(page, index, tally, tokens))
         for format_, found in tokens.items():
             if found.places:
-                self._decrypt(format_, found, page.first_row, rows)
+                outcomes.extend(self._decrypt(format_, found))
+        self._put(outcomes, page.first_row, rows)
         sealed = tokens[Format.SEALED_BOX]
         self.notices.note(page, zip(sealed.places, sealed.bodies, strict=True))
         return rows
@@ -146,6 +155,7 @@ class Decryption:
 
         Raises:
             KeyProblem: A key is wrong or missing; the message names it and the column.
+            SheetRefused: `"auto"` took a column for encrypted in one page and not in another.
         """
         columns = self._decrypted_columns()
         suspects = [tally for _, tally in columns] or list(self._tallies.values())
@@ -154,12 +164,19 @@ class Decryption:
                 raise problem
         if self._auto and not columns and not self._ciphers:
             raise KeyMissing("no key is configured", hint="add the key to [keys]; `sheets-decrypt keygen` makes one")
+        for tally in self._tallies.values() if self._auto else ():
+            if tally.withheld if tally.holds_tokens() else tally.put:
+                raise SheetRefused(
+                    f'column "{tally.name}": some of its rows decrypt and too many others do not, so that "auto" cannot'
+                    " tell whether it is encrypted",
+                    hint='name the columns to decrypt, in place of columns = "auto"',
+                )
 
     def _decrypted_columns(self) -> list[tuple[int, Tally]]:
         return [(index, tally) for index, tally in self._tallies.items() if not self._auto or tally.holds_tokens()]
 
-    def _sort(self, page: Page, index: int, tally: Tally, tokens: Mapping[Format, _Tokens]) -> None:
-        """Tell blank, missing, token and readable cells of one column apart."""
+    def _sort(self, page: Page, index: int, tally: Tally, tokens: Mapping[Format, _Tokens]) -> Iterator[_Place]:
+        """Tell blank, missing, token and readable cells of one column apart; give the places of retyped tokens."""
         missing = self._rules.missing_values
         for place, row in enumerate(page.rows):
             cell = row[index]
@@ -176,42 +193,74 @@ class Decryption:
                     tokens[wire.format].bodies.append(body)
                     break
             else:
-                if cell in _SHEET_ERRORS and not self._auto:
-                    self._fail(tally, index, page.first_row + place, Reason.SHEET_ERROR)
+                if cell in _SHEET_ERRORS:
+                    yield place, index
                 else:
                     tally.not_encrypted += 1
 
-    def _decrypt(self, format_: Format, found: _Tokens, first_row: int, rows: list[list[str]]) -> None:
-        """Decrypt the tokens of one format and put the values in their places."""
+    def _decrypt(self, format_: Format, found: _Tokens) -> Iterator[tuple[_Place, str | Reason]]:
+        """Decrypt the tokens of one format and count what became of them."""
         # Row by row: the tokens of one row may share a derived key, and the key that fitted last likely fits next.
         order = sorted(range(len(found.places)), key=found.places.__getitem__)
         results = self._results(format_, [found.bodies[position] for position in order])
-        outcome = list(zip([found.places[position] for position in order], results, strict=True))
-        for (place, index), (value, key) in outcome:
-            tally = self._tallies[index]
+        for position, (value, key) in zip(order, results, strict=True):
+            place = found.places[position]
+            tally = self._tallies[place[1]]
             tally.seen[format_] += 1
             if isinstance(value, Reason):
                 tally.failed[format_] += 1
-                self._fail(tally, index, first_row + place, value)
+                tally.damaged[format_] += value is Reason.DAMAGED
             else:
                 tally.decrypted += 1
                 tally.fitted[format_, key] += 1
-        for (place, index), (value, _) in outcome:
-            if self._auto and not self._tallies[index].holds_tokens():
+            yield place, value
+
+    def _put(self, outcomes: Sequence[tuple[_Place, str | Reason]], first_row: int, rows: list[list[str]]) -> None:
+        """Put the values in their places, and name the failures in the order of rows."""
+        holding = {index: not self._auto or tally.holds_tokens() for index, tally in self._tallies.items()}
+        failing = sorted((place, value) for place, value in outcomes if isinstance(value, Reason))
+        for (place, index), reason in failing:
+            self._fail(index, first_row + place, reason)
+        for (place, index), value in outcomes:
+            if isinstance(value, Reason) and not self._rules.blank_failures:
                 continue
-            if not isinstance(value, Reason):
-                rows[place][index] = value
-            elif self._rules.blank_failures:
-                rows[place][index] = ""
+            if holding[index]:
+                self._tallies[index].put += 1
+                rows[place][index] = "" if isinstance(value, Reason) else value
+            else:
+                self._tallies[index].withheld += 1
 
     def _results(self, format_: Format, bodies: Sequence[bytes]) -> Iterable[tuple[str | Reason, int]]:
         cipher = self._ciphers.get(format_)
         if cipher is None:
-            return [(Reason.NO_KEY, NO_KEY_FITTED)] * len(bodies)
+            return [(Reason.NO_KEY if body else Reason.DAMAGED, NO_KEY_FITTED) for body in bodies]
         column = cipher.decrypt(bodies)
         return zip(column.values, column.keys, strict=True)
 
-    def _fail(self, tally: Tally, index: int, row: int, reason: Reason) -> None:
+    def _fail(self, index: int, row: int, reason: Reason) -> None:
+        tally = self._tallies[index]
         tally.reasons[reason] += 1
         if len(self._failures[index]) < FAILURES_NAMED:
             self._failures[index].append(CellFailure(row, tally.name, reason))
+
+
+def _refuse_tokens(header: Header) -> None:
+    """Refuse a sheet without a header before a name is said: its first row's tokens would stand in errors and records.
+
+    Raises:
+        SheetEmpty: A name in the header is a token.
+    """
+    if any(wire.read(name) for name in header.names for wire in FORMATS):
+        raise SheetEmpty(
+            "the first row holds encrypted tokens: the sheet has no header",
+            hint="insert a first row with the columns' names",
+        )
+
+
+def _distinct(header: Header) -> list[str]:
+    """Give each column's name; names that stand more than once, which `"auto"` may meet, with the column's number."""
+    times = Counter(header.names)
+    return [
+        name if times[name] == 1 else f"{name} (column {number})".lstrip()
+        for number, name in enumerate(header.names, start=1)
+    ]

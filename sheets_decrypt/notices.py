@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sheets_decrypt.ciphers import FORMATS, sealed_box
-from sheets_decrypt.table import CellFailure, Header, Page, Reason
+from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Page, Reason
 from sheets_decrypt.tally import AUTHENTICATED, MARKED, Tally
 
 _NAMED: Final = 10
@@ -37,13 +37,13 @@ class Notices:
     """Watches the pages of one sheet.
 
     Args:
-        header: The sheet's header.
+        names: What each column is called.
         decrypted: The indices of the columns that are decrypted (or tried, for `"auto"`).
     """
 
-    def __init__(self, header: Header, decrypted: frozenset[int]) -> None:
-        self._names: Final = header.names
-        self._others: Final = set(range(len(header.names))) - decrypted
+    def __init__(self, names: Sequence[str], decrypted: frozenset[int]) -> None:
+        self._names: Final = names
+        self._others: Final = set(range(len(names))) - decrypted
         self._decrypted: Final = decrypted
         self._retyped: Final[dict[int, _Rows]] = {}
         self._overflow: Final = _Rows()
@@ -107,7 +107,7 @@ class Notices:
         self._overflow.add(row)
         tokens = sum(1 for cell in cells if any(wire.read(cell) is not None for wire in FORMATS))
         self.outside_count += tokens
-        if len(self.outside) < _NAMED:
+        if len(self.outside) < FAILURES_NAMED:
             self.outside.extend(CellFailure(row, "", Reason.OUTSIDE) for _ in range(tokens))
 
     def _note_rearranged(self, first_row: int, sealed: Iterable[tuple[tuple[int, int], bytes]]) -> None:
@@ -122,7 +122,7 @@ class Notices:
 
     def _note_other_columns(self, rows: Sequence[list[str]]) -> None:
         for index in tuple(self._others):
-            if any(wire.read(row[index]) is not None for row in rows for wire in _MARKED_FORMATS):
+            if any(wire.read(row[index]) for row in rows for wire in _MARKED_FORMATS):
                 self._others.discard(index)
                 self._unnamed.append(self._names[index])
 

@@ -8,7 +8,7 @@ from sheets_decrypt.config import Config, Conversion, Job, Keys
 from sheets_decrypt.convert import Options, Target, convert
 from sheets_decrypt.csv_file import CsvFile
 from sheets_decrypt.decrypt import ciphers_of
-from sheets_decrypt.errors import KeyMissing, SheetMoved, SheetsDecryptError
+from sheets_decrypt.errors import KeyMissing, SheetsDecryptError
 from sheets_decrypt.lock import one_run
 from sheets_decrypt.record import RunLog, RunRecord, append_history
 from sheets_decrypt.secrets import resolve
@@ -60,23 +60,17 @@ def _run(log: RunLog, target: Target, job: Job, config: Config, options: Options
     ciphers = read_keys(config.keys_of(job))
     with open_session(config.google) as session:
         try:
-            for _ in range(2):
-                sheet = open_sheet(
-                    session,
-                    spreadsheet_id=job.spreadsheet_id,
-                    worksheet=job.worksheet,
-                    gid=job.gid,
-                    values=job.values,
-                )
-                log.worksheet, log.gid = sheet.tab.title, sheet.tab.gid
-                try:
-                    record = convert(sheet, ciphers, target, job, log, options)
-                    return replace(record, requests=session.requests)
-                except Moved:
-                    continue
+            sheet = open_sheet(
+                session, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet, gid=job.gid, values=job.values
+            )
+            log.worksheet, log.gid = sheet.tab.title, sheet.tab.gid
+            try:
+                record = convert(sheet, ciphers, target, job, log, options)
+            except Moved:  # nothing was written; a second move is an error
+                record = convert(sheet.reopen(), ciphers, target, job, log, options)
+            return replace(record, requests=session.requests)
         finally:
             log.requests = session.requests
-    raise SheetMoved("rows moved while the sheet was read, twice", hint="run again when nobody sorts or deletes rows")
 
 
 def decrypt_file(

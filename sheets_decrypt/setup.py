@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from sheets_decrypt import template
 from sheets_decrypt.ciphers import sealed_box, sealing
-from sheets_decrypt.config import Google, Job, Keys, SecretSource, VaultFolder, parse
+from sheets_decrypt.config import Deidentified, Google, Job, Keys, Notify, SecretSource, VaultFolder, parse
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.secrets import store
 from sheets_decrypt.table import Secret
@@ -23,6 +23,8 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "keys": Keys,
     "vaults.NAME": VaultFolder,
     "jobs.NAME": Job,
+    "notify": Notify,
+    "jobs.NAME.deidentified": Deidentified,
     "a secret's source": SecretSource,
 }
 

@@ -75,6 +75,9 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
 }
 
 
+FAILURES_NAMED: Final = 100
+
+
 @dataclass(frozen=True, slots=True)
 class CellFailure:
     """A cell that could not be decrypted.

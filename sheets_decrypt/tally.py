@@ -1,7 +1,7 @@
 """What became of the cells of each column, and the verdict on the keys. Pure.
 
 The verdict (design, "Output"): the key is wrong, and nothing is written, when every sealed box of a column fails, or at
-least half of its tokens without authentication.
+least half of its tokens without authentication. A damaged token says nothing of the key, and does not count.
 """
 
 from collections import Counter
@@ -26,6 +26,9 @@ class Tally:
 
     Args:
         name: The column's name.
+        damaged: Format → tokens of it that no key could have decrypted.
+        put: Cells that were changed in the CSV.
+        withheld: Cells that would have been changed, had the column been known to hold tokens.
     """
 
     name: str
@@ -36,14 +39,18 @@ class Tally:
     reasons: Counter[Reason] = field(default_factory=Counter)
     seen: Counter[Format] = field(default_factory=Counter)
     failed: Counter[Format] = field(default_factory=Counter)
+    damaged: Counter[Format] = field(default_factory=Counter)
     fitted: Counter[tuple[Format, int]] = field(default_factory=Counter)
+    put: int = 0
+    withheld: int = 0
 
     def holds_tokens(self) -> bool:
         """Tell a column of tokens from one whose cells only look like legacy tokens, such as hashes.
 
-        Sealed boxes and CryptoJS tokens carry a mark. Legacy tokens do not: what counts is that they decrypt.
+        Sealed boxes and CryptoJS tokens carry a mark, but so does an answer that begins with `v2:`. Legacy tokens
+        carry none: what counts is that they decrypt.
         """
-        marked = any(self.seen[format_] for format_ in MARKED)
+        marked = any(self.seen[format_] > self.damaged[format_] for format_ in MARKED)
         legacy = self.seen[Format.LEGACY_CBC]
         return marked or (legacy > 0 and 2 * self.failed[Format.LEGACY_CBC] < legacy)
 
@@ -62,9 +69,11 @@ class Tally:
     def key_problem(self, ciphers: Ciphers) -> KeyProblem | None:
         """Say that the key is wrong or missing, where the share of failures says so."""
         for formats, share in ((AUTHENTICATED, 1.0), (frozenset(Format) - AUTHENTICATED, 0.5)):
-            seen = sum(self.seen[format_] for format_ in formats)
-            failing = [format_ for format_ in Format if format_ in formats and self.failed[format_]]
-            failed = sum(self.failed[format_] for format_ in failing)
+            seen = sum(self.seen[format_] - self.damaged[format_] for format_ in formats)
+            failing = [
+                format_ for format_ in Format if format_ in formats and self.failed[format_] > self.damaged[format_]
+            ]
+            failed = sum(self.failed[format_] - self.damaged[format_] for format_ in failing)
             if seen and failed >= share * seen:
                 return _explain(self.name, failing, f"{failed} of {seen}", ciphers)
         return None

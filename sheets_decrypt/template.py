@@ -14,7 +14,7 @@ _TITLE: Final = (
     "# The configuration of sheets-decrypt. A line that begins with # is a remark, or a setting with its default or an",
     "# example: remove the # to set it. Relative paths are relative to this file. On Windows write paths with /.",
 )
-_KEYS_OF_A_JOB: Final = frozenset({"keys"})  # a section, explained under [keys]
+_KEYS_OF_A_JOB: Final = frozenset({"keys", "notify"})  # sections, explained under [keys] and [notify]
 _FIRST: Final = ("spreadsheet", "worksheet", "columns", "output")  # what every job is about
 
 

@@ -1,4 +1,4 @@
-"""Google's own description of its API, as a measure for the sandbox: the discovery documents in google-api-python-client."""
+"""Google's own description of its API, which the sandbox is held against: google-api-python-client's documents."""
 
 import functools
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 _TYPES = {"integer", "number", "string", "boolean", "object"}
 

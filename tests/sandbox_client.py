@@ -24,7 +24,7 @@ class Client:
         self.session.trust_env = False
         self.session.proxies = {"https": sandbox.proxy}
         self.session.verify = str(sandbox.ca_bundle)
-        self._credentials = service_account.Credentials.from_service_account_file(
+        self._credentials = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
             str(sandbox.key_file), scopes=list(scopes)
         )
 

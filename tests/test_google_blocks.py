@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_each_block_repeats_the_last_row_of_the_one_before(google: Sandbox, sess
     edges = [tuple(int(cell[1:]) for cell in cells.split("%3A")) for cells in ranges]
     assert edges[0][0] == 1
     assert edges[-1][1] == 60
-    assert all(former[1] == later[0] for former, later in zip(edges, edges[1:], strict=False))
+    assert all(former[1] == later[0] for former, later in pairwise(edges))
 
 
 def test_thousands_of_blank_rows_in_the_middle_are_kept(google: Sandbox, session: Session) -> None:
@@ -108,9 +109,7 @@ def test_a_sheet_that_moved_is_read_again_from_its_beginning(google: Sandbox, se
     """After a move, the reopened sheet gives every row as it is now."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
     moved = [["id", "name", "more"], ["1", "new", "x"], *_rows(120)[1:]]
-    google.fault(
-        Fault(kind="values", what="call", after=4, then=lambda: google.replace_rows(identity, "data", moved))
-    )
+    google.fault(Fault(kind="values", what="call", after=4, then=lambda: google.replace_rows(identity, "data", moved)))
     sheet = _open(session, identity)
     with pytest.raises(Moved):
         _all(sheet)

@@ -27,6 +27,7 @@ from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import open_sheet
 from sheets_decrypt.google.wire import Route, route
 from sheets_decrypt.sandbox.google import Fault, Sandbox, Tab
+from tests import require
 
 ROWS = [["name"], ["Ana"]]
 
@@ -96,18 +97,21 @@ def test_the_clocks_skew_is_known_after_a_reply(google: Sandbox, ahead: float) -
         assert session.clock_skew == pytest.approx(ahead, abs=5)
 
 
-def test_a_token_that_runs_out_between_two_tries_is_fetched_anew(google: Sandbox, waits: list[float]) -> None:
+def test_a_token_that_runs_out_between_two_tries_is_fetched_anew(
+    google: Sandbox, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A repetition does not go out with a token that has expired meanwhile."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google()) as session:
-        google.fault(
-            Fault(kind="spreadsheet", what="call", then=lambda: setattr(session._credentials, "expiry", datetime(2020, 1, 1))),  # noqa: DTZ001, E501  (google-auth's times have no zone)
-        )
-        google.fault(Fault(kind="spreadsheet", status=503, after=0))
+
+        def run_out(seconds: float) -> None:
+            waits.append(seconds)
+            session._credentials.expiry = datetime(2020, 1, 1)  # noqa: DTZ001  (google-auth's times have no zone)
+
+        monkeypatch.setattr("time.sleep", run_out)
+        google.fault(Fault(kind="spreadsheet", status=503))
         session.get_metadata(identity, fields="properties.title")
-        session._credentials.token = None
-        session.get_metadata(identity, fields="properties.title")
-    assert _kinds(google).count("token") == 2
+    assert _kinds(google) == ["token", "spreadsheet", "token", "spreadsheet"]
 
 
 # Repetition
@@ -157,7 +161,7 @@ def test_after_five_tries_it_is_given_up(
     assert "former CSV is untouched" in caught.value.hint
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412])
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refusal_is_not_tried_again(google: Sandbox, waits: list[float], status: int) -> None:
     """What Google refuses stays refused: one request, no wait."""
     google.fault(Fault(kind="spreadsheet", status=status, times=None))
@@ -193,9 +197,7 @@ def test_waits_for_a_quota_outlast_its_minute(google: Sandbox, waits: list[float
 
 def test_retry_after_in_seconds_is_honoured(google: Sandbox, waits: list[float]) -> None:
     """Where the server says how long, that is how long."""
-    google.fault(
-        Fault(kind="values", status=429, retry_after="17"), Fault(kind="values", status=503, retry_after="0", after=1)
-    )
+    google.fault(Fault(kind="values", status=429, retry_after="17"), Fault(kind="values", status=503, retry_after="0"))
     _read(google)
     assert waits == [17, 0]
 
@@ -263,13 +265,14 @@ def test_no_time_left_is_an_error_before_anything_is_sent(google: Sandbox) -> No
     """A try whose time is over is not sent."""
     with open_session(config.Google()) as session:
         session._meter.ends = time.monotonic() - 1
-        with pytest.raises(Transient, match="longer than google.deadline"):
+        with pytest.raises(Transient, match=r"longer than google\.deadline"):
             session._refresh()
         assert session.requests == 0
 
 
 def test_ctrl_c_ends_a_wait(google: Sandbox) -> None:
     """A long wait is interrupted by SIGINT, and nothing is sent after it."""
+    require.that(os.name == "posix", "only POSIX sends SIGINT to a process itself")
     google.fault(Fault(kind="values", status=429, retry_after="200"))
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -355,7 +358,9 @@ def test_an_untrusted_certificate_is_refused_at_once(
     """A proxy that opens TLS without its certificate being known is named, with what to set; nothing is repeated."""
     other = Sandbox(tmp_path / "other")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.ca_bundle))
-    with pytest.raises(NetworkUnreachable, match=r"certificate shown for oauth2.googleapis.com is not trusted") as caught:
+    with pytest.raises(
+        NetworkUnreachable, match=r"certificate shown for oauth2.googleapis.com is not trusted"
+    ) as caught:
         _read(google)
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
     assert google.requests == []
@@ -379,7 +384,7 @@ def test_a_proxys_password_is_not_shown() -> None:
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "http://no-such-proxy.invalid:3128"])
 def test_a_proxy_that_is_not_there_is_named(google: Sandbox, waits: list[float], proxy: str) -> None:
     """A proxy that cannot be reached is tried five times, then the settings and the hosts are named."""
-    with pytest.raises(NetworkUnreachable, match="the proxy.*; tried 5 times") as caught:
+    with pytest.raises(NetworkUnreachable, match=r"the proxy.*; tried 5 times") as caught:
         _read(google, config.Google(proxy=proxy))
     for word in ("HTTPS_PROXY", "REQUESTS_CA_BUNDLE", "oauth2.googleapis.com", "sheets.googleapis.com"):
         assert word in caught.value.hint

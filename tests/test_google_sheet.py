@@ -1,7 +1,7 @@
 """A spreadsheet and a tab become a header and pages of rows."""
 
-import datetime
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from sheets_decrypt import config
 from sheets_decrypt.errors import NotGoogle, SheetEmpty, WorksheetNotFound
 from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import Sheet, _checked, _choose, _tabs, open_sheet
-from sheets_decrypt.sandbox.google import Fault, Formula, Sandbox, Tab
+from sheets_decrypt.sandbox.google import Cell, Fault, Formula, Sandbox, Tab
 
 ROWS = [["name", "phone"], ["Ana", "+44"], ["Bo"], [], ["Cy", "+57"]]
 
@@ -109,7 +109,7 @@ def test_blank_rows_at_the_end_are_no_rows(google: Sandbox, session: Session) ->
 
 
 @pytest.mark.parametrize(
-    "title", ["data", "D3", "Tab's \"own\" one", "🌵 Umfrage/ü 100%", "a!b:c", "'quoted'", "A1:B2", "?x=1#y&z", ".."]
+    "title", ["data", "D3", 'Tab\'s "own" one', "🌵 Umfrage/ü 100%", "a!b:c", "'quoted'", "A1:B2", "?x=1#y&z", ".."]
 )
 def test_every_title_is_found_as_it_is(google: Sandbox, session: Session, title: str) -> None:
     """A title that looks like a range, or holds quotes, slashes or other scripts, names its own tab and no other."""
@@ -164,10 +164,10 @@ def test_blank_and_duplicate_names_are_kept(google: Sandbox, session: Session) -
 
 def test_stored_values_are_exact_and_say_what_was_retyped(google: Sandbox, session: Session) -> None:
     """Strings come as stored, dates as text, and numbers and booleans in full and reported."""
-    rows = [
+    rows: list[list[Cell]] = [
         ["a", "b", "c"],
         ["007", 57300123456789012345, True],
-        ["1e5", 0.1, datetime.date(2024, 5, 1)],
+        ["1e5", 0.1, date(2024, 5, 1)],
         ["+447700900123", 1e21, "TRUE"],
         [Formula("=+x", "#NAME?"), 5.0, ""],
     ]
@@ -186,7 +186,7 @@ def test_stored_values_are_exact_and_say_what_was_retyped(google: Sandbox, sessi
 
 def test_displayed_values_are_what_the_sheet_shows(google: Sandbox, session: Session) -> None:
     """Everything comes as text, formatted, and nothing counts as retyped."""
-    rows = [["a", "b"], [1e21, True], [5.0, "x"]]
+    rows: list[list[Cell]] = [["a", "b"], [1e21, True], [5.0, "x"]]
     [page] = _open(session, google.add("Survey", [Tab("data", rows)]), values="displayed").pages()
     assert page.rows == [["1.00E+21", "TRUE"], ["5", "x"]]
     assert page.retyped == {}

@@ -1,5 +1,7 @@
 """A1 notation in the sandbox."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,8 +54,12 @@ def test_a_range_is_read_as_google_reads_it(text: str, area: Area) -> None:
         "data!A1:B2:C3",
         "",
         "nope",
-    ]
-    + ["data!AAAA1", "''", "'data'A1", "'nope'", "data!:"],
+        "data!AAAA1",
+        "''",
+        "'data'A1",
+        "'nope'",
+        "data!:",
+    ],
 )
 def test_what_is_no_range_is_refused(text: str) -> None:
     """A tab that is not there and a malformed range are errors, never another range."""
@@ -129,7 +135,5 @@ def test_a_clipped_range_lies_inside_the_grid(area: Area, rows: int, columns: in
 @given(st.text(max_size=30))
 def test_any_text_is_a_range_or_refused(text: str) -> None:
     """Nothing else can happen."""
-    try:
+    with contextlib.suppress(a1.RangeUnreadable):
         assert a1.parse(text, TITLES).title in TITLES
-    except a1.RangeUnreadable:
-        pass

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from sheets_decrypt.sandbox import a1
 from sheets_decrypt.sandbox.a1 import Area
 from sheets_decrypt.sandbox.cells import Cell, Formula, entered, shown
-from sheets_decrypt.sandbox.grid import BeyondGrid, BeyondRange, GeneratedRows, Grid, Tab, WorkbookFull
+from sheets_decrypt.sandbox.grid import BeyondGrid, BeyondRange, GeneratedRows, Grid, Row, Tab, WorkbookFull
 
 ROOM = 10**6
 
 
-def grid(*rows: list[Cell], row_count: int | None = None, column_count: int | None = None) -> Grid:
+def grid(*rows: Row, row_count: int | None = None, column_count: int | None = None) -> Grid:
     """Make a tab called T."""
     return Grid(Tab("T", rows, row_count=row_count, column_count=column_count), 0)
 
@@ -47,7 +47,7 @@ def test_a_cell_is_shown_as_the_option_asks(cell: Cell, formatted: str, unformat
     """Numbers are JSON numbers without a .0 unless they are asked for as text."""
     assert shown(cell, "FORMATTED_VALUE") == formatted
     assert shown(cell, "UNFORMATTED_VALUE") == unformatted
-    assert type(shown(cell, "UNFORMATTED_VALUE")) is type(unformatted if unformatted is not None else "")
+    assert type(shown(cell, "UNFORMATTED_VALUE")) is type(unformatted)
     assert shown(cell, "FORMULA") == formula
 
 
@@ -182,12 +182,16 @@ _TEXT = st.sampled_from(["", "a", "b"])
 _ROWS = st.lists(st.lists(_TEXT, max_size=4), max_size=6)
 
 
-@given(_ROWS, st.booleans(), st.booleans())
-def test_an_append_loses_no_cell(rows: list[list[str]], insert: bool, at_a1: bool) -> None:
-    """To the whole tab nothing that was there is written over; with INSERT_ROWS to A1 neither, below row 1."""
-    tab = grid(*[list(row) for row in rows])
-    before = sorted(cell for row in tab.rows() for cell in row if cell)
-    first_is_empty = not (rows and rows[0] and rows[0][0])
-    target = "T!A1" if at_a1 and insert and not first_is_empty else "T"
+@given(_ROWS, st.sampled_from([("T", True), ("T", False), ("T!A1", True)]))
+def test_an_append_loses_no_cell(rows: list[list[str]], how: tuple[str, bool]) -> None:
+    """To the whole tab nothing is written over; to A1 neither, where rows are inserted."""
+    target, insert = how
+    tab = grid(*rows)
+    before = filled(tab)
     tab.append(area(target), [["new", "", "newer"]], insert=insert, room=ROOM)
-    assert sorted(cell for row in tab.rows() for cell in row if cell) == sorted([*before, "new", "newer"])
+    assert filled(tab) == sorted([*before, "new", "newer"])
+
+
+def filled(tab: Grid) -> list[str]:
+    """Give the text of every cell that is not empty, sorted."""
+    return sorted(str(cell) for row in tab.rows() for cell in row if cell)

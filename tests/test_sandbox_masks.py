@@ -7,7 +7,7 @@ import pytest
 from sheets_decrypt.sandbox import masks
 from sheets_decrypt.sandbox.masks import ANYTHING, MaskUnreadable, Schema
 from sheets_decrypt.sandbox.parameters import COMMON, METHODS, REPLIES, Parameter, Query
-from sheets_decrypt.sandbox.replies import Refusal
+from sheets_decrypt.sandbox.refusals import Refusal
 from tests import discovery
 
 SCHEMA: Schema = {"a": None, "b": {"c": None, "d": {"e": None}}, "f": ANYTHING}
@@ -49,8 +49,8 @@ def test_a_malformed_mask_is_refused(text: str) -> None:
 def test_a_mask_that_names_what_there_is_not_is_refused(text: str, path: str) -> None:
     """The path of the unknown field is named, with dots."""
     with pytest.raises(MaskUnreadable) as caught:
-        masks.parse(text, {"a": None, "b": SCHEMA["b"]} if text != "*/x" else {"b": SCHEMA["b"]})
-    assert str(caught.value).replace("b.x", path) == path
+        masks.parse(text, {"a": None, "b": SCHEMA["b"]})
+    assert str(caught.value) == path
 
 
 def test_a_mask_selects_a_part_of_a_reply() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sheets_decrypt.sandbox import replies
+from sheets_decrypt.sandbox import refusals
 from sheets_decrypt.sandbox.google import Cell, Fault, Formula, Quota, Sandbox, Tab
 from tests import discovery, require
 from tests.sandbox_client import Client
@@ -119,7 +119,7 @@ def test_a_disabled_api_is_refused_as_recorded(google: Sandbox, client: Client) 
 def test_a_used_up_quota_is_refused_as_recorded(tmp_path: Path) -> None:
     """429 with Google's body, but for the project's number."""
     recorded = recording("error_sheets-spreadsheets-get-quota-exceeded-readgroup_429")["response"]["body"]
-    wanted = json.loads(json.dumps(recorded).replace("603366585132", replies.PROJECT))
+    wanted = json.loads(json.dumps(recorded).replace("603366585132", refusals.PROJECT))
     with Sandbox(tmp_path, quota=Quota()) as sandbox, Client(sandbox) as client:
         spreadsheet = sandbox.add("x", [Tab("x", [])])
         statuses = [client.get(spreadsheet).status_code for _ in range(60)]

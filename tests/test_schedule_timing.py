@@ -2,6 +2,7 @@
 
 import subprocess
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -89,7 +90,7 @@ def test_the_options_mean_these_cron_expressions(options: dict[str, str], expect
         ({"cron": "0 0 L * *"}, "the day of month l", "between 1 and 31"),
         ({"cron": "0 0 ? * *"}, "the day of month ?", "30 6 * * mon-fri"),
         ({"cron": "0 0 1,, * *"}, "the day of month 1,,", "30 6"),
-        ({"cron": "٥ 0 * * *"}, "is not understood", "between 0 and 59"),
+        ({"cron": "٥ 0 * * *"}, "is not understood", "30 6"),
         ({"cron": "0 0 30 feb *"}, "names a day that never comes", "check the day"),
     ],
 )
@@ -117,8 +118,13 @@ def test_an_interval_that_divides_a_day_is_kept_exactly(minutes: int) -> None:
 
 @pytest.mark.parametrize(
     "timing",
-    [parse(every="45m"), parse(every="2h"), parse(daily="06:30"), parse(daily="7:05", weekdays="sat-tue")]
-    + [parse(cron="*/15 8-17 1,15 jan-mar fri-sun")],
+    [
+        parse(every="45m"),
+        parse(every="2h"),
+        parse(daily="06:30"),
+        parse(daily="7:05", weekdays="sat-tue"),
+        parse(cron="*/15 8-17 1,15 jan-mar fri-sun"),
+    ],
 )
 def test_a_timing_is_read_back_from_its_words(timing: Every | Calendar) -> None:
     """What `status` shows can be read again, with nothing lost."""
@@ -158,6 +164,7 @@ def test_an_interval_that_counts_from_its_start_has_no_known_next_run() -> None:
     assert preceding(Every(50), local("2026-03-06")) is None
 
 
+UTC: dict[str, Any] = {"capture_output": True, "text": True, "env": {"TZ": "UTC", "LC_ALL": "C"}}
 fields = st.tuples(
     st.sampled_from(["*", "0", "*/15", "5,50", "10-20/5", "59"]),
     st.sampled_from(["*", "6", "*/6", "8-17", "0,23", "8-18/2"]),
@@ -176,7 +183,7 @@ def test_systemd_agrees_on_the_next_run(expression: str, moment: datetime) -> No
     moment = moment.replace(microsecond=0)
     base = ["--iterations=1", f"--base-time={moment:%Y-%m-%d %H:%M:%S} UTC"]
     said = [
-        subprocess.run([analyze, "calendar", *base, value], capture_output=True, text=True, check=True).stdout
+        subprocess.run([analyze, "calendar", *base, value], check=True, **UTC).stdout
         for calendar in calendars(timing)
         for value in on_calendar(calendar)
     ]

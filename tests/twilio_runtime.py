@@ -174,6 +174,7 @@ def running(folder: Path, environment: Mapping[str, str], *, fork: bool = False)
             written as backslash and n.
         fork: Start a process for each call, as the runtime does by default. It is slow; the functions cannot tell.
     """
+    require.that(os.name == "posix", "the tests start Twilio's runtime on Linux and macOS only")
     node = require.program("node")
     require.that((_PACKAGES / "twilio-run").is_dir(), "twilio-run is not installed (npm install in tests/node/twilio)")
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()), "utf-8")

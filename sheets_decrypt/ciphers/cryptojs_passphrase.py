@@ -12,6 +12,7 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sheets_decrypt.ciphers import base64_strict, padding, trial
+from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
 _MARK: Final = "U2FsdGVkX1"  # base64 of "Salted_" and the first bits of "_"
@@ -35,13 +36,16 @@ class CryptoJsPassphrase:
     """Decrypts CryptoJS passphrase tokens with one or more passphrases.
 
     Args:
-        secrets: At least one.
+        secrets: At least one; one that is given twice counts once.
+
+    Raises:
+        KeyWrong: A passphrase is no text that UTF-8 can hold.
     """
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
         self._passphrases: Final = tuple(dict.fromkeys(secrets))
         self.fingerprints: Final = [
-            trial.fingerprint("cryptojs-passphrase", secret.reveal().encode()) for secret in self._passphrases
+            trial.fingerprint("cryptojs-passphrase", _bytes_of(secret)) for secret in self._passphrases
         ]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
@@ -49,10 +53,17 @@ class CryptoJsPassphrase:
         return trial.settle([[_decrypt(secret, body) for body in bodies] for secret in self._passphrases])
 
 
+def _bytes_of(passphrase: Secret) -> bytes:
+    try:
+        return passphrase.reveal().encode()
+    except UnicodeEncodeError:  # bytes of an environment variable that are not UTF-8; the error holds the passphrase
+        raise KeyWrong("a passphrase is not text in UTF-8", hint="set it again, in UTF-8") from None
+
+
 def _decrypt(passphrase: Secret, body: bytes) -> str | Reason:
     if not body:
         return Reason.DAMAGED
-    key, iv = _key_and_iv(passphrase.reveal().encode(), body[8:16])
+    key, iv = _key_and_iv(_bytes_of(passphrase), body[8:16])
     decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
     decrypted = decryptor.update(body[16:]) + decryptor.finalize()
     return padding.text(decrypted, 0, len(decrypted))

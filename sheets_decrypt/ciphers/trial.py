@@ -27,7 +27,7 @@ def settle(results: Sequence[Sequence[str | Reason]]) -> Column:
         results: keys × tokens: what each key made of each token; at least one key.
 
     Returns:
-        The plaintext where exactly one key passed the strict checks; `AMBIGUOUS` where several did and disagree.
+        The plaintext where exactly one key passed the strict checks; `AMBIGUOUS` where several did.
     """
     if len(results) == 1:
         return Column(results[0], bytes(NO_KEY_FITTED if type(value) is Reason else 0 for value in results[0]))

@@ -1,5 +1,7 @@
 """The command `pull-and-decrypt`: options → jobs → one line for each."""
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,9 @@ def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., 
               help="Wait for another run of the same job.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print nothing on success; warnings and errors only.")
 @json_option("Print the run records, one line of JSON for each job.")
+@click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Write a log as well; old parts are kept.")
+@click.option("--jitter", type=click.IntRange(min=0), default=0, metavar="SECONDS",
+              help="Start up to so many seconds later, at random.")  # fmt: skip
 @click.option("--spreadsheet", metavar="URL", help="One-off run without a configuration: the spreadsheet's URL or id.")
 @click.option("--worksheet", metavar="TITLE", help="One-off: the tab. Default: the URL's gid, else the first tab.")
 @click.option("--columns", metavar="A,B", help='One-off: the columns to decrypt, or "auto".')
@@ -78,7 +83,10 @@ def pull_and_decrypt(**options: Any) -> int:
     A one-off run (--spreadsheet) needs no configuration; its keys come from SHEETS_DECRYPT_PRIVATE_KEY,
     SHEETS_DECRYPT_LEGACY_SECRET or SHEETS_DECRYPT_PASSPHRASE, or the same names with _FILE or _COMMAND.
     """
+    if options["log"]:
+        terminal.log_to(options["log"])
     config = _configuration(options)
+    time.sleep(random.uniform(0, options["jitter"]))  # noqa: S311  (spreads runs; no secret)
     return _run(config, chosen(config, options["jobs"]), _Manner.of(options))
 
 
@@ -138,15 +146,20 @@ def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
 
 def _run(config: "Config", names: list[str], manner: _Manner) -> int:
     """Run the jobs in turn; the exit code is the first failing one's."""
-    from sheets_decrypt.convert import Options  # noqa: PLC0415  (see `_configuration`)
+    from sheets_decrypt import watch  # noqa: PLC0415  (see `_configuration`)
+    from sheets_decrypt.convert import Options  # noqa: PLC0415
     from sheets_decrypt.pull import pull  # noqa: PLC0415
 
     code = 0
     for name in names:
+        warnings = [] if manner.dry_run else watch.begin(config, name)
         with terminal.progress(name, wanted=not manner.quiet) as progress:
             options = Options(manner.allow_shrink, manner.dry_run, manner.wait, progress)
             record = pull(name, config.jobs[name], config, options)
+        warnings += [] if manner.dry_run else watch.end(config, name, record)
         tell(record, quiet=manner.quiet, as_json=manner.as_json)
+        for warning in warnings:
+            terminal.complain(f"warning: {name}: {warning}")
         code = code or record.exit_code
     return code
 
@@ -155,6 +168,8 @@ def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:
     """Tell what a run did: the result on standard output, the rest on standard error."""
     from sheets_decrypt import report  # noqa: PLC0415  (see `_configuration`)
 
+    if record.error is None:
+        terminal.note(report.summary(record))
     if as_json:
         terminal.say(record.line())
     elif record.error is None and not (quiet and record.exit_code == 0):

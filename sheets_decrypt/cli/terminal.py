@@ -4,12 +4,16 @@ Results go to standard output, warnings, errors and progress to standard error. 
 text. Nothing here ever shows a traceback: it could hold a value.
 """
 
+import getpass
+import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NoReturn
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from sheets_decrypt.convert import Progress
+
+_LOG_BYTES: Final = 1_000_000
+_LOG: Final = logging.getLogger("sheets_decrypt")
+_LOG.propagate = False
 
 
 def run(command: click.Command, name: str) -> NoReturn:
@@ -98,8 +106,47 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line that is not the result."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line that is not the result, and write it to the log; once where both are the same file."""
+    if not _stderr_is_the_log():
+        print(text, file=sys.stderr, flush=True)
+    note(text)
+
+
+def log_to(path: Path) -> None:
+    """Write what is noted and complained of to a file as well, which is cut off and kept five times.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=5, encoding="utf-8", errors="replace")
+    except OSError as error:
+        reason = (error.strerror or "unknown").lower()
+        raise ConfigurationError(f"the log {path} cannot be written: {reason}", hint="name another --log") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    _LOG.addHandler(handler)
+    _LOG.setLevel(logging.INFO)
+
+
+def _stderr_is_the_log() -> bool:
+    """Tell whether a scheduler has led standard error into the log."""
+    try:
+        return any(
+            os.path.sameopenfile(sys.stderr.fileno(), handler.stream.fileno()) for handler in _files() if handler.stream
+        )
+    except (OSError, AttributeError):  # no standard error at all, or none with a file behind it
+        return False
+
+
+def _files() -> list[RotatingFileHandler]:
+    return [handler for handler in _LOG.handlers if isinstance(handler, RotatingFileHandler)]
+
+
+def note(text: str) -> None:
+    """Write a line to the log, where there is one."""
+    if _LOG.handlers:
+        _LOG.info("%s", text)
 
 
 def show(renderable: "RenderableType") -> None:
@@ -111,17 +158,29 @@ def show(renderable: "RenderableType") -> None:
 def _console(stream: IO[str]) -> "Console":
     from rich.console import Console  # noqa: PLC0415  (14 ms that only tables and progress need)
 
-    return Console(file=stream, highlight=False, markup=False, width=None if stream.isatty() else 200)
+    return Console(file=stream, highlight=False, markup=False, width=None if _is_terminal(stream) else 200)
 
 
 def is_interactive() -> bool:
     """Tell whether a person sits at the terminal and can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
 
 
 def ask(question: str, default: str | None = None) -> str:
     """Ask on the terminal."""
     return str(click.prompt(question, default=default, err=True))
+
+
+def ask_unseen(question: str) -> str:
+    """Ask for a secret: typed unseen on a terminal, else the first line of standard input."""
+    if _is_terminal(sys.stdin):
+        return getpass.getpass(f"{question}: ")
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    """Tell whether a stream is a terminal; without a console (pythonw.exe) there is no stream at all."""
+    return stream is not None and stream.isatty()
 
 
 def confirm(question: str) -> bool:
@@ -132,7 +191,7 @@ def confirm(question: str) -> bool:
 @contextmanager
 def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
     """Give a function that shows how far a run is: a bar on a terminal, nothing elsewhere."""
-    if not (wanted and sys.stderr.isatty()):
+    if not (wanted and _is_terminal(sys.stderr)):
         yield lambda done, total: None  # noqa: ARG005  (nobody watches)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415  (see `_console`)
@@ -151,7 +210,7 @@ def write_lines(lines: Sequence[str]) -> None:
 
 def prints_to_a_screen() -> bool:
     """Tell whether standard output is a terminal."""
-    return sys.stdout.isatty()
+    return _is_terminal(sys.stdout)
 
 
 def write_bytes(data: bytes) -> None:

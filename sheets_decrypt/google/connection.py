@@ -4,6 +4,7 @@ requests and urllib3 nest the cause several deep, each release a little differen
 what the system said. Their texts are never shown: they may hold the proxy's password.
 """
 
+import http.client
 import re
 import socket
 import ssl
@@ -83,7 +84,7 @@ def _of_time(causes: list[BaseException], host: str) -> Failure | None:
 
 
 def _of_cut(causes: list[BaseException], host: str) -> Failure | None:
-    cut = (urllib3.exceptions.IncompleteRead, urllib3.exceptions.InvalidChunkLength, urllib3.exceptions.DecodeError)
+    cut = (http.client.IncompleteRead, urllib3.exceptions.DecodeError)
     if any(isinstance(cause, cut) for cause in causes):
         return Transient(GoogleDown, f"the reply of {host} was cut off", hint=LATER)
     return None

@@ -6,7 +6,7 @@
 
 Where no reply came at all, `connection` explains. Each gives the error and leaves the raising to its caller, outside
 of any `except` block, so that no traceback leads back to a frame that holds a token. A failure that may pass is
-`Transient`; `retry` turns it into its final error. The texts are those of the replies recorded from the real service.
+`Transient`; `retry` turns it into its final error. Google's texts are those of recorded replies where there is one.
 """
 
 import json
@@ -49,6 +49,7 @@ PORTAL: Final = (
     "a captive portal or a proxy's page answered in google's place: open a web page in a browser and log in there, or "
     "ask for oauth2.googleapis.com and sheets.googleapis.com to be let through"
 )
+_ODD: Final = "see whether the spreadsheet opens in a browser; if it does, report this message"
 _NEW_KEY: Final = "make a new JSON key for the service account (Google Cloud console, IAM, Service accounts, Keys)"
 
 _TOKEN: Final = re.compile(r"ya29\.\S+|eyJ\S{20,}|Bearer \S+", re.IGNORECASE)
@@ -156,12 +157,14 @@ def from_sign_in(reply: Reply, *, skew: float | None) -> Failure:
         return _quota(reply, _said(reply.body))
     content = _json(reply.body)
     error = content.get("error") if isinstance(content, dict) else None
-    if passes(reply.status) or error in {"internal_failure", "server_error", "temporarily_unavailable"}:
+    if passes(reply.status):
         return _down(reply)
-    if not isinstance(content, dict) or not isinstance(error, (str, dict)):
-        return _stranger(reply)
     if isinstance(error, dict):  # the IAM and STS services answer as the other APIs do
         return refused_sign_in(str(error.get("message", "")))
+    if not isinstance(error, str):
+        return _stranger(reply)
+    if error in {"internal_failure", "server_error", "temporarily_unavailable"}:  # a 5xx in other words
+        return _down(reply)
     return _refused_grant(error, str(content.get("error_description", "")), skew)
 
 
@@ -230,7 +233,7 @@ def _refused(status: int, said: _Said, account: str) -> SheetsDecryptError:
                 "google knows no spreadsheet with this id",
                 hint="check the id in the spreadsheet's URL, between /d/ and /edit",
             )
-    return GoogleRefused(f"google refuses the request ({status}): {_plain(said.message)}")
+    return GoogleRefused(f"google refuses the request ({status}): {_plain(said.message)}", hint=_ODD)
 
 
 def _bad_request(said: _Said) -> SheetsDecryptError:
@@ -243,7 +246,7 @@ def _bad_request(said: _Said) -> SheetsDecryptError:
         return WorksheetNotFound("google does not find the tab", hint="check the tab's title; it may have been renamed")
     if "exceeds grid limits" in said.message:
         return SheetMoved("the tab has fewer rows than a moment ago", hint="run again when nobody deletes rows")
-    return GoogleRefused(f"google does not understand the request: {_plain(said.message)}")
+    return GoogleRefused(f"google does not understand the request: {_plain(said.message)}", hint=_ODD)
 
 
 def _forbidden(said: _Said, account: str) -> SheetsDecryptError:
@@ -336,12 +339,12 @@ def _date(text: str) -> datetime | None:
 
 
 def _span(skew: float | None) -> str:
-    """Say by how much a clock is off, in the largest unit that leaves at least two."""
+    """Say by how much a clock is off, in the largest unit of which there are about two or more."""
     if skew is None:
         return "too far off for a sign-in"
     seconds = abs(skew)
     size, unit = next(
-        ((size, unit) for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")) if seconds >= 2 * size),
+        ((size, unit) for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")) if seconds >= 1.95 * size),
         (1, "seconds"),
     )
     return f"{seconds / size:.0f} {unit} {'ahead of' if skew > 0 else 'behind'} google's"

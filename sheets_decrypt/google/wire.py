@@ -150,9 +150,9 @@ class Wire(requests.Session):
         }
 
     def _body(self, raw: Any, host: str) -> bytes:
-        """Read the body; a server that sends a byte now and then does not outlast the deadline."""
+        """Read the body as it arrives: a server that sends a byte now and then does not outlast the deadline."""
         chunks = []
-        for chunk in raw.stream(_CHUNK, decode_content=True):
+        while chunk := raw.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
             self._meter.remaining(host)
         return b"".join(chunks)

@@ -132,8 +132,6 @@ def _corners(cells: str) -> tuple[int | None, int | None, int | None, int | None
         return None  # a lone A or 1 is a title
     if (left is None) != (right is None) or (top is None and bottom is not None):
         return None
-    if top is not None and bottom is None and left is None:
-        return None
     if top and bottom:
         top, bottom = sorted((top, bottom))
     if left and right:

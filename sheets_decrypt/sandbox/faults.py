@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.sandbox import replies
+from sheets_decrypt.sandbox import refusals, replies
 from sheets_decrypt.sandbox.replies import Reply
 
 
@@ -60,7 +60,7 @@ class Fault:
         kind: The requests that it fits; a word of `Kind`.
         what: What goes wrong; a word of `What`.
         times: How many of them it hits; None for all.
-        after: How many of them pass unharmed first.
+        after: How many that it fits it lets pass first. A fault sees only what the faults before it let pass.
         status: For `status` and `page`.
         retry_after: The value of a Retry-After header, for what answers in place.
         seconds: How long `stall` is silent, how long `drip` waits between pieces, how far `skew` is off.
@@ -96,13 +96,13 @@ class Fault:
             case What.HTML:
                 answer = replies.page(200)
             case What.INVALID_GRANT:
-                answer = replies.token_error("invalid_grant", self.description)
+                answer = refusals.token_error("invalid_grant", self.description)
             case What.DISABLED:
-                answer = replies.service_disabled()
+                answer = refusals.service_disabled()
             case What.UNSUPPORTED:
-                answer = replies.unsupported()
+                answer = refusals.unsupported()
             case What.SCOPE:
-                answer = replies.scope_insufficient("google.apps.sheets.v4.SpreadsheetsService.GetSpreadsheet")
+                answer = refusals.scope_insufficient("google.apps.sheets.v4.SpreadsheetsService.GetSpreadsheet")
             case _:
                 return None
         more = (("Retry-After", self.retry_after),) if self.retry_after is not None else ()
@@ -201,7 +201,7 @@ def _in_place(status: int, kind: Kind) -> Reply:
     if kind is Kind.CONNECT:
         return replies.page(status)
     if kind is not Kind.TOKEN:
-        return replies.of_status(status)
+        return refusals.of_status(status)
     if status >= 500:  # noqa: PLR2004  (HTTP)
-        return replies.token_error("internal_failure", "Backend Error", status)
-    return replies.token_error("rate_limit_exceeded" if status == 429 else "invalid_request", "", status)  # noqa: PLR2004
+        return refusals.token_error("internal_failure", "Backend Error", status)
+    return refusals.token_error("rate_limit_exceeded" if status == 429 else "invalid_request", "", status)  # noqa: PLR2004

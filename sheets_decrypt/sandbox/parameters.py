@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sheets_decrypt.sandbox import replies
+from sheets_decrypt.sandbox import refusals
 from sheets_decrypt.sandbox.masks import ANYTHING, Schema
 
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
@@ -97,7 +97,7 @@ class Query:
         self._values: dict[str, list[str]] = {}
         for name, value in pairs:
             if name not in known:
-                raise replies.Refusal(replies.unknown_parameter(name))
+                raise refusals.Refusal(refusals.unknown_parameter(name))
             _check(name, known[name], value)
             self._values.setdefault(name, []).append(value)
 
@@ -117,10 +117,10 @@ class Query:
 def _check(name: str, parameter: Parameter, value: str) -> None:
     field = re.sub(r"(?=[A-Z])", "_", name).lower()
     if parameter.kind == "boolean" and value.lower() not in _BOOLEANS:
-        raise replies.Refusal(replies.invalid_value(field, "TYPE_BOOL", f'"{value}"'))
+        raise refusals.Refusal(refusals.invalid_value(field, "TYPE_BOOL", f'"{value}"'))
     if parameter.choices and value not in parameter.choices:
         kind = f"type.googleapis.com/google.apps.sheets.v4.{parameter.kind}"
-        raise replies.Refusal(replies.invalid_value(field, kind, f'"{value}"'))
+        raise refusals.Refusal(refusals.invalid_value(field, kind, f'"{value}"'))
 
 
 _GRID_PROPERTIES: Final[Schema] = dict.fromkeys(

@@ -6,6 +6,7 @@ the Host header says who is meant; that is for programs that know no proxy.
 
 import contextlib
 import email.utils
+import os
 import socket
 import ssl
 import struct
@@ -22,7 +23,7 @@ from sheets_decrypt.sandbox.methods import Asked
 from sheets_decrypt.sandbox.replies import Reply
 
 _PIECES: Final = 16
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
+_RESET: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # SO_LINGER: on, 0 seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Listener(ThreadingMixIn, TCPServer):
         compress: Whether answers are compressed for those who accept gzip.
     """
 
-    allow_reuse_address = True
+    allow_reuse_address = os.name == "posix"  # on Windows it would let another program take the port
     daemon_threads = False
     request_queue_size = 256
 
@@ -113,11 +114,12 @@ class _Connection(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.open.add(self.connection)
-        if self.server.direct:
-            self._begin_tls()
 
     def handle(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # the client went away, or the sandbox is closing
+            self._go_on_while_open()
+            if self.server.direct:
+                self._begin_tls()
             super().handle()
 
     def finish(self) -> None:
@@ -140,11 +142,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request."""
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            self._send(Reply(411, b"", "text/plain"), Delivery(None))
-            self.close_connection = True
-            return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         host = self._host or self.headers.get("Host", "").partition(":")[0]
         path, _, query = self.path.partition("?")
         delivery = self.server.answer(
@@ -153,6 +151,17 @@ class _Connection(BaseHTTPRequestHandler):
         self._deliver(delivery)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  (the names are http.server's)
+
+    def _body(self) -> bytes:
+        """Read the request's body, whole or in chunks (RFC 9112, 7.1)."""
+        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def _deliver(self, delivery: Delivery) -> None:
         self.server.closing.wait(delivery.stall)
@@ -169,8 +178,14 @@ class _Connection(BaseHTTPRequestHandler):
         self.rfile.close()
         self.connection = self.server.tls.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
         self.server.open.add(self.connection)
+        self._go_on_while_open()
         self.connection.do_handshake()
         self.rfile = self.connection.makefile("rb")
+
+    def _go_on_while_open(self) -> None:
+        """End where the sandbox is closing: it may have looked for connections before this one was there."""
+        if self.server.closing.is_set():
+            raise ConnectionAbortedError
 
     def _send(self, reply: Reply, delivery: Delivery) -> None:
         body, headers = reply.body, list(reply.headers)

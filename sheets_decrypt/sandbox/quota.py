@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-from sheets_decrypt.sandbox.replies import Refusal, quota_exceeded
+from sheets_decrypt.sandbox.refusals import Refusal, quota_exceeded
 
 _MINUTE: Final = 60.0
 

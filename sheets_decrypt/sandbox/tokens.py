@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sheets_decrypt.sandbox.certificates import write_private
-from sheets_decrypt.sandbox.replies import Refusal, Reply, document, token_error
+from sheets_decrypt.sandbox.refusals import Refusal, token_error
+from sheets_decrypt.sandbox.replies import Reply, document
 
 TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -126,7 +127,8 @@ class ServiceAccount:
         header, claims, signature, signed = _parts(assertion)
         if claims.get("iss") != self.email:
             raise _refused("Invalid grant: account not found")
-        if header.get("alg") != "RS256" or header.get("kid") != self._key_id:
+        # Without a key id Google tries every key of the account: google-auth-library for Node sends none.
+        if header.get("alg") != "RS256" or header.get("kid", self._key_id) != self._key_id:
             raise _refused("Invalid JWT Signature.")
         try:
             self._public.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())

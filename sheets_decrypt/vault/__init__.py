@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sheets_decrypt.config import Job, SecretSource, VaultFolder
 from sheets_decrypt.table import Secret
-from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.vault.interface import Place, Protection, Vault
 
 
 def open_vault(job: Job, folder: VaultFolder | None, resolve: Callable[[SecretSource], Secret]) -> tuple[Vault, str]:
@@ -28,3 +28,10 @@ def open_drive(folder: Path, *, accept: Sequence[str] = ("vault",), mark: str | 
     from sheets_decrypt.vault.drive import Drive  # noqa: PLC0415  (likewise)
 
     return Drive(folder, accept=accept, mark=mark)
+
+
+def open_folder(folder: Path) -> Vault:
+    """Give any folder as a place for files that hold no decrypted column. The inside of a locked vault is refused."""
+    from sheets_decrypt.vault.drive import Drive  # noqa: PLC0415  (likewise)
+
+    return Drive(folder, classify=lambda path: Place(Protection.VAULT, "folder", str(path)))

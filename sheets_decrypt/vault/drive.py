@@ -18,7 +18,7 @@ from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.interface import Place, Protection, Replacement
 from sheets_decrypt.vault.mark import require_mark
 from sheets_decrypt.vault.names import parts_of
-from sheets_decrypt.vault.refusals import explain, missing_drive, told
+from sheets_decrypt.vault.refusals import explain, may, missing_drive, told
 from sheets_decrypt.vault.replacement import NewFile, Patience, TellingFile, is_temporary
 
 _LETTER: Final = re.compile(r"([A-Za-z]:)(?:\\.*)?", re.DOTALL)
@@ -128,9 +128,7 @@ class Drive:
         """List the files and folders in `folder` (`""` is the root), sorted; a folder's name ends in `/`."""
         path = self._lexical(folder) if folder else self._root()
         with told(path), os.scandir(path) as entries:
-            return sorted(
-                f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries if not is_temporary(entry.name)
-            )
+            return sorted(_listed(entry) for entry in entries if not is_temporary(entry.name))
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
@@ -251,7 +249,7 @@ def _refuse_missing(folder: Path, nearest: Path, place: Place) -> None:
 
 def _refuse_unwritable(folder: Path) -> None:
     usage = shutil.disk_usage(folder)  # asks the volume, so that a vault whose process died tells it here
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not may(folder, os.W_OK | os.X_OK):
         raise _why_not_writable(folder)
     if usage.total and not usage.free:
         raise VaultUnusable(f"{folder}: the vault is full", hint="make room in the vault, then run again")
@@ -273,6 +271,13 @@ def _make_folders(folder: Path, place: Place) -> None:
         )
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _listed(entry: os.DirEntry[str]) -> str:
+    try:
+        return f"{entry.name}/" if entry.is_dir() else entry.name
+    except OSError:  # a link that leads to itself, or to where this user may not look
+        return entry.name
 
 
 def _append(descriptor: int, data: bytes) -> None:

@@ -28,8 +28,16 @@ class OpenFolder:
 
     def __init__(self, path: Path, *, by_descriptor: bool = BY_DESCRIPTOR) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFELY) if by_descriptor else None
-        self._identity = _identity(path if self._descriptor is None else self._descriptor)
+        self._descriptor: int | None = None
+        if by_descriptor:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFELY)
+        elif not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        try:
+            self._identity = _identity(path if self._descriptor is None else self._descriptor)
+        except BaseException:
+            self._close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -37,9 +45,7 @@ class OpenFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
+        self._close()
 
     def still_there(self) -> bool:
         """Tell whether the path still leads to this folder."""
@@ -86,6 +92,11 @@ class OpenFolder:
         except OSError as error:
             if error.errno not in _NO_SYNC:
                 raise
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
 
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else str(self.path / name)

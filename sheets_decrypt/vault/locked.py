@@ -53,7 +53,8 @@ def locked_vault(folder: Path) -> str | None:
         VaultUnusable: The folder cannot be looked into.
     """
     for names, product in _SIGNS:
-        if all(_is_there(folder / name) for name in names):
+        # iCloud leaves `.name.icloud` in the place of a file that it has moved off this machine.
+        if all(_is_there(folder / name) or _is_there(folder / f".{name}.icloud") for name in names):
             return product
     return None
 

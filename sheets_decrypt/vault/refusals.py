@@ -100,10 +100,20 @@ def foreign_mount(path: Path) -> Path | None:
         try:
             folder.lstat()
         except PermissionError:
-            return folder if os.access(folder.parent, os.X_OK) else None
+            return folder if may(folder.parent, os.X_OK) else None
         except OSError:
             return None
     return None
+
+
+def may(path: Path, what: int) -> bool:
+    """Tell whether this user, the effective one, may do something.
+
+    Args:
+        path: A file or folder.
+        what: `os.W_OK`, `os.X_OK`, or both.
+    """
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def missing_drive(drive: str) -> VaultLocked:

@@ -1,6 +1,7 @@
 """A file on a mounted vault that gets new content in one step: temporary file, fsync, rename, fsync of the folder."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -59,8 +60,12 @@ class TellingFile(io.FileIO):
     """
 
     def __init__(self, descriptor: int, mode: str, label: str) -> None:
-        super().__init__(descriptor, mode)
         self._label = label
+        try:
+            super().__init__(descriptor, mode)
+        except BaseException:  # of a folder; an open descriptor would keep the vault from being locked
+            os.close(descriptor)
+            raise
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Read into `buffer` and give the number of bytes."""
@@ -106,15 +111,15 @@ class NewFile:
 
     def start(self) -> None:
         """Clear what killed runs left, and make the temporary file."""
-        if self._folder.is_folder(self._name):
-            raise VaultUnusable(f"{self._label} is a folder", hint="name a file, such as baseline.csv")
-        _remove_abandoned(self._folder, self._name)
-        temporary = f"{_start_of(self._name)}{secrets.token_hex(8)}{_SUFFIX}"
         with told(self._label):
-            self._temporary = temporary  # before it is there, so that even Ctrl-C right after leaves nothing
-            descriptor = self._folder.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            _lock(descriptor)
+            if self._folder.is_folder(self._name):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            _remove_abandoned(self._folder, self._name)
+            # Named before it is there, so that even Ctrl-C right after leaves nothing.
+            self._temporary = f"{_start_of(self._name)}{secrets.token_hex(8)}{_SUFFIX}"
+            descriptor = self._folder.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             self._file = io.BufferedWriter(TellingFile(descriptor, "wb", self._label), _BUFFER)
+            _lock(descriptor)
 
     def write(self, data: bytes) -> int:
         """Add `data` at the end; give the number of bytes."""

@@ -1,6 +1,7 @@
 """Is this path on an unlocked encrypted volume? `linux`, `macos` and `windows` ask the system."""
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,11 +44,10 @@ def nearest_folder(path: Path) -> Path:
     """
     for folder in (path, *path.parents):
         try:
-            folder.stat()
+            if stat.S_ISDIR(folder.stat().st_mode):
+                return folder
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError:
             return folder
-        if folder.is_dir():
-            return folder
-    return path
+    return path  # pragma: no cover — a drive of Windows that is not there

@@ -77,7 +77,8 @@ class CryptomatorVault:
         inside = self._open()
         with self._told():
             root = inside.tree.root()
-            if not os.access(root.path, os.R_OK | os.W_OK | os.X_OK):
+            effective = os.access in os.supports_effective_ids
+            if not os.access(root.path, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
                 raise VaultUnusable(
                     f"the vault {self._folder} may not be written by this user",
                     hint="check the folder's owner and permissions",

@@ -1,0 +1,44 @@
+"""The command `sheets-decrypt status`."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
+from sheets_decrypt.errors import ConfigurationError
+
+
+@click.command()
+@config_option
+@job_option
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write one page for a browser.")
+@json_option("Print how each job stands, one line of JSON for each.")
+def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, as_json: bool) -> int:
+    """Show each job's last success, its age against its schedule, the trend of rows, and what failed."""
+    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt import status as standing  # noqa: PLC0415
+    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415
+
+    config = configuration.load(configuration.find(config_path))
+    schedules = [one for backend in scheduling.backends_here() for one in scheduling.installed(backend)]
+    found = standing.survey(config, chosen(config, jobs), schedules, datetime.now(UTC))
+    if html is not None:
+        _write(html, standing.page(found))
+        terminal.say(f"wrote {html}")
+    elif as_json:
+        terminal.write_lines([json.dumps(asdict(one), ensure_ascii=False) for one in found])
+    else:
+        terminal.show(standing.table(found, plain=not terminal.prints_to_a_screen()))
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "unknown").lower()
+        raise ConfigurationError(f"{path} cannot be written: {reason}", hint="name another file") from None

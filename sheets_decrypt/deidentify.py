@@ -1,0 +1,79 @@
+"""A second CSV without any decrypted column, made from the one in the vault.
+
+It may lie outside the vault, because nothing that was decrypted is ever in it: the columns are chosen before a row is
+read, and a choice that names a decrypted column is refused.
+"""
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+
+from sheets_decrypt.config import Deidentified, Job
+from sheets_decrypt.decrypt import find
+from sheets_decrypt.deliver import Delivered, Terms, deliver
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.output import CsvText
+from sheets_decrypt.table import Header
+from sheets_decrypt.vault import open_folder
+from sheets_decrypt.vault.interface import Vault
+
+_ROWS: int = 5000
+
+
+def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> list[int]:
+    """Choose the columns.
+
+    Args:
+        header: The sheet's header.
+        choice: What the configuration says.
+        decrypted: Names of the decrypted columns.
+
+    Returns:
+        Indices of the columns to keep.
+
+    Raises:
+        ConfigurationError: A column that is to be kept is decrypted.
+        ColumnNotFound: A column that is named is not in the header exactly once.
+    """
+    dropped = {find(header, name) for name in choice.drop}
+    if choice.keep is None:
+        places = range(len(header.names))
+        return [place for place in places if place not in dropped and header.names[place] not in decrypted]
+    for name in choice.keep:
+        if name in decrypted:
+            raise ConfigurationError(
+                f'deidentified.keep: column "{name}" holds tokens and is decrypted, so it cannot be kept there',
+                hint="take it out of keep",
+            )
+    return sorted(find(header, name) for name in choice.keep)
+
+
+def write(vault: Vault, name: str, job: Job, choice: Deidentified, decrypted: Collection[str]) -> Delivered:
+    """Write the second CSV, or leave it alone where nothing changed.
+
+    Args:
+        vault: Where the first CSV is.
+        name: Its name there.
+        job: The job.
+        choice: What the configuration says.
+        decrypted: Names of the columns that were decrypted.
+
+    Raises:
+        ConfigurationError: See `kept`.
+        VaultError: It cannot be written, or its folder is the inside of a locked vault.
+    """
+    folder = open_folder(choice.output.parent)
+    folder.check()
+    with vault.read(name) as file:
+        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogatepass", newline=""))
+        header = Header(tuple(next(rows)))
+        places = kept(header, choice, decrypted)
+        pieces = _pieces(header, rows, places, CsvText(job.encoding, "off"))  # the first CSV's cells are guarded
+        return deliver(folder, choice.output.name, pieces, Terms(max_shrink=None), rows=lambda: 0, approve=lambda: None)
+
+
+def _pieces(header: Header, rows: Iterator[list[str]], places: Sequence[int], text: CsvText) -> Iterator[bytes]:
+    yield text.header([header.names[place] for place in places])
+    while block := list(islice(rows, _ROWS)):
+        yield text.rows([[row[place] for place in places] for row in block])

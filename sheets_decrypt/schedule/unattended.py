@@ -1,0 +1,71 @@
+"""Whether a job's secrets can be read when nobody is there."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sheets_decrypt.config import Config, SecretSource
+from sheets_decrypt.errors import ConfigurationError
+
+
+def refuse_attended(
+    config: Config, jobs: Sequence[str], backend: str, credentials: Mapping[str, Path], *, platform: str = sys.platform
+) -> None:
+    """Go on only where every secret of the jobs can be read by a scheduled run.
+
+    Args:
+        config: The configuration.
+        jobs: Names of the jobs to schedule.
+        backend: The scheduler's name.
+        credentials: The systemd credentials that the service will load.
+        platform: As in `sys.platform`.
+
+    Raises:
+        ConfigurationError: One cannot; the hint says which source would work.
+    """
+    for job in jobs:
+        sources = list(_sources(config, job))
+        if not sources:
+            raise ConfigurationError(
+                f'job "{job}" has no key in the configuration; a scheduled run has no environment to take it from',
+                hint='add one to [keys], such as private_keys = [{ file = "…" }]',
+            )
+        for source in sources:
+            problem = _problem(source, backend, credentials, platform)
+            if problem:
+                raise ConfigurationError(
+                    f'job "{job}": the secret from {source.label} cannot be read by a scheduled run: {problem}',
+                    hint=_hint(backend, platform),
+                )
+
+
+def _sources(config: Config, job: str) -> Iterator[SecretSource]:
+    keys = config.keys_of(config.jobs[job])
+    yield from (*keys.private_keys, *keys.legacy_secrets, *keys.passphrases)
+    vault = config.vault_of(config.jobs[job])
+    if vault is not None:
+        yield vault.passphrase
+
+
+def _problem(source: SecretSource, backend: str, credentials: Mapping[str, Path], platform: str) -> str:
+    match source.kind:
+        case "prompt":
+            return "nobody is there to type it"
+        case "env":
+            return "a scheduler starts it without your environment"
+        case "keyring" if backend == "cron" and platform == "linux":
+            return "cron has no desktop session, and so no keyring"
+        case "credential" if backend != "systemd":
+            return "only systemd hands over credentials"
+        case "credential" if source.credential not in credentials:
+            return "the service does not load it"
+        case _:
+            return ""
+
+
+def _hint(backend: str, platform: str) -> str:
+    if backend == "systemd":
+        return "use a file that only you can read, a command, or --credential NAME=FILE with { credential = … }"
+    if platform == "linux":
+        return "use a file that only you can read, or a command"
+    return "use the keyring (`sheets-decrypt secret set NAME`), a file that only you can read, or a command"

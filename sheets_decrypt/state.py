@@ -1,0 +1,91 @@
+"""What this machine remembers of each job between runs: when it last went well, and how the runs since went.
+
+The history lies in the vault, where it cannot be read while the vault is locked. This is the little that must be known
+then: times, codes and counts, and never a value. It lies in the user's state folder.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+
+from sheets_decrypt.config import Config
+from sheets_decrypt.record import RunRecord, Status
+
+LOCKED: Final = 7  # the exit code of a vault that is not there
+_ROWS_KEPT: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """How the last runs of a job went.
+
+    Args:
+        last_run: When the last run ended, as records have it; blank where there was none.
+        last_success: When a run last ended with code 0 or 3; blank where none did.
+        exit_code: The last run's.
+        message: What the last run's error said; blank where there was none.
+        failed_runs: How many runs in a row have failed.
+        locked_runs: How many runs in a row have found the vault locked.
+        rows: How many rows the last successful runs read, oldest first.
+    """
+
+    last_run: str = ""
+    last_success: str = ""
+    exit_code: int = 0
+    message: str = ""
+    failed_runs: int = 0
+    locked_runs: int = 0
+    rows: tuple[int, ...] = ()
+
+    def after(self, record: RunRecord) -> "JobState":
+        """Give the state that a run leaves."""
+        if record.status is Status.FAILED:
+            return replace(
+                self,
+                last_run=record.finished,
+                exit_code=record.exit_code,
+                message=record.error.message if record.error else "",
+                failed_runs=self.failed_runs + 1,
+                locked_runs=self.locked_runs + 1 if record.exit_code == LOCKED else 0,
+            )
+        rows = (*self.rows, record.rows_read)[-_ROWS_KEPT:]
+        return JobState(record.finished, record.finished, record.exit_code, rows=rows)
+
+
+def load(config: Config, job: str) -> JobState:
+    """Give what is remembered of a job; what cannot be read is forgotten."""
+    try:
+        content = json.loads(_file(config, job).read_text(encoding="utf-8"))
+        return _read(content)
+    except (OSError, ValueError, TypeError):
+        return JobState()
+
+
+def save(config: Config, job: str, state: JobState) -> None:
+    """Remember the state of a job. Where that cannot be written, the run stands all the same."""
+    path = _file(config, job)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
+        temporary.replace(path)
+
+
+def _read(content: Mapping[str, Any]) -> JobState:
+    state = JobState(**content)
+    return replace(state, rows=tuple(int(number) for number in state.rows))
+
+
+def _file(config: Config, job: str) -> Path:
+    """Name the file after what the job writes: a job that is renamed keeps its memory."""
+    folder = config.vault_of(config.jobs[job])
+    target = f"{folder.cryptomator if folder else ''}\n{config.jobs[job].output}"
+    name = hashlib.sha256(target.encode()).hexdigest()[:32]
+    return platformdirs.user_state_path("sheets-decrypt") / "jobs" / f"{name}.json"

@@ -1,0 +1,217 @@
+"""What `sheets-decrypt twilio export` writes: both functions, the flow, and what a person needs to set them up.
+
+Pure but for `write`. No private key ever goes into a file.
+"""
+
+import base64
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from sheets_decrypt.config import Job
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.twilio import flow
+from sheets_decrypt.twilio.flow import Question
+
+# `.protected` in the name is how Twilio's tools know that only Twilio itself may call the function.
+_FUNCTIONS: Final = {
+    "functions/encrypt_fields.protected.js": "encrypt_fields.js",
+    "functions/publish_to_sheet.protected.js": "publish_to_sheet.js",
+}
+_RUNTIME_HANDLER: Final = "2.1.0"  # Twilio's own; its tools refuse a project that does not name one exactly
+_PUBLIC_KEY: Final = re.compile(r"[\w-]{43}", re.ASCII)  # 32 bytes, urlsafe
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+
+
+def for_job(job: Job, *, plain: Sequence[str] = (), public_key: str = "", domain: str = "") -> Mapping[str, str]:
+    """Give the files for a job of the configuration; see `export`.
+
+    Raises:
+        ConfigurationError: The job's columns are "auto", or one of `export`'s reasons.
+    """
+    if job.columns == "auto":
+        raise ConfigurationError(
+            'the job\'s columns are "auto", so there is nothing to ask for yet',
+            hint='list them in the configuration, such as columns = ["name", "phone"]',
+        )
+    return export(
+        job.columns,
+        plain=plain,
+        public_key=public_key,
+        spreadsheet=job.spreadsheet_id,
+        worksheet=job.worksheet or "",
+        domain=domain,
+    )
+
+
+def export(
+    columns: Sequence[str],
+    *,
+    plain: Sequence[str] = (),
+    public_key: str = "",
+    spreadsheet: str = "",
+    worksheet: str = "",
+    domain: str = "",
+) -> Mapping[str, str]:
+    """Give the files, by their paths relative to the folder.
+
+    Args:
+        columns: The columns whose answers are encrypted, in the order of the questions.
+        plain: The columns whose answers stay readable in the Sheet; they are asked last.
+        public_key: Urlsafe base64 of 32 bytes; empty where it is not known yet.
+        spreadsheet: The spreadsheet's id; empty where it is not known yet.
+        worksheet: The tab's title; empty where it is not known yet.
+        domain: The host name under which Twilio serves the functions; empty before they are deployed.
+
+    Raises:
+        ConfigurationError: A column's name cannot be used, or the public key or the domain is none.
+    """
+    _check_columns(columns, plain)
+    _check_public_key(public_key)
+    asked = flow.questions(columns, plain)
+    host = _host(domain)
+    settings = {
+        "ENCRYPTION_PUBLIC_KEY": public_key,
+        "GOOGLE_CLIENT_EMAIL": "",
+        "GOOGLE_PRIVATE_KEY": "",
+        "GOOGLE_SHEET_ID": spreadsheet,
+        "GOOGLE_SHEET_TAB": worksheet,
+    }
+    return {
+        **{name: _packaged(source) for name, source in _FUNCTIONS.items()},
+        "studio_flow.json": json.dumps(flow.build(asked, host), ensure_ascii=False, indent=2) + "\n",
+        ".env.example": _packaged("env.example").rstrip("\n") + _environment(settings),
+        "header.csv": _header([question.column for question in asked]),
+        "package.json": _package(),
+        "STEPS.md": Template(_packaged("steps.md")).substitute(
+            header=_code(", ".join(question.column for question in asked)),
+            encrypt_url=f"https://{host}/encrypt_fields",
+            publish_url=f"https://{host}/publish_to_sheet",
+            encrypt_parameters=_table([(q.widget, q.answer) for q in asked if q.encrypted]),
+            publish_parameters=_table([(q.column, q.published) for q in asked]),
+            questions=_table([(q.widget, q.column, "yes" if q.encrypted else "no") for q in asked]),
+            readable=_readable(asked),
+        ),
+    }
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Sequence[Path]:
+    """Write the files, and give their paths. A file that is there already is never changed.
+
+    Args:
+        folder: Where to; it is made where it is missing.
+        files: Path relative to the folder → text.
+
+    Raises:
+        ConfigurationError: One of the files is there with other content, or cannot be written. Where one is there,
+            nothing is written.
+    """
+    targets = {folder / name: text.encode() for name, text in files.items()}
+    try:
+        for path, content in targets.items():
+            if path.exists() and not (path.is_file() and path.read_bytes() == content):
+                raise ConfigurationError(
+                    f"{path} is there already, and it is not what would be written",
+                    hint="name a new folder, or move the old file away; it may hold changes of yours",
+                )
+        for path, content in targets.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{error.filename or folder} cannot be written: {(error.strerror or 'unknown').lower()}",
+            hint="name a folder that you may write to",
+        ) from None
+    return tuple(targets)
+
+
+def _check_columns(columns: Sequence[str], plain: Sequence[str]) -> None:
+    if not columns:
+        raise ConfigurationError(
+            "there is no column to encrypt", hint="name at least one, such as `name`; plain columns come beside them"
+        )
+    seen = set()
+    for column in (*columns, *plain):
+        comparable = unicodedata.normalize("NFC", column).strip()
+        if not comparable or not column.isprintable():
+            raise ConfigurationError(
+                f"the column name {column!r} is blank or holds a line break", hint="give the column another name"
+            )
+        if comparable == "request" or "{{" in column or "{%" in column:
+            raise ConfigurationError(
+                f'a column cannot be called "{column}" in a Studio flow',
+                hint="rename it: Twilio uses `request` itself, and reads {{ and {% as Liquid",
+            )
+        if comparable in seen:
+            raise ConfigurationError(f'the column "{comparable}" is named twice', hint="name each column once")
+        seen.add(comparable)
+
+
+def _check_public_key(public_key: str) -> None:
+    key = public_key.removesuffix("=")
+    if public_key and not (_PUBLIC_KEY.fullmatch(key) and _encoded(base64.urlsafe_b64decode(f"{key}=")) == key):
+        raise ConfigurationError(
+            "the public key is not urlsafe base64 of 32 bytes", hint="copy it from `sheets-decrypt keygen`"
+        )
+
+
+def _encoded(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+
+def _host(domain: str) -> str:
+    host = domain.removeprefix("https://").rstrip("/")
+    if not host:
+        return flow.PATTERN_DOMAIN
+    if not _DOMAIN.fullmatch(host):
+        raise ConfigurationError(
+            f'"{domain}" is not the functions\' domain', hint="it looks like survey-1234-dev.twil.io"
+        )
+    return host
+
+
+def _packaged(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _environment(settings: Mapping[str, str]) -> str:
+    return "\n\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _header(columns: Sequence[str]) -> str:
+    """One row of CSV (RFC 4180)."""
+    text = io.StringIO()
+    csv.writer(text).writerow(columns)
+    return text.getvalue()
+
+
+def _package() -> str:
+    """What Twilio's command line asks of a folder before it deploys it; the functions have no dependencies."""
+    package = {
+        "name": "sheets-decrypt-functions",
+        "version": "0.0.0",
+        "private": True,
+        "dependencies": {"@twilio/runtime-handler": _RUNTIME_HANDLER},
+    }
+    return json.dumps(package, indent=2) + "\n"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(_code(cell) for cell in row) + " |" for row in rows)
+
+
+def _code(text: str) -> str:
+    """Text as code in a Markdown table."""
+    return f"`{text}`".replace("|", "\\|")
+
+
+def _readable(asked: Sequence[Question]) -> str:
+    names = [_code(question.column) for question in asked if not question.encrypted]
+    return f"These columns stay readable for everybody who can open the Sheet: {', '.join(names)}." if names else ""

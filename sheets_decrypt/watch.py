@@ -1,0 +1,56 @@
+"""Around each run: what this machine remembers of it, and who is told. Nothing here changes a run's result."""
+
+from sheets_decrypt import config, notify, state
+from sheets_decrypt.config import Config, SecretSource
+from sheets_decrypt.errors import KeyMissing, RunUnderWay
+from sheets_decrypt.record import RunRecord
+from sheets_decrypt.secrets import resolve
+
+
+def begin(content: Config, job: str) -> list[str]:
+    """Tell that a run begins; gives warnings."""
+    settings, warnings = _settings(content.notify_of(content.jobs[job]))
+    return [*warnings, *notify.announce_start(settings, job)]
+
+
+def end(content: Config, job: str, record: RunRecord) -> list[str]:
+    """Remember how a run ended, and tell it; gives warnings. A run that found another one under way is no news."""
+    if record.exit_code == RunUnderWay.exit_code:
+        return []
+    before = state.load(content, job)
+    after = before.after(record)
+    state.save(content, job, after)
+    settings, warnings = _settings(content.notify_of(content.jobs[job]))
+    outcome = notify.Outcome(
+        job=job,
+        exit_code=record.exit_code,
+        status=record.status.value,
+        rows_written=record.rows_written,
+        failure_count=record.failure_count,
+        hint=record.error.hint if record.error else "",
+        recovered=before.failed_runs > 0 and not after.failed_runs,
+        vault_locked_runs=after.locked_runs,
+    )
+    return [*warnings, *notify.announce(settings, outcome)]
+
+
+def _settings(section: config.Notify) -> tuple[notify.Notify, list[str]]:
+    """Read the addresses, which may be secrets; one that cannot be read is left out, with a warning."""
+    warnings: list[str] = []
+
+    def address(source: str | SecretSource) -> str | None:
+        if isinstance(source, str):
+            return source
+        try:
+            return resolve(source).reveal()
+        except KeyMissing as error:
+            warnings.append(f"[notify]: {error.message}")
+            return None
+
+    settings = notify.Notify(
+        healthchecks=address(section.healthchecks) if section.healthchecks else None,
+        urls=tuple(url for source in section.urls if (url := address(source))),
+        on=frozenset(section.on),
+        locked_after=section.locked_after,
+    )
+    return settings, warnings

@@ -1,0 +1,17 @@
+"""Fixtures that several test files share: a local Google, and a world in which a user runs the commands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.sandbox.google import Sandbox
+from tests.survey import World
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give a Google with a survey, a vault, and a configuration that leads from one to the other."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the lock of runs in this process
+    with Sandbox(tmp_path / "google") as google:
+        yield World.make(tmp_path, google)

@@ -1,0 +1,134 @@
+"""An encryption of the three wire formats that shares no path with the product.
+
+X25519 is RFC 7748's ladder in plain integers, HKDF is RFC 5869 by `hmac`, GCM comes from the block cipher's mode and CBC
+is chained by hand over single AES blocks. The tests hold the product against it.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+VECTORS = Path(__file__).parent / "vectors"
+
+_PRIME = 2**255 - 19
+_BASE_POINT = (9).to_bytes(32, "little")
+_INFO = b"requests-to-twilio/v2"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A token that the original JavaScript made."""
+
+    secret: str
+    plaintext: str
+    token: str
+
+
+def vectors(format_: str) -> list[Vector]:
+    """Read the vectors of one format, such as `sealed_box`."""
+    found = json.loads((VECTORS / f"{format_}.json").read_text("utf-8"))["vectors"]
+    return [
+        Vector(vector.get("secret") or vector["private_key"], vector["plaintext"], vector["token"]) for vector in found
+    ]
+
+
+def x25519(scalar: bytes, point: bytes) -> bytes:
+    """Multiply a point by a scalar (RFC 7748, section 5)."""
+    number = int.from_bytes(scalar, "little") & ~7 & (2**255 - 1) | 2**254
+    x1 = int.from_bytes(point, "little") & (2**255 - 1)
+    x2, z2, x3, z3, swapped = 1, 0, x1, 1, 0
+    for position in range(254, -1, -1):
+        bit = number >> position & 1
+        if bit != swapped:
+            x2, z2, x3, z3 = x3, z3, x2, z2
+        swapped = bit
+        total, difference = (x2 + z2) % _PRIME, (x2 - z2) % _PRIME
+        square, other_square = total * total % _PRIME, difference * difference % _PRIME
+        crossed, other_crossed = (x3 - z3) * total % _PRIME, (x3 + z3) * difference % _PRIME
+        gap = (square - other_square) % _PRIME
+        x3, z3 = (crossed + other_crossed) ** 2 % _PRIME, x1 * (crossed - other_crossed) ** 2 % _PRIME
+        x2, z2 = square * other_square % _PRIME, gap * (square + 121665 * gap) % _PRIME
+    if swapped:
+        x2, z2 = x3, z3
+    return (x2 * pow(z2, -1, _PRIME) % _PRIME).to_bytes(32, "little") if z2 else bytes(32)
+
+
+def key_text(key: bytes, *, padded: bool = False) -> str:
+    """Write 32 bytes as a key is written: urlsafe base64."""
+    text = base64.urlsafe_b64encode(key).decode("ascii")
+    return text if padded else text.rstrip("=")
+
+
+def public_of(private_key: bytes) -> bytes:
+    """Give the public key of a private one."""
+    return x25519(private_key, _BASE_POINT)
+
+
+def sealed_body(plaintext: bytes, private_key: bytes, ephemeral: bytes | None = None) -> bytes:
+    """Give a sealed box's bytes for the owner of `private_key`; `ephemeral` is the sender's one-time private key."""
+    ephemeral = ephemeral or os.urandom(32)
+    public_key, own = public_of(private_key), public_of(ephemeral)
+    extracted = hmac.digest(own + public_key, x25519(ephemeral, public_key), "sha256")
+    key = hmac.digest(extracted, _INFO + b"\x01", "sha256")
+    nonce = os.urandom(12)
+    encryptor = Cipher(algorithms.AES(key), modes.GCM(nonce)).encryptor()
+    encryptor.authenticate_additional_data(_INFO)
+    ciphertext = encryptor.update(plaintext) + encryptor.finalize()
+    return own + nonce + ciphertext + encryptor.tag
+
+
+def sealed_token(body: bytes) -> str:
+    """Write a sealed box's bytes as a cell."""
+    return "v2:" + base64.standard_b64encode(body).decode("ascii")
+
+
+def sealed_box(plaintext: str, private_key: bytes, ephemeral: bytes | None = None) -> str:
+    """Encrypt for the owner of `private_key`."""
+    return sealed_token(sealed_body(plaintext.encode("utf-8"), private_key, ephemeral))
+
+
+def sealed_row(plaintexts: Sequence[str], private_key: bytes) -> list[str]:
+    """Encrypt as one call of the Twilio function does: the ephemeral key is shared."""
+    ephemeral = os.urandom(32)
+    return [sealed_box(plaintext, private_key, ephemeral) for plaintext in plaintexts]
+
+
+def legacy_cbc(plaintext: str | bytes, secret: str, iv: bytes | None = None) -> str:
+    """Encrypt as the first Twilio function does."""
+    key = (secret + "0" * 16)[:16].encode("ascii")
+    iv = iv or os.urandom(16)
+    return base64.standard_b64encode(iv + _chained(key, iv, plaintext)).decode("ascii")
+
+
+def cryptojs(plaintext: str | bytes, passphrase: str, salt: bytes | None = None) -> str:
+    """Encrypt as `CryptoJS.AES.encrypt(value, passphrase).toString()` does (OpenSSL's EVP_BytesToKey)."""
+    salt = salt or os.urandom(8)
+    material, last = b"", b""
+    while len(material) < 48:
+        digest = hashlib.new("md5", usedforsecurity=False)
+        digest.update(last + passphrase.encode("utf-8") + salt)
+        last = digest.digest()
+        material += last
+    return base64.standard_b64encode(b"Salted__" + salt + _chained(material[:32], material[32:48], plaintext)).decode(
+        "ascii"
+    )
+
+
+def _chained(key: bytes, iv: bytes, plaintext: str | bytes) -> bytes:
+    """CBC by hand over PKCS#7 (NIST SP 800-38A, 6.2; RFC 5652, 6.3)."""
+    data = plaintext.encode("utf-8") if isinstance(plaintext, str) else plaintext
+    length = 16 - len(data) % 16
+    data += bytes([length] * length)
+    block_cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    blocks = [iv]
+    for start in range(0, len(data), 16):
+        mixed = int.from_bytes(data[start : start + 16]) ^ int.from_bytes(blocks[-1])
+        blocks.append(block_cipher.update(mixed.to_bytes(16)))
+    return b"".join(blocks[1:])

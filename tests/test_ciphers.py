@@ -1,0 +1,338 @@
+"""Every format decrypts what the original JavaScript and an independent encryption made, with every kind of key."""
+
+import base64
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheets_decrypt.ciphers import FORMATS, Cipher, sealing
+from sheets_decrypt.ciphers.cryptojs_passphrase import CryptoJsPassphrase
+from sheets_decrypt.ciphers.legacy_cbc import LegacyCbc, key_of
+from sheets_decrypt.ciphers.sealed_box import PrivateKey, SealedBox, decode_key, encode_key, ephemeral_of, fingerprint
+from sheets_decrypt.errors import KeyWrong
+from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason, Secret
+from tests import encryption
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+PRIVATE = bytes(range(1, 33))
+OTHER = bytes(range(101, 133))
+WIRES = {wire.format: wire for wire in FORMATS}
+BOX = SealedBox([Secret(encryption.key_text(PRIVATE))])
+LEGACY = LegacyCbc([Secret("your_secret_key1")])
+PASSPHRASE = CryptoJsPassphrase([Secret("correct horse battery staple")])
+
+
+def opened(format_: Format, cipher: Cipher, *tokens: str) -> Column:
+    """Read tokens as cells of a format, and decrypt them in one call."""
+    bodies = [WIRES[format_].read(token) for token in tokens]
+    return cipher.decrypt([body for body in bodies if body is not None])
+
+
+@pytest.mark.parametrize(
+    ("format_", "file"),
+    [
+        (Format.SEALED_BOX, "sealed_box"),
+        (Format.LEGACY_CBC, "legacy_cbc"),
+        (Format.CRYPTOJS_PASSPHRASE, "cryptojs_passphrase"),
+    ],
+)
+def test_every_vector_decrypts_to_its_plaintext(format_: Format, file: str) -> None:
+    """Every token of the original JavaScript is read as its own format and gives its plaintext, all in one call."""
+    vectors = encryption.vectors(file)
+    assert len(vectors) >= 29
+    for secret in {vector.secret for vector in vectors}:
+        mine = [vector for vector in vectors if vector.secret == secret]
+        cipher = WIRES[format_].cipher([Secret(secret)])
+        column = opened(format_, cipher, *(vector.token for vector in mine))
+        assert list(column.values) == [vector.plaintext for vector in mine]
+        assert column.keys == bytes(len(mine))
+        firsts = [next(wire.format for wire in FORMATS if wire.read(vector.token) is not None) for vector in mine]
+        assert set(firsts) == {format_}
+
+
+def test_the_formats_are_tried_in_the_order_of_the_design() -> None:
+    """Sealed box, CryptoJS and legacy, with only the first authenticated."""
+    assert [wire.format for wire in FORMATS] == list(Format)
+    assert [wire.authenticated for wire in FORMATS] == [True, False, False]
+
+
+@given(TEXT)
+def test_a_sealed_box_of_any_text_comes_back(text: str) -> None:
+    """What the independent encryption seals opens to the same text."""
+    assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box(text, PRIVATE)).values == [text]
+
+
+@given(TEXT)
+def test_a_legacy_token_of_any_text_comes_back(text: str) -> None:
+    """What the independent encryption chains decrypts to the same text."""
+    assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc(text, "your_secret_key1")).values == [text]
+
+
+@given(TEXT)
+def test_a_cryptojs_token_of_any_text_comes_back(text: str) -> None:
+    """What the independent EVP_BytesToKey and CBC made decrypts to the same text."""
+    token = encryption.cryptojs(text, "correct horse battery staple")
+    assert opened(Format.CRYPTOJS_PASSPHRASE, PASSPHRASE, token).values == [text]
+
+
+@given(st.lists(TEXT, max_size=12))
+def test_a_column_in_one_call_keeps_its_order(texts: list[str]) -> None:
+    """Tokens of any lengths that are decrypted in one call come back in order, whatever stands before them."""
+    tokens = [encryption.legacy_cbc(text, "your_secret_key1") for text in texts]
+    assert list(opened(Format.LEGACY_CBC, LEGACY, *tokens).values) == texts
+    row = encryption.sealed_row(texts, PRIVATE)
+    assert list(opened(Format.SEALED_BOX, BOX, *row).values) == texts
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_our_own_sealing_shares_one_ephemeral_key(texts: list[str]) -> None:
+    """What `sealing` makes in one call shares its ephemeral key, has a nonce of its own, and opens."""
+    private_key, public_key = sealing.generate()
+    tokens = sealing.seal(texts, public_key)
+    bodies = [body for token in tokens if (body := WIRES[Format.SEALED_BOX].read(token))]
+    assert len({ephemeral_of(body) for body in bodies}) == 1
+    assert len({body[32:44] for body in bodies}) == len(texts)
+    assert list(SealedBox([private_key]).decrypt(bodies).values) == texts
+
+
+def test_the_independent_ladder_is_right() -> None:
+    """The tests' own X25519 gives RFC 7748's result, section 5.2."""
+    scalar = bytes.fromhex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4")
+    point = bytes.fromhex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c")
+    result = "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"
+    assert encryption.x25519(scalar, point).hex() == result
+
+
+def test_a_key_is_read_with_and_without_padding() -> None:
+    """A private key may keep its padding, and white space around it does not matter."""
+    for text in (encryption.key_text(PRIVATE), encryption.key_text(PRIVATE, padded=True)):
+        assert decode_key(text) == PRIVATE
+        assert decode_key(f" {text}\n") == PRIVATE
+        assert PrivateKey(Secret(text)).public_key == encryption.public_of(PRIVATE)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_any_32_bytes_are_a_key(key: bytes) -> None:
+    """Every 32 bytes are written and read back."""
+    assert decode_key(encode_key(key)) == key
+    assert len(encode_key(key)) == 43
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "A" * 42,
+        "A" * 44,
+        encryption.key_text(bytes(31)),
+        encryption.key_text(bytes(33)),
+        base64.standard_b64encode(b"\xff" * 32).decode(),
+        base64.standard_b64encode(b"\xff" * 32).decode().rstrip("="),
+        "A" * 42 + "B",  # bits after the last byte that are not zero
+        "A" * 42 + "é",
+        "A" * 20 + " " + "A" * 22,
+        "A" * 20 + "\n" + "A" * 23,
+        "\udcff" * 43,
+        bytes(32).hex(),
+        "AGE-SECRET-KEY-1QQPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGP",
+    ],
+)
+def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
+    """A private key of another length, alphabet or kind is refused, by an error that does not hold it."""
+    assert decode_key(text) is None
+    with pytest.raises(KeyWrong) as caught:
+        SealedBox([Secret(text)])
+    assert "urlsafe base64" in caught.value.message
+    assert not text or text not in caught.value.message + caught.value.hint
+
+
+def test_several_private_keys_open_each_others_columns() -> None:
+    """In a rotation the tag tells which key fits, and the key that fitted last is tried first."""
+    cipher = SealedBox([Secret(encryption.key_text(key)) for key in (PRIVATE, OTHER)])
+    tokens = [encryption.sealed_box(f"answer {number}", key) for number, key in enumerate([OTHER, OTHER, PRIVATE])]
+    tried: list[int] = []
+    for place, key in enumerate(cipher._keys):
+        key.open = _watched(key.open, place, tried)  # type: ignore[method-assign]
+    column = opened(Format.SEALED_BOX, cipher, *tokens)
+    assert list(column.values) == ["answer 0", "answer 1", "answer 2"]
+    assert column.keys == bytes([1, 1, 0])
+    assert tried == [0, 1, 1, 1, 0]
+
+
+def _watched(open_: Callable[[bytes], bytes], place: int, tried: list[int]) -> Callable[[bytes], bytes]:
+    def watching(body: bytes) -> bytes:
+        tried.append(place)
+        return open_(body)
+
+    return watching
+
+
+def test_a_key_that_is_given_twice_counts_once() -> None:
+    """Duplicates of a secret are one key: one fingerprint, and never ambiguous."""
+    padded, bare = (Secret(encryption.key_text(PRIVATE, padded=padded)) for padded in (True, False))
+    assert SealedBox([padded, bare]).fingerprints == BOX.fingerprints
+    legacy = LegacyCbc([Secret("your_secret_key1"), Secret("your_secret_key1 and more")])
+    assert legacy.fingerprints == LEGACY.fingerprints
+    assert opened(Format.LEGACY_CBC, legacy, encryption.legacy_cbc("Ana", "your_secret_key1")).values == ["Ana"]
+    twice = CryptoJsPassphrase([Secret("correct horse battery staple")] * 2)
+    assert twice.fingerprints == PASSPHRASE.fingerprints
+
+
+def test_a_row_costs_one_exchange_per_key() -> None:
+    """Tokens that share an ephemeral key share one derived key, and what is remembered is bounded."""
+    key = PrivateKey(Secret(encryption.key_text(PRIVATE)))
+    for token in encryption.sealed_row(["a", "b", "c"], PRIVATE):
+        body = WIRES[Format.SEALED_BOX].read(token)
+        assert body
+        key.open(body)
+    assert len(key._derived) == 1
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ephemeral keys pass by, only so many derived keys are kept, and all tokens open."""
+    monkeypatch.setattr("sheets_decrypt.ciphers.sealed_box._REMEMBERED", 3)
+    cipher = SealedBox([Secret(encryption.key_text(PRIVATE))])
+    tokens = [encryption.sealed_box(str(number), PRIVATE) for number in range(8)]
+    assert list(opened(Format.SEALED_BOX, cipher, *tokens).values) == [str(number) for number in range(8)]
+    assert len(cipher._keys[0]._derived) <= 3
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        ("", b"0" * 16),
+        ("shortkey", b"shortkey00000000"),
+        ("your_secret_key1", b"your_secret_key1"),
+        ("a_secret_longer_than_sixteen_chars", b"a_secret_longer_"),
+        ("a_secret_longer_é", b"a_secret_longer_"),
+        ("a_secret_longer_\U0001f33e", b"a_secret_longer_"),
+        ("a_secret_longer_\udcff", b"a_secret_longer_"),
+    ],
+)
+def test_a_legacy_secret_gives_its_first_16_characters(secret: str, key: bytes) -> None:
+    """The key is the first 16 characters, padded with `0`; what comes after them does not matter."""
+    assert key_of(Secret(secret)) == key
+
+
+@pytest.mark.parametrize("secret", ["clavé", "a_secret_longeré", "é" * 16, "a_secret_longer\U0001f33e", "\udcff"])
+def test_a_legacy_secret_that_never_worked_is_refused(secret: str) -> None:
+    """A character beyond ASCII among the first 16 is refused, with the reason and without the secret."""
+    with pytest.raises(
+        KeyWrong, match="never worked, because cryptojs builds a broken key schedule from 17 bytes"
+    ) as e:
+        LegacyCbc([Secret("your_secret_key1"), Secret(secret)])
+    assert secret not in e.value.message + e.value.hint
+
+
+def test_a_passphrase_that_is_no_text_is_refused() -> None:
+    """A passphrase with a lone surrogate, which bytes that are not UTF-8 become, is refused and not shown."""
+    with pytest.raises(KeyWrong, match="not text in UTF-8") as caught:
+        CryptoJsPassphrase([Secret("contrase\udcf1a")])
+    assert "contrase" not in caught.value.message + caught.value.hint
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_a_passphrase_may_hold_any_character() -> None:
+    """A passphrase beyond ASCII is taken as UTF-8, as CryptoJS does."""
+    cipher = CryptoJsPassphrase([Secret("contraseña 🌾")])
+    token = encryption.cryptojs("Ana", "contraseña 🌾")
+    assert opened(Format.CRYPTOJS_PASSPHRASE, cipher, token).values == ["Ana"]
+
+
+def _shared_token(make: Callable[[bytes], str], format_: Format, ciphers: list[Cipher]) -> str:
+    """Search for a token that every cipher accepts: one in 256 passes the padding of a wrong key."""
+    read = WIRES[format_].read
+    for number in range(100_000):
+        token = make(number.to_bytes(16))
+        body = read(token)
+        assert body
+        if all(not isinstance(cipher.decrypt([body]).values[0], Reason) for cipher in ciphers):
+            return token
+    raise AssertionError
+
+
+def test_a_legacy_token_that_two_secrets_decrypt_is_ambiguous() -> None:
+    """A token that passes the strict checks of two secrets is given to neither; others are told apart."""
+    secrets = [Secret("first_secret_key"), Secret("other_secret_key")]
+    token = _shared_token(
+        lambda iv: encryption.legacy_cbc("Rodríguez", "first_secret_key", iv),
+        Format.LEGACY_CBC,
+        [LegacyCbc([secret]) for secret in secrets],
+    )
+    for both in (secrets, secrets[::-1]):
+        column = opened(Format.LEGACY_CBC, LegacyCbc(both), token)
+        assert column.values == [Reason.AMBIGUOUS]
+        assert column.keys == bytes([NO_KEY_FITTED])
+
+
+def test_a_cryptojs_token_that_two_passphrases_decrypt_is_ambiguous() -> None:
+    """The same holds for passphrases."""
+    secrets = [Secret("one"), Secret("two")]
+    token = _shared_token(
+        lambda seed: encryption.cryptojs("Rodríguez", "one", seed[-8:]),
+        Format.CRYPTOJS_PASSPHRASE,
+        [CryptoJsPassphrase([secret]) for secret in secrets],
+    )
+    assert opened(Format.CRYPTOJS_PASSPHRASE, CryptoJsPassphrase(secrets), token).values == [Reason.AMBIGUOUS]
+
+
+def test_several_legacy_secrets_are_told_apart() -> None:
+    """Of many tokens under two secrets, none is given the other's plaintext, and each names the key that fitted."""
+    cipher = LegacyCbc([Secret("first_secret_key"), Secret("other_secret_key")])
+    used = ["first_secret_key", "other_secret_key"] * 20
+    tokens = [
+        encryption.legacy_cbc(f"answer number {number}", secret, number.to_bytes(16, "little"))
+        for number, secret in enumerate(used)
+    ]
+    column = opened(Format.LEGACY_CBC, cipher, *tokens)
+    for number, (value, key) in enumerate(zip(column.values, column.keys, strict=True)):
+        assert (value, key) in {(f"answer number {number}", number % 2), (Reason.AMBIGUOUS, NO_KEY_FITTED)}
+    assert list(column.values).count(Reason.AMBIGUOUS) < 5
+
+
+def test_a_cell_of_50000_characters_decrypts() -> None:
+    """The longest cell that Sheets holds decrypts in every format."""
+    text = "añ" * 12_000
+    assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box(text, PRIVATE)).values == [text]
+    assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc(text, "your_secret_key1")).values == [text]
+    token = encryption.cryptojs(text, "correct horse battery staple")
+    assert opened(Format.CRYPTOJS_PASSPHRASE, PASSPHRASE, token).values == [text]
+    assert 48_000 < len(token) <= 50_000
+
+
+def test_fingerprints_name_keys_without_telling_them() -> None:
+    """A fingerprint is 8 hexadecimal digits, the same for the same key, and another for another key or format."""
+    assert BOX.fingerprints == [fingerprint(encryption.public_of(PRIVATE))]
+    same_secret = [
+        LegacyCbc([Secret("same secret here")]).fingerprints[0],
+        CryptoJsPassphrase([Secret("same secret here")]).fingerprints[0],
+    ]
+    names = [*BOX.fingerprints, *LEGACY.fingerprints, *PASSPHRASE.fingerprints, *same_secret]
+    assert len(set(names)) == len(names)
+    assert all(len(name) == 8 and int(name, 16) >= 0 for name in names)
+
+
+def test_no_tokens_give_no_values() -> None:
+    """An empty column is no error for any format."""
+    for cipher in (BOX, LEGACY, PASSPHRASE):
+        assert list(cipher.decrypt([]).values) == []
+
+
+def test_an_empty_answer_is_a_token_as_any_other() -> None:
+    """An encrypted empty text comes back empty, and is not a failure."""
+    assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box("", PRIVATE, os.urandom(32))).values == [""]
+    assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc("", "your_secret_key1")).values == [""]
+
+
+def test_text_that_reads_like_a_reason_is_text() -> None:
+    """An answer such as `damaged` is a value, although it is spelt as a reason is."""
+    tokens = [encryption.sealed_box(reason.value, PRIVATE) for reason in Reason]
+    column = opened(Format.SEALED_BOX, BOX, *tokens)
+    assert [type(value) for value in column.values] == [str] * len(Reason)
+    cipher = LegacyCbc([Secret("your_secret_key1"), Secret("other_secret_key")])
+    legacy = opened(Format.LEGACY_CBC, cipher, encryption.legacy_cbc("damaged", "your_secret_key1", bytes(16)))
+    assert (type(legacy.values[0]), legacy.keys) == (str, b"\x00")

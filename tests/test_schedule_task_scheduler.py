@@ -1,0 +1,334 @@
+"""A Windows task: its XML obeys the published schema and means what was asked; a stand-in schtasks notes the calls."""
+
+import csv
+import io
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path, PureWindowsPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule.interface import Found, Reply
+from sheets_decrypt.schedule.task_scheduler import NAMESPACE, TaskScheduler, encoded, task_xml
+from sheets_decrypt.schedule.timing import Calendar, Every, Timing, parse
+from tests.schedule_tasks import StandIn, programs, windows_task  # noqa: F401  (a fixture)
+
+BACKEND = TaskScheduler(Path("/tmp"))
+TASK = "\\sheets-decrypt-baseline"
+XML = ("schtasks", "/Query", "/TN", TASK, "/XML")
+NEXT = ("schtasks", "/Query", "/TN", TASK, "/FO", "CSV", "/NH")
+
+SCHTASKS = """
+task = state / "task.xml"
+match arguments:
+    case ["/Create", "/TN", name, "/XML", file, "/F"]:
+        content = pathlib.Path(file).read_bytes()
+        assert content.startswith(b"\\xff\\xfe"), "no byte order mark"
+        task.write_text(content.decode("utf-16"))
+        print("SUCCESS: The scheduled task has successfully been created.")
+    case ["/Query", "/TN", name, *rest] | ["/Delete", "/TN", name, *rest] | ["/Run", "/TN", name, *rest]:
+        if not task.exists():
+            sys.exit("ERROR: The system cannot find the file specified.")
+        if rest == ["/XML"]:
+            sys.stdout.buffer.write(task.read_text().encode("cp850", "replace"))
+        elif "CSV" in rest:
+            print('"' + name + '","3/9/2026 6:30:00 AM","Ready"')
+        elif arguments[0] == "/Delete":
+            task.unlink()
+    case ["/Query", "/FO", "CSV", "/NH"]:
+        print('"\\\\\\\\Mine","N/A","Ready"')
+        if task.exists():
+            print('"\\\\\\\\sheets-decrypt-baseline","3/9/2026 6:30:00 AM","Ready"')
+    case _:
+        sys.exit("ERROR: Invalid syntax.")
+"""
+
+# The published schema: a sequence keeps this order, an "all" knows no order, a choice takes one.
+BASE = ["Enabled", "StartBoundary", "EndBoundary", "Repetition", "ExecutionTimeLimit"]
+SCHEDULES = {"ScheduleByDay", "ScheduleByWeek", "ScheduleByMonth", "ScheduleByMonthDayOfWeek"}
+DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+ALL = {
+    "Task": {"RegistrationInfo", "Triggers", "Settings", "Data", "Principals", "Actions"},
+    "RegistrationInfo": {"URI", "Source", "Date", "Author", "Version", "Description", "Documentation"},
+    "Repetition": {"Interval", "Duration", "StopAtDurationEnd"},
+    "ScheduleByDay": {"DaysInterval"},
+    "ScheduleByWeek": {"WeeksInterval", "DaysOfWeek"},
+    "ScheduleByMonth": {"DaysOfMonth", "Months"},
+    "DaysOfWeek": set(DAYS),
+    "Months": set(MONTHS),
+    "Principal": {"UserId", "GroupId", "DisplayName", "LogonType", "RunLevel"},
+    "Exec": {"Command", "Arguments", "WorkingDirectory"},
+    "Settings": {
+        *("AllowStartOnDemand", "RestartOnFailure", "MultipleInstancesPolicy", "DisallowStartIfOnBatteries"),
+        *("StopIfGoingOnBatteries", "AllowHardTerminate", "StartWhenAvailable", "RunOnlyIfNetworkAvailable"),
+        *("WakeToRun", "Enabled", "Hidden", "DeleteExpiredTaskAfter", "IdleSettings", "ExecutionTimeLimit"),
+        *("Priority", "RunOnlyIfIdle"),
+    },
+}
+DURATION = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
+
+
+def tree(timing: Timing, jitter: int = 0) -> ET.Element:
+    """Give the task's XML, read again from the bytes that schtasks gets, without its namespace."""
+    content = encoded(task_xml(windows_task(timing, jitter=jitter)))
+    assert content[:2] == b"\xff\xfe"
+    text = content.decode("utf-16")
+    assert text.startswith('<?xml version="1.0" encoding="UTF-16"?>\r\n')
+    root = ET.fromstring(text.partition("?>")[2])
+    for element in root.iter():
+        namespace, _, element.tag = element.tag.partition("}")
+        assert namespace[1:] == NAMESPACE
+    return root
+
+
+def seconds(duration: str) -> int:
+    """Read a duration such as PT1H30M."""
+    match = DURATION.fullmatch(duration)
+    assert match is not None, duration
+    hours, minutes, rest = (int(number or 0) for number in match.groups())
+    return hours * 3600 + minutes * 60 + rest
+
+
+def check_schema(root: ET.Element) -> None:
+    """Hold a task to the schema's rules."""
+    assert root.attrib == {"version": "1.2"}
+    for element in root.iter():
+        names = [child.tag for child in element]
+        if element.tag in ALL:
+            assert len(names) == len(set(names))
+            assert set(names) <= ALL[element.tag]
+    triggers = root.findall("Triggers/*")
+    assert 1 <= len(triggers) <= 48
+    for trigger in triggers:
+        check_trigger(trigger)
+    principal = root.find("Principals/Principal")
+    actions = root.find("Actions")
+    assert principal is not None
+    assert actions is not None
+    assert actions.get("Context") == principal.get("id")
+    assert [child.tag for child in actions] == ["Exec"]
+
+
+def check_trigger(trigger: ET.Element) -> None:
+    """Hold a trigger to the order of triggerBaseType and of its extension."""
+    order = [*BASE, "RandomDelay", *sorted(SCHEDULES)]
+    names = [child.tag for child in trigger]
+    assert names == sorted(names, key=order.index)
+    assert len(names) == len(set(names))
+    assert len(SCHEDULES & set(names)) == (trigger.tag == "CalendarTrigger")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", trigger.findtext("StartBoundary", ""))
+    for path in ("Repetition/Interval", "Repetition/Duration"):
+        assert 60 <= seconds(trigger.findtext(path, "PT1M")) <= 31 * 86400
+    assert seconds(trigger.findtext("RandomDelay", "PT1S")) > 0
+    assert all(1 <= int(day.text or 0) <= 31 for day in trigger.iterfind("*/DaysOfMonth/Day"))
+
+
+def starts(root: ET.Element, first: datetime, last: datetime) -> set[datetime]:
+    """Give the times at which the Task Scheduler would start the task, by what its documentation says of triggers."""
+    found = set()
+    for trigger in root.iterfind("Triggers/*"):
+        begin = datetime.fromisoformat(trigger.findtext("StartBoundary", ""))
+        interval = seconds(trigger.findtext("Repetition/Interval", "PT24H"))
+        if trigger.tag == "TimeTrigger":
+            days, lasting = [begin], (last - begin).total_seconds() + 1
+        else:
+            # a day more at the front: its repetitions may reach into the first day asked for
+            at = [first + timedelta(days=number - 1) for number in range((last - first).days + 2)]
+            days = [datetime.combine(day, begin.time()) for day in at if day_fits(trigger, day)]
+            lasting = seconds(trigger.findtext("Repetition/Duration", "PT1S"))
+        for day in days:
+            found |= {day + timedelta(seconds=gone) for gone in range(0, int(lasting), interval)}
+    return {start for start in found if first <= start < last}
+
+
+def day_fits(trigger: ET.Element, day: datetime) -> bool:
+    """Tell whether a calendar trigger starts on a day."""
+    week, month = trigger.find("ScheduleByWeek/DaysOfWeek"), trigger.find("ScheduleByMonth")
+    if week is not None:
+        return DAYS[day.isoweekday() % 7] in [child.tag for child in week]
+    if month is not None:
+        numbers = [child.text for child in month.iterfind("DaysOfMonth/Day")]
+        return str(day.day) in numbers and MONTHS[day.month - 1] in [child.tag for child in month.iterfind("Months/*")]
+    return trigger.findtext("ScheduleByDay/DaysInterval") == "1"
+
+
+fields = st.tuples(
+    st.sampled_from(["*", "0", "*/15", "5,50", "10-20/5", "*/7", "59"]),
+    st.sampled_from(["*", "6", "*/6", "8-17", "0,23", "8-18/2"]),
+    st.sampled_from(["*", "1", "*/2", "13,31", "1-31"]),
+    st.sampled_from(["*", "2", "jan-mar", "*/3"]),
+    st.sampled_from(["*", "0", "7", "mon-fri", "fri-sun", "1,3", "0-7"]),
+).map(" ".join)
+timings = st.one_of(
+    fields.map(lambda text: parse(cron=text)),
+    st.integers(1, 1440).filter(lambda minutes: 1440 % minutes == 0).map(Every),
+)
+
+
+@given(timings, st.dates(datetime(2026, 1, 1).date(), datetime(2027, 12, 31).date()))  # noqa: DTZ001  (local time)
+def test_the_task_starts_exactly_when_it_was_asked_to(timing: Timing, day: object) -> None:
+    """Over three days, the triggers start at the times of the cron expression, or the task is refused."""
+    first = datetime.fromisoformat(f"{day}T00:00:00")
+    last = first + timedelta(days=3)
+    try:
+        root = tree(timing, jitter=90)
+    except ConfigurationError as error:
+        assert error.hint
+        return
+    check_schema(root)
+    minutes = [first + timedelta(minutes=number) for number in range(3 * 1440)]
+    if isinstance(timing, Calendar):
+        times = set(timing.times())
+        expected = {at for at in minutes if timing.fits(at.date()) and at.hour * 60 + at.minute in times}
+    else:
+        expected = {at for at in minutes if (at.hour * 60 + at.minute) % timing.minutes == 0}
+    assert starts(root, first, last) == expected
+
+
+def test_the_task_runs_as_the_user_and_at_every_chance() -> None:
+    """The drive letter of a vault belongs to the user's session; a laptop sleeps and runs on its battery."""
+    root = tree(parse(daily="06:30", weekdays="mon-fri"), jitter=90)
+    check_schema(root)
+    assert root.findtext("Principals/Principal/LogonType") == "InteractiveToken"
+    assert root.findtext("Principals/Principal/RunLevel") == "LeastPrivilege"
+    settings = {child.tag: child.text for child in root.iterfind("Settings/*")}
+    assert settings == {
+        "MultipleInstancesPolicy": "IgnoreNew",
+        "DisallowStartIfOnBatteries": "false",
+        "StopIfGoingOnBatteries": "false",
+        "StartWhenAvailable": "true",
+        "ExecutionTimeLimit": "PT1H",
+    }
+    assert root.findtext("Triggers/CalendarTrigger/RandomDelay") == "PT1M30S"
+    assert PureWindowsPath(root.findtext("Actions/Exec/Command", "")).is_absolute()
+    assert "--jitter" not in root.findtext("Actions/Exec/Arguments", "")
+
+
+def test_paths_with_spaces_and_markup_survive() -> None:
+    """Arguments are quoted as Windows programs read them, and the text is escaped as XML wants it."""
+    text = task_xml(windows_task(user="Zoë & <Ann> O'Neil"))
+    root = ET.fromstring(text.partition("?>")[2])
+    arguments = root.findtext(f".//{{{NAMESPACE}}}Arguments", "")
+    config = "C:\\Users\\Zoë & <Ann> O'Neil\\AppData\\Local\\sheets-decrypt\\sheets-decrypt.toml"
+    assert arguments.startswith(f'-m sheets_decrypt pull --config "{config}" --quiet --log "C:')
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("0 6 */2 * sun", "weekdays and days of the month at once"),
+        ("0 6 * jan mon", "weekdays and months at once"),
+        ("0,10,13 */1 * * *", "takes 72 triggers"),
+    ],
+)
+def test_what_a_task_cannot_do_is_refused(expression: str, message: str) -> None:
+    """What the triggers cannot say is refused with a hint, and never almost said."""
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        task_xml(windows_task(parse(cron=expression)))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("folder", ["%USERNAME%", "$(Arg0)"])
+def test_a_path_that_windows_would_expand_is_refused(folder: str) -> None:
+    """The Task Scheduler replaces variables in what it runs."""
+    with pytest.raises(ConfigurationError, match="as holding a variable"):
+        task_xml(windows_task(user=folder))
+
+
+def test_a_credential_of_systemd_is_refused() -> None:
+    """It is only there under systemd."""
+    with pytest.raises(ConfigurationError, match="only there under systemd"):
+        task_xml(replace(windows_task(), credentials=(("key", PureWindowsPath("C:\\key")),)))
+
+
+def reported(text: str, code: int = 0, listing: str = "") -> Found:
+    """Say what schtasks answers."""
+    return Found(replies={XML: Reply(code, text.encode()), NEXT: Reply(0, listing.encode())})
+
+
+def as_windows_gives_it_back(text: str) -> str:
+    """Reorder the XML as Windows does, and write out the defaults."""
+    moved = re.sub(
+        r"(<StartBoundary>.*?</StartBoundary>)\s*(<Repetition>.*?)(</Repetition>)", r"\2X\3\1", text, flags=re.DOTALL
+    )
+    moved = moved.replace("X</Repetition>", "<StopAtDurationEnd>false</StopAtDurationEnd></Repetition>")
+    return moved.replace("</StartBoundary>", "</StartBoundary><Enabled>true</Enabled>")
+
+
+@pytest.mark.parametrize("timing", [parse(daily="06:30"), parse(every="45m"), parse(cron="*/15 8-17 1 * fri")])
+def test_the_status_is_what_windows_gives_back(timing: Timing) -> None:
+    """Timing and command are read from the XML, the next run from the list, in the user's own language."""
+    text = as_windows_gives_it_back(task_xml(windows_task(timing)))
+    listing = f'"{TASK}","09.03.2026 06:30:00","Bereit"\r\n'
+    status = BACKEND.status("baseline", reported(text, listing=listing))
+    assert (status.installed, status.timing, status.next_run) == (True, timing.text, "09.03.2026 06:30:00")
+    assert status.command.startswith("C:\\Users\\you\\pipx")
+    assert len(status.notes) == 1
+
+
+def test_a_change_by_hand_shows() -> None:
+    """Another time, another description, and a disabled task."""
+    text = task_xml(windows_task())
+    for changed in (text.replace("T06:30", "T07:30"), text.replace("timing: daily", "timing: never")):
+        assert BACKEND.status("baseline", reported(changed)).timing == "changed by hand"
+    disabled = BACKEND.status("baseline", reported(text.replace("<Settings>", "<Settings><Enabled>false</Enabled>")))
+    assert not disabled.installed
+    assert disabled.notes[0] == "the task is disabled"
+    assert disabled.next_run is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", 1), ("", 0), ("<Task", 0), ("<Task/>", 0), ("ERROR: the system cannot find it", 1)]
+)
+def test_no_task_is_not_installed(text: str, code: int) -> None:
+    """Whatever else schtasks prints."""
+    assert not BACKEND.status("baseline", reported(text, code)).installed
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8", "cp850"])
+def test_every_encoding_of_schtasks_is_read(encoding: str) -> None:
+    """It declares UTF-16 and prints in the console's code page."""
+    text = task_xml(windows_task(user="Zoë"))
+    found = Found(replies={XML: Reply(0, text.encode(encoding))})
+    assert "C:\\Users\\Zoë\\" in BACKEND.status("baseline", found).command
+
+
+def test_next_run_is_only_told_where_it_is_a_time() -> None:
+    """A disabled task has words there, in any language."""
+    for cell in ("N/A", "Nicht zutreffend", ""):
+        out = io.StringIO()
+        csv.writer(out).writerow([TASK, cell, "Ready"])
+        assert BACKEND.status("baseline", reported(task_xml(windows_task()), listing=out.getvalue())).next_run is None
+
+
+def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811  (the fixture)
+    """The calls of a whole life; the XML is gone afterwards, and other tasks stay."""
+    schtasks = StandIn(programs, "schtasks", SCHTASKS)
+    backend = install.backend_named("auto", platform="win32")
+    entry = windows_task(parse(daily="06:30", weekdays="mon-fri"))
+    for _ in range(2):
+        assert install.carry_out(backend.install(entry, install.look(backend, "baseline"))) == 0
+    assert isinstance(backend, TaskScheduler)
+    file = backend.folder / "sheets-decrypt-baseline.xml"
+    assert schtasks.calls[2] == ["/Create", "/TN", TASK, "/XML", str(file), "/F"]
+    assert not file.exists()
+
+    status = install.status(backend, "baseline")
+    assert (status.installed, status.timing, status.next_run) == (True, "daily 06:30 mon-fri", "3/9/2026 6:30:00 AM")
+    assert [status.name for status in install.installed(backend)] == ["baseline"]
+    assert install.run_now(backend, "baseline") == 0
+    assert schtasks.calls[-1] == ["/Run", "/TN", TASK]
+    assert install.remove(backend, "baseline")
+    assert ["/Delete", "/TN", TASK, "/F"] in schtasks.calls
+    assert not install.remove(backend, "baseline")
+    with pytest.raises(ConfigurationError, match="has no task"):
+        install.run_now(backend, "baseline")

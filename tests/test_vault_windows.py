@@ -1,0 +1,115 @@
+"""Windows: the name of the file system, the device and BitLocker decide what a path is on."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.vault import windows, windows_calls
+from sheets_decrypt.vault.interface import Place, Protection
+from tests import require
+
+VAULT, DISK = Protection.VAULT, Protection.ENCRYPTED_DISK
+PLAIN, UNKNOWN = Protection.NOT_ENCRYPTED, Protection.CANNOT_TELL
+FIXED = 3
+C_DISK = r"\Device\HarddiskVolume3"
+
+
+@dataclass
+class Pc:
+    """What Windows answers; everything else is a plain NTFS disk."""
+
+    kind: str = "NTFS"
+    drive: int = FIXED
+    behind: str = C_DISK
+    state: int | None = 2
+    substitutes: dict[str, str] = field(default_factory=dict)
+
+    def volume(self, path: str) -> str:
+        """Give the drive of a path."""
+        return path[:3]
+
+    def drive_type(self, root: str) -> int:
+        """Give the kind of drive."""
+        return self.drive
+
+    def file_system(self, root: str) -> str:
+        """Give the file system's name."""
+        return self.kind
+
+    def device(self, root: str) -> str:
+        """Give the device."""
+        return self.substitutes.get(root, self.behind)
+
+    def bitlocker(self, root: str) -> int | None:
+        """Give BitLocker's state."""
+        return self.state
+
+
+@pytest.mark.parametrize(
+    ("pc", "protection", "what"),
+    [
+        (Pc(kind="cryptoFs", behind=r"\Device\Volume{1}"), VAULT, "Cryptomator"),
+        (Pc(kind="cryptoFs", drive=windows.REMOTE, behind=r"\Device\WinFsp.Mup\x"), VAULT, "Cryptomator"),
+        (Pc(kind="CRYFS", behind=r"\Device\Dokan_1"), VAULT, "CryFS"),
+        (Pc(kind="cppcryptfs"), VAULT, "cppcryptfs"),
+        (Pc(behind=r"\Device\VeraCryptVolumeX"), VAULT, "VeraCrypt"),
+        (Pc(kind="FAT32", behind=r"\Device\VeraCryptVolumeX", state=None), VAULT, "VeraCrypt"),
+        (Pc(drive=windows.REMOTE, behind=r"\Device\LanmanRedirector\;X:0\server\share", state=1), UNKNOWN, "NTFS"),
+        (Pc(drive=windows.REMOTE, behind=r"\Device\Evil\VeraCryptVolumeX"), UNKNOWN, "NTFS"),
+        (Pc(kind="FUSE-SSHFS", behind=r"\Device\WinFsp.Disk\1"), UNKNOWN, "FUSE-SSHFS"),
+        (Pc(kind="DOKAN", behind=r"\Device\Dokan_1", state=1), UNKNOWN, "DOKAN"),
+        (Pc(drive=windows.RAM_DISK, state=1), PLAIN, "NTFS"),
+        (Pc(kind="", state=None), UNKNOWN, "an unknown file system"),
+        (Pc(kind="not cryptoFs"), PLAIN, "not cryptoFs"),
+    ],
+)
+def test_windows_answers_tell_the_place(pc: Pc, protection: Protection, what: str) -> None:
+    """A vault is known by its file system or its device; networks and unknown drivers cannot be told."""
+    assert windows.classify(r"X:\surveys", pc) == Place(protection, what, "X:\\")
+
+
+@pytest.mark.parametrize(
+    ("state", "protection"),
+    [(1, DISK), (None, UNKNOWN), (0, PLAIN), (2, PLAIN), (3, PLAIN), (4, PLAIN), (5, PLAIN), (6, PLAIN), (99, PLAIN)],
+)
+def test_bitlocker_counts_only_when_it_is_on(state: int | None, protection: Protection) -> None:
+    """Encrypting, decrypting, suspended and locked are not protected."""
+    assert windows.classify(r"C:\x", Pc(state=state)) == Place(protection, "NTFS", "C:\\")
+
+
+def test_a_letter_that_stands_for_a_folder_is_followed() -> None:
+    r"""`subst S: X:\surveys` is as good as `X:`, and two letters that stand for each other end."""
+    behind = {"S:\\": r"\??\X:\surveys", "X:\\": r"\Device\VeraCryptVolumeX"}
+    assert windows.classify("S:\\a", Pc(substitutes=behind)) == Place(VAULT, "VeraCrypt", "X:\\")
+    behind = {"S:\\": r"\??\T:\a", "T:\\": r"\??\S:\a"}
+    assert windows.classify("S:\\a", Pc(substitutes=behind)).protection is PLAIN
+
+
+def test_bitlocker_is_asked_without_an_administrator() -> None:
+    """The command asks the shell's property of that volume, and a quote in its path stays inside of the quotes."""
+    *_, question = windows_calls.bitlocker_command("C:\\it's\\")
+    assert "NameSpace('C:\\it''s\\')" in question
+    assert "System.Volume.BitLockerProtection" in question
+
+
+@pytest.mark.parametrize(
+    ("text", "state"), [("1\r\n", 1), (" 6 ", 6), ("", None), ("on", None), ("-1", None), ("٣", None)]
+)
+def test_bitlockers_answer_is_a_number_or_none(text: str, state: int | None) -> None:
+    """Anything but a plain number is no answer."""
+    assert windows_calls.bitlocker_answer(text) == state
+
+
+def test_a_command_that_fails_prints_nothing() -> None:
+    """A missing program, and one that ends with an error, are no answer."""
+    assert windows_calls.run([sys.executable, "-c", "print(1)"]).strip() == "1"
+    assert windows_calls.run([sys.executable, "-c", "raise SystemExit(1)"]) == ""
+    assert windows_calls.run(["nowhere/powershell"]) == ""
+
+
+def test_elsewhere_windows_cannot_be_told(tmp_path: Path) -> None:
+    """Where this is not Windows, the question has no answer."""
+    require.that(sys.platform != "win32", "asks what is not there on Windows")
+    assert windows.ask(tmp_path) == Place(UNKNOWN, "an unknown file system", str(tmp_path))
