@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.config import Config, Job
 from sheets_decrypt.decrypt import Decryption, Rules
-from sheets_decrypt.errors import SheetsDecryptError, WorksheetNotFound
+from sheets_decrypt.errors import KeyMissing, KeyWrong, SheetsDecryptError, WorksheetNotFound
 from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import Sheet, open_sheet
 from sheets_decrypt.pull import read_keys
 from sheets_decrypt.secrets import resolve
-from sheets_decrypt.table import Page
+from sheets_decrypt.table import Format, Page
 from sheets_decrypt.tally import Ciphers
 from sheets_decrypt.vault import open_vault
 
@@ -220,6 +221,24 @@ def _failed(decryption: Decryption) -> Iterator[str]:
         yield f"{decryption.failure_count()} cells of the first rows do not decrypt"
 
 
+def _key_pair(job: _Job) -> str:
+    """Make a token with the configured public key, as Twilio would, and decrypt it with the private keys."""
+    public_key = job.config.keys_of(job.job).public_key
+    if public_key is None:
+        raise _Skip("not tried: no public_key is configured")
+    key, cipher = sealed_box.decode_key(public_key), job.ciphers.get(Format.SEALED_BOX)
+    if key is None or cipher is None:
+        raise KeyMissing("the public key has no private key beside it", hint="add the private key to private_keys")
+    body = sealed_box.read(sealing.seal(["test"], key)[0]) or b""
+    if cipher.decrypt([body]).values[0] != "test":
+        raise KeyWrong(
+            f"what is encrypted for the public key {sealed_box.fingerprint(key)} is not decrypted by"
+            f" {' '.join(cipher.fingerprints)}",
+            hint="the public key belongs to another private key; see what Twilio's ENCRYPTION_PUBLIC_KEY is",
+        )
+    return f"what is encrypted for {sealed_box.fingerprint(key)} decrypts"
+
+
 def _rules(job: Job) -> Rules:
     return Rules(job.columns, frozenset(job.missing_values))
 
@@ -227,6 +246,7 @@ def _rules(job: Job) -> Rules:
 _CHECKS: Final[Mapping[str, Callable[[_Job], str]]] = {
     "vault": _vault,
     "keys": _keys,
+    "key pair": _key_pair,
     "key file": _key_file,
     "token": _token,
     "clock": _clock,

@@ -126,6 +126,12 @@ class Keys(_Section):
         description="for sealed boxes (v2: tokens): X25519 private keys",
         examples=[[{"keyring": "sheets-decrypt/private-key"}]],
     )
+    public_key: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{43}=?$",
+        description="the public key that Twilio encrypts to, no secret: `check` tries it, `twilio export` hands it on",
+        examples=["the line that keygen printed"],
+    )
     legacy_secrets: Secrets = Field(
         (),
         description="for legacy CBC tokens: the secret that the old function used",

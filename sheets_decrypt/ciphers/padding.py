@@ -1,6 +1,6 @@
 """PKCS#7 padding and UTF-8, checked strictly: what tells a right key from a wrong one without authentication.
 
-A wrong key passes about once in 256 tokens (RFC 5652, section 6.3, for the padding).
+A wrong key's padding passes about once in 256 tokens (RFC 5652, section 6.3); then its bytes must be UTF-8 as well.
 """
 
 from typing import Final

@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),
     "decrypt-file": ("files", "decrypt_file", "Decrypt a CSV that was downloaded already."),
     "vault": ("vault", "vault", "List, read and write files in a Cryptomator vault."),
+    "twilio": ("twilio", "twilio", "Set up the sending half."),
     "secret": ("secret", "secret", "Keep a secret in the system's keyring, and try it."),
     "schedule": ("schedule", "schedule", "Let pull-and-decrypt run by itself."),
     "status": ("status", "status", "Show how each job stands."),

@@ -150,6 +150,9 @@ def keygen(**options: Any) -> int:
         entry = options["keyring"] or _DEFAULT_KEYRING
         setup.keep_in_keyring(pair.private_key, entry, force=options["force"])
         terminal.say(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
-    terminal.say(f"public key, for the Twilio variable ENCRYPTION_PUBLIC_KEY: {pair.public_key}")
-    terminal.say(f"fingerprint: {pair.fingerprint}")
+    terminal.say("")
+    terminal.say("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")
+    terminal.say(f"  {pair.public_key}")
+    terminal.say("never to Twilio, never into the sheet, never into a mail: the private key")
+    terminal.say(f"fingerprint of the pair: {pair.fingerprint}")
     return 0

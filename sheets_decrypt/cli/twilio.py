@@ -1,0 +1,42 @@
+"""The command `sheets-decrypt twilio export`."""
+
+from pathlib import Path
+
+import click
+
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import chosen, config_option
+from sheets_decrypt.errors import ConfigurationError
+
+
+@click.group()
+def twilio() -> None:
+    """Set up the sending half: the Twilio functions and the Studio flow."""
+
+
+@twilio.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@config_option
+@click.option("--job", metavar="NAME", help="The job whose columns are asked for; needed where there are several.")
+@click.option("--plain", metavar="A,B", default="", help="Questions that are sent as they are, not encrypted.")
+@click.option("--domain", metavar="HOST", default="", help="The functions' domain, such as survey-1234-dev.twil.io.")
+def export(folder: Path, config_path: Path | None, job: str | None, plain: str, domain: str) -> int:
+    """Write the functions, the flow, a header row and a page of steps for a job into FOLDER."""
+    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.twilio import export as exporting  # noqa: PLC0415
+
+    config = configuration.load(configuration.find(config_path))
+    names = chosen(config, [job] if job else [])
+    if len(names) > 1:
+        raise ConfigurationError("there are several jobs", hint=f"--job takes one of {', '.join(names)}")
+    content = config.jobs[names[0]]
+    files = exporting.for_job(
+        content,
+        plain=[name.strip() for name in plain.split(",") if name.strip()],
+        public_key=config.keys_of(content).public_key or "",
+        domain=domain,
+    )
+    for path in exporting.write(folder, files):
+        terminal.say(f"wrote {path}")
+    terminal.say(f"next: follow {folder / 'STEPS.md'}")
+    return 0
