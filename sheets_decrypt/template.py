@@ -42,17 +42,20 @@ def render(
 
 def _section(model: type[BaseModel], given: Mapping[str, object]) -> Iterator[str]:
     """Give the settings of a section, what a job is about first."""
-    fields = model.model_fields
-    names = [*(name for name in _FIRST if name in fields), *(name for name in fields if name not in _FIRST)]
-    for name in names:
+    for name, info in _ordered(model):
         if name in _KEYS_OF_A_JOB:
             continue
-        info = fields[name]
         yield f"# {info.description}"
         if name in given:
             yield f"{name} = {toml(given[name])}"
         else:
             yield f"# {name} = {toml(_shown(info))}"
+
+
+def _ordered(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    fields = model.model_fields
+    yield from ((name, fields[name]) for name in _FIRST if name in fields)
+    yield from ((name, info) for name, info in fields.items() if name not in _FIRST)
 
 
 def _shown(info: FieldInfo) -> object:
@@ -76,7 +79,7 @@ def toml(value: object) -> str:
 
 def describe(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
     """Give name, default and meaning of every setting of a section."""
-    for name, info in model.model_fields.items():
+    for name, info in _ordered(model):
         default = "must be given" if info.is_required() else "" if info.default is None else toml(_plain(info.default))
         yield name, default, str(info.description)
 

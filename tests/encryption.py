@@ -1,10 +1,11 @@
 """An encryption of the three wire formats that shares no path with the product.
 
-X25519 is RFC 7748's ladder in plain integers, HKDF is RFC 5869 by `hmac`, GCM comes from the block cipher's mode and CBC
-is chained by hand over single AES blocks. The tests hold the product against it.
+X25519 is RFC 7748's ladder in plain integers, HKDF is RFC 5869 by `hmac`, GCM is the block cipher's mode, and CBC is
+chained by hand over single AES blocks. The tests hold the product against it.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -39,6 +40,7 @@ def vectors(format_: str) -> list[Vector]:
     ]
 
 
+@functools.cache
 def x25519(scalar: bytes, point: bytes) -> bytes:
     """Multiply a point by a scalar (RFC 7748, section 5)."""
     number = int.from_bytes(scalar, "little") & ~7 & (2**255 - 1) | 2**254
@@ -119,6 +121,29 @@ def cryptojs(plaintext: str | bytes, passphrase: str, salt: bytes | None = None)
     return base64.standard_b64encode(b"Salted__" + salt + _chained(material[:32], material[32:48], plaintext)).decode(
         "ascii"
     )
+
+
+def legacy_for_two(first: str, second: str) -> str:
+    """Build a legacy token that two secrets decrypt to text.
+
+    Under one ciphertext block, two keys' plaintexts differ by the same 16 bytes whatever the IV is. Blocks are searched
+    for one where both can be ASCII with their padding; then the IV is chosen.
+    """
+    count = 1 << 20
+    blocks = b"".join(number.to_bytes(16) for number in range(count))
+    one, two = (
+        Cipher(algorithms.AES((secret + "0" * 16)[:16].encode()), modes.ECB()).decryptor().update(blocks)
+        for secret in (first, second)
+    )
+    difference = (int.from_bytes(one) ^ int.from_bytes(two)).to_bytes(len(blocks))
+    for start in range(0, len(blocks), 16):
+        between = difference[start : start + 16]
+        padding = between[15] ^ 1  # the first text is padded by 1 byte, the second by so many
+        if 1 < padding < 16 and between.isascii():
+            text = [ord("a")] * (16 - padding) + [padding ^ byte for byte in between[16 - padding : 15]] + [1]
+            iv = bytes(byte ^ wanted for byte, wanted in zip(one[start : start + 16], text, strict=True))
+            return base64.standard_b64encode(iv + blocks[start : start + 16]).decode("ascii")
+    raise AssertionError
 
 
 def _chained(key: bytes, iv: bytes, plaintext: str | bytes) -> bytes:

@@ -54,8 +54,8 @@ class Survey:
 
     def confidential(self) -> set[str]:
         """Everything that no output may hold."""
-        places = [HEADER.index(name) for name in ENCRYPTED]
-        values = {str(row[place]) for row in (*self.answers, *self.sheet[1:]) for place in places}
+        first, last = HEADER.index(ENCRYPTED[0]), HEADER.index(ENCRYPTED[-1])
+        values = {str(cell) for row in (*self.answers, *self.sheet[1:]) for cell in row[first : last + 1]}
         secrets = {secret.reveal() for secret in (self.private_key, self.legacy_secret, self.passphrase)}
         return {text for text in values | secrets if len(text) > 3} | {VAULT_PASSPHRASE}
 

@@ -78,7 +78,7 @@ def test_a_cryptojs_token_of_any_text_comes_back(text: str) -> None:
     assert opened(Format.CRYPTOJS_PASSPHRASE, PASSPHRASE, token).values == [text]
 
 
-@given(st.lists(TEXT, max_size=12))
+@given(st.lists(TEXT, max_size=6))
 def test_a_column_in_one_call_keeps_its_order(texts: list[str]) -> None:
     """Tokens of any lengths that are decrypted in one call come back in order, whatever stands before them."""
     tokens = [encryption.legacy_cbc(text, "your_secret_key1") for text in texts]
@@ -149,13 +149,13 @@ def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
     assert not text or text not in caught.value.message + caught.value.hint
 
 
-def test_several_private_keys_open_each_others_columns() -> None:
+def test_several_private_keys_open_each_others_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a rotation the tag tells which key fits, and the key that fitted last is tried first."""
     cipher = SealedBox([Secret(encryption.key_text(key)) for key in (PRIVATE, OTHER)])
     tokens = [encryption.sealed_box(f"answer {number}", key) for number, key in enumerate([OTHER, OTHER, PRIVATE])]
     tried: list[int] = []
     for place, key in enumerate(cipher._keys):
-        key.open = _watched(key.open, place, tried)  # type: ignore[method-assign]
+        monkeypatch.setattr(key, "open", _watched(key.open, place, tried))
     column = opened(Format.SEALED_BOX, cipher, *tokens)
     assert list(column.values) == ["answer 0", "answer 1", "answer 2"]
     assert column.keys == bytes([1, 1, 0])
@@ -243,26 +243,13 @@ def test_a_passphrase_may_hold_any_character() -> None:
     assert opened(Format.CRYPTOJS_PASSPHRASE, cipher, token).values == ["Ana"]
 
 
-def _shared_token(make: Callable[[bytes], str], format_: Format, ciphers: list[Cipher]) -> str:
-    """Search for a token that every cipher accepts: one in 256 passes the padding of a wrong key."""
-    read = WIRES[format_].read
-    for number in range(100_000):
-        token = make(number.to_bytes(16))
-        body = read(token)
-        assert body
-        if all(not isinstance(cipher.decrypt([body]).values[0], Reason) for cipher in ciphers):
-            return token
-    raise AssertionError
-
-
 def test_a_legacy_token_that_two_secrets_decrypt_is_ambiguous() -> None:
-    """A token that passes the strict checks of two secrets is given to neither; others are told apart."""
+    """A token that passes the strict checks of two secrets is given to neither."""
     secrets = [Secret("first_secret_key"), Secret("other_secret_key")]
-    token = _shared_token(
-        lambda iv: encryption.legacy_cbc("Rodríguez", "first_secret_key", iv),
-        Format.LEGACY_CBC,
-        [LegacyCbc([secret]) for secret in secrets],
-    )
+    token = encryption.legacy_for_two("first_secret_key", "other_secret_key")
+    values = [opened(Format.LEGACY_CBC, LegacyCbc([secret]), token).values[0] for secret in secrets]
+    assert not any(isinstance(value, Reason) for value in values)
+    assert values[0] != values[1]
     for both in (secrets, secrets[::-1]):
         column = opened(Format.LEGACY_CBC, LegacyCbc(both), token)
         assert column.values == [Reason.AMBIGUOUS]
@@ -270,13 +257,11 @@ def test_a_legacy_token_that_two_secrets_decrypt_is_ambiguous() -> None:
 
 
 def test_a_cryptojs_token_that_two_passphrases_decrypt_is_ambiguous() -> None:
-    """The same holds for passphrases."""
+    """The same holds for passphrases; the token was found by a search through some millions."""
     secrets = [Secret("one"), Secret("two")]
-    token = _shared_token(
-        lambda seed: encryption.cryptojs("Rodríguez", "one", seed[-8:]),
-        Format.CRYPTOJS_PASSPHRASE,
-        [CryptoJsPassphrase([secret]) for secret in secrets],
-    )
+    token = "U2FsdGVkX18AAAAAAAAAAN+nJ+jOo1fQ27UHjbYBXvI="
+    values = [opened(Format.CRYPTOJS_PASSPHRASE, CryptoJsPassphrase([secret]), token).values[0] for secret in secrets]
+    assert not any(isinstance(value, Reason) for value in values)
     assert opened(Format.CRYPTOJS_PASSPHRASE, CryptoJsPassphrase(secrets), token).values == [Reason.AMBIGUOUS]
 
 

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import unicodedata
 import uuid
-from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -412,7 +411,7 @@ class _Held:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Do not wait between tries."""
     monkeypatch.setattr(disk, "_HELD_SECONDS", 0)
     return monkeypatch

@@ -101,7 +101,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_whole_files(tmp_path: Path, p
     vault = CryptomatorVault.create(folder, PASSPHRASE)
     put(vault, "baseline.csv", version(0))
     put(vault, LONG, version(0))
-    in_the_middle = 0
+    in_the_middle, listing = 0, dict[str, str]()
     with pycryptomator(folder, PASSPHRASE) as reader:
         for number in range(KILLS // PARTS):
             lines = history(vault)

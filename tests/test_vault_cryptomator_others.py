@@ -52,11 +52,11 @@ def put(vault: CryptomatorVault, name: str, content: bytes) -> None:
 
 def listing(vault: CryptomatorVault, folder: str = "") -> Mapping[str, str]:
     """Read everything that our own code finds in a vault, through its public methods."""
-    found = {}
+    found: dict[str, str] = {}
     for name in vault.names(folder):
         path = f"{folder}/{name}" if folder else name
         if name.endswith("/"):
-            found |= {path: ""} | listing(vault, path[:-1])
+            found |= {path: "", **listing(vault, path[:-1])}
         else:
             with vault.read(path) as file:
                 content = file.read()

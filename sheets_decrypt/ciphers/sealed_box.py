@@ -121,6 +121,7 @@ class SealedBox:
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
         keys = [PrivateKey(secret) for secret in secrets]
+        self.secrets: Final = tuple(secrets)
         self._keys: Final = list({key.public_key: key for key in keys}.values())
         self.fingerprints: Final = [fingerprint(key.public_key) for key in self._keys]
         self._order: Final = list(range(len(self._keys)))

@@ -1,0 +1,131 @@
+"""Sealed boxes spread over processes, for sheets that are large enough to pay for their start.
+
+Threads do not help: the X25519 exchange, four fifths of a cell's time, holds the interpreter's lock.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from typing import Final, Literal
+
+from sheets_decrypt.ciphers.sealed_box import SealedBox, ephemeral_of
+from sheets_decrypt.table import Column, Format, Reason, Secret
+from sheets_decrypt.tally import Ciphers
+
+# A pool starts in about the time of so many exchanges; fewer are done sooner without one.
+WORTH: Final = 12_000
+_PIECES_PER_WORKER: Final = 4
+
+
+@contextmanager
+def spread(ciphers: Ciphers, workers: int | Literal["auto"]) -> Iterator[Ciphers]:
+    """Give the same ciphers, the sealed boxes' spread over processes where a sheet is large enough.
+
+    Args:
+        ciphers: Format → cipher.
+        workers: How many processes; `"auto"` is one for each processor, 1 is none.
+    """
+    count = processors() if workers == "auto" else workers
+    alone = ciphers.get(Format.SEALED_BOX)
+    if count < 2 or not isinstance(alone, SealedBox):  # noqa: PLR2004  (one process is this one)
+        yield ciphers
+        return
+    pool = SpreadSealedBox(alone, count)
+    try:
+        yield {**ciphers, Format.SEALED_BOX: pool}
+    finally:
+        pool.close()
+
+
+def processors() -> int:
+    """Give the number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone tells a container's share
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+class SpreadSealedBox:
+    """Sealed boxes with the same keys, decrypted by several processes once enough exchanges have been asked for.
+
+    Args:
+        alone: The cipher that does the same in this process.
+        workers: How many processes.
+        worth: The number of exchanges from which on they are used.
+    """
+
+    def __init__(self, alone: SealedBox, workers: int, worth: int = WORTH) -> None:
+        self._alone: Final = alone
+        self._workers: Final = workers
+        self._worth: Final = worth
+        self._asked = 0
+        self._pool: ProcessPoolExecutor | None = None
+        self.fingerprints: Final = alone.fingerprints
+
+    def decrypt(self, bodies: Sequence[bytes]) -> Column:
+        """Decrypt a sequence of tokens; see `Cipher.decrypt`."""
+        return self.begin(bodies)()
+
+    def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
+        """Begin to decrypt; what is given back waits for the result."""
+        self._asked += len(set(map(ephemeral_of, bodies)))
+        if self._asked < self._worth:
+            return lambda: self._alone.decrypt(bodies)
+        if self._pool is None:
+            self._pool = self._start()
+        size = max(1, -(-len(bodies) // (self._workers * _PIECES_PER_WORKER)))
+        pieces = [self._pool.submit(_decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
+        return lambda: _joined(pieces)
+
+    def close(self) -> None:
+        """End the processes; what they have not begun is dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _start(self) -> ProcessPoolExecutor:
+        # A fresh process, not a fork: a fork of a process with threads may hang, and Windows has none. The keys go
+        # through the pipe that starts the process, never through its arguments or environment.
+        keys = tuple(secret.reveal() for secret in self._alone.secrets)
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_prepare, initargs=(keys,))
+
+
+def _joined(pieces: Sequence["Future[tuple[list[str | int], bytes]]"]) -> Column:
+    values: list[str | Reason] = []
+    keys = bytearray()
+    for piece in pieces:
+        found, fitted = piece.result()
+        values.extend(_REASONS[value] if isinstance(value, int) else value for value in found)
+        keys += fitted
+    return Column(values, bytes(keys))
+
+
+_REASONS: Final = tuple(Reason)
+_NUMBERS: Final = {reason: number for number, reason in enumerate(_REASONS)}
+_cipher: SealedBox | None = None  # of a worker process; set once, when it starts
+
+
+def _prepare(keys: tuple[str, ...]) -> None:
+    """Make a worker's cipher. Ctrl-C is the parent's to handle, and a worker never outlives its parent."""
+    global _cipher  # noqa: PLW0603  (a process pool hands over state in no other way)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _cipher = SealedBox([Secret(key) for key in keys])
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)  # noqa: TID251  (the parent was killed: nobody waits for a result)
+
+
+def _decrypt(bodies: Sequence[bytes]) -> tuple[list[str | int], bytes]:
+    """Decrypt in a worker; a reason travels as its number, which is smaller than its name."""
+    assert _cipher is not None  # noqa: S101  (`_prepare` ran before)
+    column = _cipher.decrypt(bodies)
+    return [_NUMBERS[value] if isinstance(value, Reason) else value for value in column.values], column.keys

@@ -1,0 +1,377 @@
+"""The configuration: where it is found, what it means, and how what is wrong with it is told."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheets_decrypt import config, setup, template
+from sheets_decrypt.config import Config, parse
+from sheets_decrypt.errors import ConfigurationError
+from tests.survey import World, run
+
+ROOT = Path(__file__).parent.parent
+JOB: dict[str, Any] = {"spreadsheet": "1AbCdEfGh", "columns": ["name"], "output": "out/a.csv"}
+GEHEIM = "geheim-5521"
+
+
+def _parsed(**job: Any) -> Config:
+    return parse({"jobs": {"a": JOB | job}}, folder=Path("/base"))
+
+
+def _error(content: dict[str, Any]) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(content, folder=Path("/base"))
+    return caught.value
+
+
+# Found
+
+
+def test_the_configuration_is_found_in_four_places(world: World) -> None:
+    """`--config`, the environment, `config/` here, and the user's folder: each is enough, in this order."""
+    text = world.path.read_text()
+    home, here = world.folder / "home/.config/sheets-decrypt/sheets-decrypt.toml", world.folder / "work"
+    places = {"user": home, "here": here / "config/sheets-decrypt.toml", "named": world.folder / "named.toml",
+              "option": world.folder / "option.toml"}  # fmt: skip
+    here.mkdir()
+    named = {"SHEETS_DECRYPT_CONFIG": str(places["named"])}
+    assert world.run("pull", folder=here).code == 2
+    for name, path in places.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("jobs.baseline", f"jobs.{name}"))
+        options = ["--config", path] if name == "option" else []
+        environment = named if name in {"named", "option"} else {}
+        done = world.run("config", "validate", *options, folder=here, environment=environment)
+        assert (done.code, done.out.split()[-1]) == (0, name)
+
+
+def test_without_a_configuration_the_places_are_named(world: World) -> None:
+    """A user who has none is told where it was looked for and how to make one."""
+    done = world.run("pull", folder=world.folder / "keys")
+    assert done.code == 2
+    assert "looked for config/sheets-decrypt.toml and " in done.err
+    assert "hint: run `sheets-decrypt init`" in done.err
+
+
+def test_a_configuration_that_is_named_and_missing_is_told(world: World) -> None:
+    """No other place is tried in its stead."""
+    for done in (
+        world.run("pull", "--config", "nowhere.toml"),
+        world.run("pull", environment={"SHEETS_DECRYPT_CONFIG": "nowhere.toml"}),
+    ):
+        assert done.code == 2
+        assert "the configuration nowhere.toml cannot be read: no such file" in done.err
+
+
+def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
+    """A place that cannot be looked into holds no configuration, and is no bug."""
+    hidden = world.folder / "home/.config/sheets-decrypt"
+    hidden.parent.mkdir(parents=True)
+    hidden.write_text("a file where a folder belongs")
+    done = world.run("pull", folder=world.folder / "keys")
+    assert done.code == 2
+
+
+# Malformed
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[jobs.a", "is not TOML"),
+        ('[jobs.a]\noutput = "X:\\surveys"', "is not TOML"),
+        ("", "jobs is missing"),
+        ("jobs = {}", "jobs: "),
+        ("[jobs.a]", "jobs.a.columns is missing"),
+        ('[jobs."a b"]', 'jobs.a b: '),
+        ("[job.a]", "unknown key job"),
+        ("[google]\nproxi = 1", "unknown key google.proxi"),
+    ],
+)
+def test_a_malformed_configuration_is_one_clear_line(world: World, text: str, words: str) -> None:
+    """What is wrong is named with its place and a hint, exit code 2, and nobody is asked."""
+    world.path.write_text(text)
+    done = world.pull()
+    assert (done.code, done.out) == (2, "")
+    error, hint = done.err.splitlines()
+    assert error.startswith("error: ")
+    assert words in error
+    assert hint.startswith("hint: ")
+    assert world.google.requests == []
+
+
+def test_a_configuration_that_is_no_text_is_told(world: World) -> None:
+    """Bytes that are not UTF-8, and a folder, are each told as what they are."""
+    world.path.write_bytes(b"[jobs.a]\n\xff\xfe")
+    assert "it is not UTF-8" in world.pull().err
+    assert "is a directory" in world.run("pull", "--config", world.folder).err
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "meant"),
+    [
+        ({"gogle": {}}, "gogle", "google"),
+        ({"google": {"credential": "x"}}, "google.credential", "credentials"),
+        ({"keys": {"private_key": []}}, "keys.private_key", "private_keys"),
+        ({"keys": {"private_keys": [{"enviro": "X"}]}}, "keys.private_keys.0.enviro", "env"),
+        ({"vaults": {"v": {"cryptomater": "x"}}}, "vaults.v.cryptomater", "cryptomator"),
+        ({"vaults": {"v": {"cryptomator": "x", "passphrase": {"fil": "x"}}}}, "vaults.v.passphrase.fil", "file"),
+        ({"jobs": {"a": {"spreadsheeet": "1AbCdEf"}}}, "jobs.a.spreadsheeet", "spreadsheet"),
+        ({"jobs": {"a": JOB | {"colums": []}}}, "jobs.a.colums", "columns"),
+        ({"jobs": {"a": JOB | {"keys": {"passphrase": []}}}}, "jobs.a.keys.passphrase", "passphrases"),
+        ({"jobs": {"a": JOB | {"vault": {"cryptomatr": "x"}}}}, "jobs.a.vault.cryptomatr", "cryptomator"),
+        ({"notify": {"url": []}}, "notify.url", "urls"),
+        ({"jobs": {"a": JOB | {"deidentified": {"outptu": "x"}}}}, "jobs.a.deidentified.outptu", "output"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_closest(content: dict[str, Any], name: str, meant: str) -> None:
+    """Wherever it stands, a key that nobody knows is an error that says which was meant, before anything missing."""
+    error = _error(content)
+    assert error.message == f"unknown key {name}"
+    assert error.hint == f'did you mean "{meant}"?'
+
+
+def test_a_key_like_no_other_has_another_hint() -> None:
+    """Where nothing is close, nothing is guessed."""
+    error = _error({"jobs": {"a": JOB | {"zzz": 1}}})
+    assert "did you mean" not in error.hint
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({"keys": {"private_keys": [GEHEIM]}}, "keys.private_keys.0"),
+        ({"keys": {"private_keys": GEHEIM}}, "keys.private_keys.0"),
+        ({"keys": {"passphrases": [{"keyring": GEHEIM}]}}, "keys.passphrases.0"),
+        ({"keys": {"passphrases": [{"file": GEHEIM, "env": GEHEIM}]}}, "keys.passphrases.0"),
+        ({"keys": {"passphrases": [{}]}}, "keys.passphrases.0"),
+        ({"keys": {"legacy_secrets": [{"command": []}]}}, "keys.legacy_secrets.0.command"),
+        ({"google": {"deadline": GEHEIM}}, "google.deadline"),
+        ({"google": {"deadline": 0}}, "google.deadline"),
+        ({"jobs": {"a": JOB | {"spreadsheet": GEHEIM + " /"}}}, "jobs.a.spreadsheet"),
+        ({"jobs": {"a": JOB | {"spreadsheet": f"https://evil.example/spreadsheets/d/{GEHEIM}"}}}, "jobs.a.spreadsheet"),
+        ({"jobs": {"a": JOB | {"columns": []}}}, "jobs.a.columns"),
+        ({"jobs": {"a": JOB | {"columns": [1, GEHEIM]}}}, "jobs.a.columns"),
+        ({"jobs": {"a": JOB | {"columns": [GEHEIM, GEHEIM]}}}, "jobs.a.columns"),
+        ({"jobs": {"a": JOB | {"encoding": GEHEIM}}}, "jobs.a.encoding"),
+        ({"jobs": {"a": JOB | {"keep": -1}}}, "jobs.a.keep"),
+        ({"jobs": {"a": JOB | {"max_shrink": 1.1}}}, "jobs.a.max_shrink"),
+        ({"jobs": {"a": JOB | {"accept": ["not encrypted"]}}}, "jobs.a.accept.0"),
+        ({"jobs": {"a": JOB | {"output": ""}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": ".."}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": "X:/surveys/"}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": "X:\\surveys\\"}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": "a\0b.csv"}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": "~nobody-of-this-name/a.csv"}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": "/abs/a.csv", "vault": "v"}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"output": "../a.csv", "vault": "v"}}}, "jobs.a"),
+        ({"jobs": {"a": JOB | {"vault": "v"}}}, "jobs.a.vault"),
+        ({"jobs": {"a": JOB | {"vault": 7}}}, "jobs.a.vault"),
+    ],
+)
+def test_a_broken_rule_names_its_place_and_no_value(content: dict[str, Any], name: str) -> None:
+    """The message says where, the hint what to do, and neither what was written there: it could be a secret."""
+    error = _error(content if "jobs" in content else content | {"jobs": {"a": JOB}})
+    assert error.message.startswith(name)
+    assert error.hint
+    assert GEHEIM not in error.message + error.hint
+
+
+def test_a_list_of_columns_says_what_is_wrong_with_it() -> None:
+    """A column that is no text is not mistaken for a wrong spelling of "auto"."""
+    assert "auto" not in _error({"jobs": {"a": JOB | {"columns": [1]}}}).message
+
+
+def test_a_second_csv_holds_nothing_decrypted() -> None:
+    """What `deidentified` keeps and drops is checked against the columns before anything runs."""
+    second = {"output": "/elsewhere/b.csv"}
+    assert "name the columns to keep" in _error(
+        {"jobs": {"a": JOB | {"columns": "auto", "deidentified": second}}}
+    ).message
+    assert "is decrypted" in _error({"jobs": {"a": JOB | {"deidentified": second | {"keep": ["name"]}}}}).message
+    both = second | {"keep": ["id"], "drop": ["id"]}
+    assert "kept and dropped" in _error({"jobs": {"a": JOB | {"deidentified": both}}}).message
+    assert "another file" in _error({"jobs": {"a": JOB | {"deidentified": {"output": "out/a.csv"}}}}).message
+
+
+# Meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "spreadsheet_id", "gid"),
+    [
+        ("1AbC-d_E", "1AbC-d_E", None),
+        ("https://docs.google.com/spreadsheets/d/1AbC-d_E/edit#gid=0", "1AbC-d_E", 0),
+        ("https://docs.google.com/spreadsheets/d/1AbC-d_E/edit?gid=12#gid=12", "1AbC-d_E", 12),
+        ("https://docs.google.com/spreadsheets/d/1AbC-d_E/edit?usp=sharing", "1AbC-d_E", None),
+        ("https://docs.google.com/spreadsheets/u/1/d/1AbC-d_E/edit?usp=sharing&gid=5", "1AbC-d_E", 5),
+        ("https://docs.google.com/a/example.org/spreadsheets/d/1AbC-d_E", "1AbC-d_E", None),
+    ],
+)
+def test_a_spreadsheet_is_named_by_its_url_or_id(text: str, spreadsheet_id: str, gid: int | None) -> None:
+    """What a browser shows can be pasted as it is."""
+    job = _parsed(spreadsheet=text).jobs["a"]
+    assert (job.spreadsheet_id, job.gid) == (spreadsheet_id, gid)
+
+
+def test_relative_paths_are_relative_to_the_file() -> None:
+    """Output, key files and vaults are found beside the configuration; absolute paths and `~` stay what they are."""
+    content = {
+        "google": {"credentials": "c.json", "ca_bundle": "~/ca.pem"},
+        "keys": {"private_keys": {"file": "keys/a"}, "passphrases": {"file": "/abs/b"}},
+        "vaults": {"v": {"cryptomator": "vault", "passphrase": {"prompt": True}}},
+        "jobs": {"a": JOB, "b": JOB | {"vault": "v"}},
+    }
+    found = parse(content, folder=Path("/base"))
+    assert found.google.credentials == Path("/base/c.json")
+    assert found.google.ca_bundle == Path.home() / "ca.pem"
+    assert found.keys.private_keys[0].file == Path("/base/keys/a")
+    assert found.keys.passphrases[0].file == Path("/abs/b")
+    assert found.vaults["v"].cryptomator == Path("/base/vault")
+    assert found.jobs["a"].output == Path("/base/out/a.csv")
+    assert found.jobs["b"].output == Path("out/a.csv")
+
+
+def test_a_job_may_have_its_own_keys_vault_and_notifications() -> None:
+    """What stands in a job wins over what stands for all."""
+    own = {"keys": {"passphrases": {"env": "OWN"}}, "vault": {"cryptomator": "w", "passphrase": {"env": "P"}},
+           "notify": {"on": ["success"]}}  # fmt: skip
+    shared = {"keys": {"passphrases": {"env": "ALL"}}, "vaults": {"v": {"cryptomator": "v", "passphrase": {"env": "P"}}}}
+    found = parse(shared | {"jobs": {"a": JOB | own, "b": JOB | {"vault": "v"}, "c": JOB}}, folder=Path("/base"))
+    jobs = found.jobs
+    assert [found.keys_of(jobs[name]).passphrases[0].env for name in "abc"] == ["OWN", "ALL", "ALL"]
+    vaults = [found.vault_of(jobs[name]) for name in "abc"]
+    assert [vault and vault.cryptomator for vault in vaults] == [Path("/base/w"), Path("/base/v"), None]
+    assert [found.notify_of(jobs[name]).on for name in "ab"] == [("success",), ("failure", "recovery")]
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "label"),
+    [
+        ({"env": "X"}, "env", "env X"),
+        ({"file": "/k"}, "file", "file /k"),
+        ({"command": ["op", "read", GEHEIM]}, "command", "command op"),
+        ({"keyring": "a/b"}, "keyring", "keyring a/b"),
+        ({"credential": "c"}, "credential", "credential c"),
+        ({"prompt": True}, "prompt", "prompt"),
+    ],
+)
+def test_a_source_has_a_label_without_its_arguments(source: dict[str, Any], kind: str, label: str) -> None:
+    """A command's arguments may hold what should not be shown."""
+    found = parse({"keys": {"passphrases": source}, "jobs": {"a": JOB}}, folder=Path("/base")).keys.passphrases[0]
+    assert (found.kind, found.label) == (kind, label)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> None:
+    """Windows' editor puts one there."""
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + setup.example().encode())
+    assert list(config.load(path).jobs) == ["baseline"]
+
+
+# Commands and examples
+
+
+def test_validate_asks_nobody_and_reads_no_secret(world: World) -> None:
+    """`config validate` looks at the file alone."""
+    for path in (world.folder / "keys").iterdir():
+        path.unlink()
+    done = world.run("config", "validate", world.path)
+    assert (done.code, done.out) == (0, f"{world.path} is valid; jobs: baseline\n")
+    assert world.run("config", "validate", "--config", world.path).code == 0
+    assert world.google.requests == []
+    world.path.write_text("[jobs.a]\ncolums = 1")
+    assert world.run("config", "validate", world.path).code == 2
+
+
+def test_the_example_is_a_valid_configuration(world: World) -> None:
+    """`config example` prints what `config validate` accepts."""
+    done = world.run("config", "example")
+    assert done.code == 0
+    path = world.folder / "example.toml"
+    path.write_text(done.out)
+    assert world.run("config", "validate", path).code == 0
+
+
+def test_every_remark_of_the_example_is_a_setting_that_is_accepted() -> None:
+    """What the example shows behind # can be switched on as it is, one at a time."""
+    lines = setup.example().splitlines()
+    for number, line in enumerate(lines):
+        name, equals, _ = line.removeprefix("# ").partition(" = ")
+        if line.startswith("# ") and equals and name.isidentifier():
+            text = "\n".join([*lines[:number], line.removeprefix("# "), *lines[number + 1 :]])
+            content = tomllib.loads(text)
+            if name == "vault":
+                content["jobs"]["baseline"]["output"] = "surveys/a.csv"
+            if name not in {"mark", "worksheet"} or '""' not in line:
+                parse(content, folder=Path("/base"))
+
+
+def test_every_key_is_explained(world: World) -> None:
+    """`config keys` lists every key of every section with its default."""
+    done = world.run("config", "keys")
+    assert done.code == 0
+    for key in ("[google] deadline", "[keys] private_keys", "[vaults.NAME] cryptomator", "[jobs.NAME] max_shrink"):
+        assert key in done.out
+    assert "must be given" in done.out
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.toml")), ids=lambda path: path.name)
+def test_every_example_in_the_repository_is_valid(path: Path) -> None:
+    """Each file in config/ loads as it is."""
+    assert config.load(path).jobs
+
+
+def test_there_are_examples_in_the_repository() -> None:
+    """The test above has something to try."""
+    assert list((ROOT / "config").glob("*.toml"))
+
+
+# The template
+
+
+@given(st.text())
+def test_any_text_survives_the_template(text: str) -> None:
+    """Whatever a user answers comes back from TOML as it was."""
+    assert tomllib.loads(f"a = {template.toml(text)}") == {"a": text}
+
+
+@given(st.dictionaries(st.sampled_from(["file", "env", "a_b"]), st.lists(st.text() | st.integers() | st.booleans())))
+def test_any_table_survives_the_template(table: dict[str, list[Any]]) -> None:
+    """Tables, lists, numbers and booleans do as well."""
+    assert tomllib.loads(f"a = {template.toml(table)}") == {"a": table}
+
+
+@pytest.mark.parametrize("job", ["baseline", "wave.2", "línea_1", "1-a"])
+def test_any_job_name_survives_the_template(job: str) -> None:
+    """A name with dots or accents is one job, not several tables."""
+    text = template.render(job, JOB, google={}, keys={"passphrases": [{"env": "X"}]})
+    assert list(parse(tomllib.loads(text), folder=Path("/base")).jobs) == [job]
+
+
+def test_paths_are_written_with_slashes() -> None:
+    """TOML would read a backslash as an escape."""
+    assert template.toml(Path("a") / "b") == '"a/b"'
+
+
+def test_a_user_who_may_not_look_into_a_folder_is_told(world: World) -> None:
+    """A configuration in a folder of another user's is an error of its own, not a bug."""
+    from tests import mounts, require
+
+    require.that(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can become another user")
+    with mounts.open_to_all() as folder:
+        closed = folder / "closed"
+        (closed / "config").mkdir(parents=True, mode=0o700)
+        closed.chmod(0o700)
+        environment = world.environment({"XDG_CONFIG_HOME": str(closed), "XDG_STATE_HOME": str(closed)})
+        with mounts.as_nobody():
+            done = run(["pull"], environment, folder=folder)
+            made = run(["keygen", "--file", closed / "key"], environment, folder=folder)
+    assert (done.code, made.code) == (2, 2)
+    assert "cannot be" in made.err

@@ -1,0 +1,225 @@
+"""The one place that runs a scheduler's programs: it believes what it reads back, and leaves nothing half done."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule.interface import ALL_JOBS, Delete, Look, Run, Task, Write
+from sheets_decrypt.schedule.timing import parse
+from tests import require
+from tests.schedule_tasks import StandIn, programs, task, windows_task  # noqa: F401  (a fixture)
+
+DAILY = parse(daily="06:30")
+CRONTAB = """
+table = state / "crontab"
+match arguments:
+    case ["-l"] | ["-r"] if not table.exists():
+        sys.exit("no crontab for you")
+    case ["-l"]:
+        sys.stdout.buffer.write(table.read_bytes())
+    case ["-r"]:
+        table.unlink()
+    case ["-"]:
+        table.write_bytes(sys.stdin.buffer.read())
+"""
+
+
+def here(tmp_path: Path, base: Task | None = None) -> Task:
+    """Give a task whose log lies in a folder of the test."""
+    return replace(base or task(), log=PurePosixPath(tmp_path / "logs" / "baseline.log"))
+
+
+def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+    """schtasks has reported success with no task there: only what is read back counts."""
+    StandIn(programs, "schtasks", "sys.exit(1 if '/Query' in arguments else 0)")
+    with pytest.raises(ConfigurationError, match="reported success, but the schedule of baseline is not there"):
+        install.install(install.backend_named("task-scheduler"), here(tmp_path, windows_task()))
+
+
+def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811  (the fixture)
+    """A failed command is an error in the program's own words, and its temporary file is gone."""
+    StandIn(programs, "schtasks", "sys.exit('ERROR: Access is denied.')")
+    backend = install.TaskScheduler(tmp_path / "xml")
+    with pytest.raises(ConfigurationError, match=r"schtasks /Create /TN failed: ERROR: Access is denied\."):
+        install.install(backend, here(tmp_path, windows_task()))
+    assert list((tmp_path / "xml").iterdir()) == []
+
+
+def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:  # noqa: F811  (the fixture)
+    """What is still there after a removal is told."""
+    table = StandIn(programs, "crontab", CRONTAB.replace("table.unlink()", "pass"))
+    backend = install.backend_named("cron")
+    (table.state / "crontab").write_text(backend.render(task())["crontab"])
+    with pytest.raises(ConfigurationError, match="is still there"):
+        install.remove(backend, "baseline")
+
+
+def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # noqa: F811
+    """Without crontab and systemctl, the error names what is missing; nothing is listed and nothing hangs."""
+    monkeypatch.setenv("PATH", str(programs))
+    assert [backend.name for backend in install.backends_here(platform="linux")] == ["cron", "systemd"]
+    for backend in install.backends_here(platform="linux"):
+        assert install.installed(backend) == ()
+        with pytest.raises(ConfigurationError, match=r"crontab is not there|it is not installed"):
+            install.install(backend, here(tmp_path))
+
+
+def test_auto_takes_what_the_system_has(programs: Path) -> None:  # noqa: F811  (the fixture)
+    """Task Scheduler, launchd, systemd where the user's own instance answers, else cron."""
+    StandIn(programs, "systemctl", "sys.exit(0 if (state / 'on').exists() else 'Failed to connect to bus')")
+    assert install.backend_named("auto", platform="win32").name == "task-scheduler"
+    assert install.backend_named("auto", platform="darwin").name == "launchd"
+    assert install.backend_named("auto", platform="freebsd14").name == "cron"
+    assert install.backend_named("auto", platform="linux").name == "cron"
+    (programs / "systemctl.state" / "on").touch()
+    assert install.backend_named("auto", platform="linux").name == "systemd"
+    for name in install.BACKENDS[1:]:
+        assert install.backend_named(name).name == name
+    with pytest.raises(ConfigurationError, match="there is no backend at"):
+        install.backend_named("at")
+
+
+def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Two schedules of one job would run into each other's lock; a replaced configuration is named."""
+    StandIn(programs, "crontab", CRONTAB)
+    StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
+    StandIn(programs, "loginctl", "print('yes')")
+    systemd, cron = install.backends_here(platform="linux")
+    assert install.install(systemd, here(tmp_path)).notes == ()
+    status = install.install(cron, here(tmp_path))
+    assert status.notes[-1] == (
+        "systemd runs baseline as well; `sheets-decrypt schedule remove --job baseline --backend systemd` "
+        "takes that away"
+    )
+    moved = replace(
+        here(tmp_path), config=PurePosixPath("/elsewhere/c.toml"), command=("/bin/echo", "/elsewhere/c.toml")
+    )
+    notes = install.install(cron, moved).notes
+    assert any("replaced a schedule of another configuration" in note for note in notes)
+
+
+def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+    """A user who may not use cron can use systemd."""
+    StandIn(programs, "crontab", "sys.exit('You are not allowed to use this program')")
+    StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
+    StandIn(programs, "loginctl", "print('yes')")
+    assert install.install(install.backend_named("systemd"), here(tmp_path)).installed
+
+
+def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interpreter, configuration, log and folder do not depend on where the schedule starts."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    entry = install.pull_task("baseline", Path("c.toml"), DAILY, jitter=60, credentials={"key": Path("k")})
+    config, log = str(tmp_path / "c.toml"), str(install.default_log("baseline"))
+    options = ("--config", config, "--quiet", "--log", log, "--job", "baseline")
+    assert entry.command == (sys.executable, "-m", "sheets_decrypt", "pull", *options)
+    assert (entry.jitter, entry.credentials) == (60, (("key", tmp_path / "k"),))
+    assert (Path(entry.folder) / "sheets_decrypt" / "__init__.py").is_file()
+    everything = install.pull_task(ALL_JOBS, Path("c.toml"), DAILY, log=Path("l"))
+    assert "--job" not in everything.command
+    assert everything.log == tmp_path / "l"
+    assert install.default_log(ALL_JOBS).name == "all-jobs.log"
+
+
+def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
+    """pythonw.exe is used where it lies beside python.exe."""
+    python = tmp_path / "python.exe"
+    assert install.interpreter(str(python)) == str(python)
+    (tmp_path / "pythonw.exe").touch()
+    assert install.interpreter(str(python)) == str(tmp_path / "pythonw.exe")
+    with pytest.raises(ConfigurationError, match="is not known"):
+        install.interpreter("")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": PurePosixPath("c.toml")}, r"c\.toml is not an absolute path"),
+        ({"command": ("python",)}, "python is not an absolute path"),
+        ({"credentials": (("key", PurePosixPath("k")),)}, "k is not an absolute path"),
+        ({"folder": PurePosixPath("/a\nb")}, "holds a control character"),
+        ({"jitter": -1}, "a jitter of -1 seconds"),
+        ({"jitter": 100_000}, "a jitter of 100000 seconds"),
+    ],
+)
+def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, object], message: str) -> None:
+    """A relative path, a line break and a jitter of days."""
+    with pytest.raises(ConfigurationError, match=message):
+        replace(task(), **changes)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path) -> None:  # noqa: F811  (the fixture)
+    """A file in the place of a folder stops the installation before the scheduler is touched."""
+    crontab = StandIn(programs, "crontab", CRONTAB)
+    (tmp_path / "logs").touch()
+    with pytest.raises(ConfigurationError, match="logs.*cannot be written"):
+        install.install(install.backend_named("cron"), here(tmp_path))
+    assert ["-"] not in crontab.calls
+    with pytest.raises(ConfigurationError, match="cannot be written: not a directory"):
+        install.carry_out([Write(tmp_path / "logs" / "a", b"")])
+
+
+def test_files_are_looked_at_and_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A missing file is no error; one of somebody else's is."""
+    (tmp_path / "folder.txt").mkdir()
+    (tmp_path / "b.txt").write_bytes(b"b")
+    found = install._look(Look(files=(tmp_path / "a", tmp_path / "b.txt"), commands=(("no-such-program",),)))
+    assert found.files == {tmp_path / "b.txt": b"b"}
+    assert found.reply("no-such-program").code is None
+    with pytest.raises(ConfigurationError, match=r"folder\.txt cannot be read"):
+        install._look(Look(folders=((tmp_path, "*.txt"),)))
+
+
+def test_steps_are_carried_out_in_order(tmp_path: Path) -> None:
+    """A file, a program that reads it, tries until they are used up, and the file is gone."""
+    file = tmp_path / "folder" / "a"
+    shell = require.program("sh")
+    code = install.carry_out(
+        [
+            Write(file, b"a", temporary=True),
+            Write(tmp_path / "b", b"b"),
+            Delete(tmp_path / "b"),
+            Delete(tmp_path / "never"),
+            Run(
+                (shell, "-c", 'echo x >>"$1.tries"; cat >"$1.in"; cat "$1" >"$1.out"; exit 3', shell, str(file)),
+                b"in",
+                False,
+                3,
+            ),
+        ],
+        pause=0,
+    )
+    assert code == 3
+    assert sorted(os.listdir(tmp_path / "folder")) == ["a.in", "a.out", "a.tries"]  # noqa: PTH208  (names alone)
+    assert (tmp_path / "folder" / "a.tries").read_text() == "x\nx\nx\n"
+    assert (tmp_path / "folder" / "a.in").read_text() == "in"
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_program_that_does_not_answer_is_stopped() -> None:
+    """A scheduler that hangs does not hang us; unchecked, it counts as a failure."""
+    sleep = require.program("sleep")
+    assert install.carry_out([Run((sleep, "60"), checked=False, seconds=0.05)]) == 1
+    with pytest.raises(ConfigurationError, match="did not answer"):
+        install.carry_out([Run((sleep, "60"), seconds=0.05)])
+
+
+def test_a_failure_without_words_tells_its_code() -> None:
+    """A program that fails in silence."""
+    with pytest.raises(ConfigurationError, match="failed: exit code 1"):
+        install.carry_out([Run((require.program("false"),))])
+
+
+def test_units_go_where_systemd_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """XDG_CONFIG_HOME counts where it is absolute, as its specification says."""
+    for value, folder in ((str(tmp_path), tmp_path), ("relative", Path.home() / ".config")):
+        monkeypatch.setenv("XDG_CONFIG_HOME", value)
+        backend = install.backend_named("systemd")
+        assert isinstance(backend, install.Systemd)
+        assert backend.folder == folder / "systemd" / "user"

@@ -1,0 +1,305 @@
+"""Where secrets come from, and that they go nowhere else."""
+
+import os
+import pickle
+import pty
+import sys
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt import secrets
+from sheets_decrypt.config import SecretSource
+from sheets_decrypt.errors import ConfigurationError, KeyMissing
+from sheets_decrypt.table import Secret
+from tests import require, survey
+from tests.survey import ENCRYPTED, World
+
+GEHEIM = "geheim ñ 91"
+PRINT = "import sys; sys.stdout.reconfigure(encoding='utf-8'); print('{}')"
+
+
+def _refused(source: SecretSource) -> KeyMissing:
+    with pytest.raises(KeyMissing) as caught:
+        secrets.resolve(source)
+    error = caught.value
+    assert GEHEIM not in error.message + error.hint
+    assert error.hint
+    return error
+
+
+def _file(folder: Path, content: bytes, mode: int = 0o600) -> SecretSource:
+    path = folder / "secret"
+    path.write_bytes(content)
+    path.chmod(mode)
+    return SecretSource(file=path)
+
+
+def test_a_secret_shows_itself_to_nobody() -> None:
+    """Neither print, format, repr nor pickle gives it away."""
+    secret = Secret(GEHEIM)
+    assert f"{secret} {secret!r} {[secret]}" == "Secret(…) Secret(…) [Secret(…)]"
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(secret)
+    assert secret == Secret(GEHEIM)
+    assert len({secret, Secret(GEHEIM)}) == 1
+    assert secret != Secret("another")
+
+
+@pytest.mark.parametrize(
+    ("content", "secret"),
+    [
+        ("geheim", "geheim"),
+        ("geheim\n", "geheim"),
+        ("geheim\r\n", "geheim"),
+        ("\ufeffgeheim\n", "geheim"),
+        (" geheim \n\n", " geheim \n"),
+    ],
+)
+def test_one_line_break_at_the_end_is_not_part_of_a_secret(tmp_path: Path, content: str, secret: str) -> None:
+    """What an editor adds is taken off, and nothing else."""
+    assert secrets.resolve(_file(tmp_path, content.encode())).reveal() == secret
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n"])
+def test_an_empty_secret_is_missing(tmp_path: Path, content: bytes) -> None:
+    """A file with nothing in it is told as that."""
+    assert _refused(_file(tmp_path, content)).message.endswith("is empty")
+
+
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """On a system with permissions the file must be its owner's alone; the hint is the command that makes it so."""
+    require.that(os.name == "posix", "permissions are not told by mode bits here")
+    error = _refused(_file(tmp_path, GEHEIM.encode(), 0o640))
+    assert "can be read by others" in error.message
+    assert error.hint.startswith("chmod 600 ")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """It may be missing, a folder, or no text."""
+    assert "no such file" in _refused(SecretSource(file=tmp_path / "nothing")).message
+    assert "is a directory" in _refused(SecretSource(file=tmp_path)).message
+    assert "not text in UTF-8" in _refused(_file(tmp_path, b"\xff\xfe" + GEHEIM.encode("utf-16"))).message
+
+
+def test_an_environment_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set it is read, unset it is named."""
+    monkeypatch.setenv("SURVEY_SECRET", GEHEIM)
+    assert secrets.resolve(SecretSource(env="SURVEY_SECRET")).reveal() == GEHEIM
+    monkeypatch.delenv("SURVEY_SECRET")
+    assert "SURVEY_SECRET is not set" in _refused(SecretSource(env="SURVEY_SECRET")).message
+
+
+def test_a_command_is_run_without_a_shell() -> None:
+    """Its output is the secret; its complaints and its arguments are shown to nobody."""
+    assert secrets.resolve(SecretSource(command=(sys.executable, "-c", PRINT.format(GEHEIM)))).reveal() == GEHEIM
+    failing = SecretSource(command=(sys.executable, "-c", f"import sys; sys.exit('{GEHEIM}')"))
+    assert _refused(failing).message == f"the command {sys.executable} gave no secret: it ended with code 1"
+    assert "no such file" in _refused(SecretSource(command=("no-such-program", GEHEIM))).message
+
+
+def test_a_command_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that waits for somebody must not hold a nightly run for ever."""
+    monkeypatch.setattr(secrets, "_COMMAND_SECONDS", 0.2)
+    error = _refused(SecretSource(command=(sys.executable, "-c", "import time; time.sleep(600)")))
+    assert "no answer within 0.2 seconds" in error.message
+
+
+def test_a_systemd_credential_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies in the folder that systemd names, and only by its name there."""
+    source = SecretSource(credential="survey")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert "CREDENTIALS_DIRECTORY is not set" in _refused(source).message
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert "LoadCredential=survey:/path" in _refused(source).hint
+    (tmp_path / "survey").write_text(GEHEIM + "\n", encoding="utf-8")
+    assert secrets.resolve(source).reveal() == GEHEIM
+    assert secrets.resolve(SecretSource(credential="../elsewhere/survey")).reveal() == GEHEIM
+
+
+def test_a_prompt_needs_a_terminal() -> None:
+    """A run that nobody watches does not wait for an answer."""
+    assert "there is no terminal" in _refused(SecretSource(prompt=True)).message
+
+
+def test_a_secret_is_asked_for_on_a_terminal(world: World) -> None:
+    """What is typed is not echoed, the question stays readable, and the pull goes on with it."""
+    world.keys["legacy_secrets"] = [{"prompt": True}]
+    world.configure()
+    shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=[world.survey.legacy_secret.reveal()])
+    assert code == 0
+    assert "secret key: " in shown
+    survey.assert_nothing_leaked(shown, world.survey)
+    assert world.csv() == world.whole()
+
+
+def test_no_answer_at_the_prompt_is_a_missing_key(world: World) -> None:
+    """Ctrl-D at the prompt is no bug: there is no secret, and nothing is written."""
+    world.keys["legacy_secrets"] = [{"prompt": True}]
+    world.configure()
+    shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=["\x04"])
+    assert code == 4
+    assert "bug" not in shown
+    assert world.csv() is None
+
+
+def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple[str, int]:
+    """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code."""
+    require.that(hasattr(os, "fork"), "there are no pseudo-terminals here")
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover — another program by now
+        os.chdir(world.folder)
+        environment = world.environment({"TERM": "xterm", "COLUMNS": "200"})
+        os.execve(sys.executable, [*survey.PROGRAM, *map(str, arguments)], environment)
+    shown = b""
+    waiting = list(answers)
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+        if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
+            answer = waiting.pop(0)
+            os.write(terminal, answer.encode() + (b"" if answer == "\x04" else b"\n"))
+    os.close(terminal)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+# A one-off run
+
+
+def _one_off(world: World, environment: dict[str, str], *more: object) -> survey.Done:
+    drive = {"GOOGLE_APPLICATION_CREDENTIALS": str(world.google.key_file)}
+    proxy = {name: value for name, value in world.google.environment().items() if "GOOGLE" not in name}
+    return world.run(
+        "pull", "--spreadsheet", world.spreadsheet, "--worksheet", "data", "--columns", ",".join(ENCRYPTED), *more,
+        environment=proxy | drive | environment,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["", "_FILE", "_COMMAND"])
+def test_each_form_of_the_environment_serves_a_one_off_run(world: World, tmp_path: Path, form: str) -> None:
+    """NAME, NAME_FILE and NAME_COMMAND give the keys of a run without a configuration."""
+    from tests import mounts
+
+    given = {
+        "PRIVATE_KEY": world.survey.private_key, "LEGACY_SECRET": world.survey.legacy_secret,
+        "PASSPHRASE": world.survey.passphrase,
+    }  # fmt: skip
+    files = {name: world.keep(name, secret.reveal()) for name, secret in given.items()}
+    forms = {
+        "": {name: secret.reveal() for name, secret in given.items()},
+        "_FILE": {name: str(path) for name, path in files.items()},
+        "_COMMAND": {name: f"cat '{path}'" for name, path in files.items()},
+    }
+    environment = {f"SHEETS_DECRYPT_{name}{form}": value for name, value in forms[form].items()}
+    with mounts.gocryptfs(tmp_path) as drive:
+        output = drive.point / "base line (1).csv"
+        done = _one_off(world, environment, "--output", output)
+        assert done.code == 0
+        assert output.read_bytes() == world.whole()
+
+
+@pytest.mark.parametrize("text", ["op read 'x", "   ", '"'])
+def test_a_command_of_the_environment_that_is_none_is_told(world: World, text: str) -> None:
+    """A quote that is never closed, or nothing at all, is an error of the configuration, not a bug."""
+    done = _one_off(world, {"SHEETS_DECRYPT_PRIVATE_KEY_COMMAND": text}, "--output", "a.csv")
+    assert done.code == 2
+    assert "SHEETS_DECRYPT_PRIVATE_KEY_COMMAND" in done.err
+    assert "hint: " in done.err
+
+
+def test_a_command_of_the_environment_is_split_as_its_system_does() -> None:
+    """On Windows a backslash is part of a path and quotes hold a path together; elsewhere the shell's rules hold."""
+    windows = secrets.split_command(r'"C:\Program Files\op.exe" read "op://a b/c"', windows=True)
+    assert windows == (r"C:\Program Files\op.exe", "read", "op://a b/c")
+    assert secrets.split_command(r"op read 'a b' c\ d", windows=False) == ("op", "read", "a b", "c d")
+
+
+def test_a_home_that_nobody_has_is_told(world: World) -> None:
+    """A file of the environment in an unknown user's home is an error of the configuration, not a bug."""
+    done = _one_off(world, {"SHEETS_DECRYPT_PASSPHRASE_FILE": "~no-such-user/x"}, "--output", "a.csv")
+    assert done.code == 2
+    assert "SHEETS_DECRYPT_PASSPHRASE_FILE" in done.err
+
+
+def test_a_secret_of_the_environment_that_is_no_text_is_told(world: World) -> None:
+    """Bytes that are not UTF-8 can be no key; exit code 4."""
+    world.keys["passphrases"] = [{"env": "SURVEY_PASSPHRASE"}]
+    world.configure()
+    done = world.pull(environment={"SURVEY_PASSPHRASE": "geheim\udcff"})
+    assert done.code == 4
+    assert "geheim" not in done.err
+
+
+# The keyring
+
+
+KEYRING = '''
+import json, pathlib
+from keyring.backend import KeyringBackend
+
+class FileKeyring(KeyringBackend):
+    """Keeps entries in a file beside this one."""
+    priority = 1
+    path = pathlib.Path(__file__).with_name("entries.json")
+
+    def _all(self):
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def get_password(self, service, username):
+        return self._all().get(f"{service} {username}")
+
+    def set_password(self, service, username, password):
+        self.path.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
+'''
+
+
+@pytest.fixture
+def keyring(world: World) -> dict[str, str]:
+    """Give the environment in which the system's keyring is a file of the test's."""
+    folder = world.folder / "backend"
+    folder.mkdir()
+    (folder / "file_keyring.py").write_text(KEYRING)
+    return {"PYTHONPATH": str(folder), "PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring"}
+
+
+def test_a_key_of_the_keyring_decrypts(world: World, keyring: dict[str, str]) -> None:
+    """`keygen` puts the private key there, `secret` and a pull read it, and none of them shows it."""
+    made = world.process("keygen", environment=keyring)
+    assert made.code == 0
+    assert "the private key is in the keyring as sheets-decrypt/private-key" in made.out
+    entries = (world.folder / "backend/entries.json").read_text()
+    again = world.process("keygen", environment=keyring)
+    assert again.code == 2
+    assert "already" in again.err
+    assert (world.folder / "backend/entries.json").read_text() == entries
+    stored = world.process(
+        "secret", "set", "survey/key", environment=keyring, stdin=world.survey.private_key.reveal() + "\n"
+    )
+    assert stored.code == 0
+    world.keys["private_keys"] = [{"keyring": "survey/key"}, {"keyring": "sheets-decrypt/private-key"}]
+    world.configure()
+    assert world.process("pull", "--config", world.path, environment=keyring).code == 0
+    assert world.csv() == world.whole()
+
+
+def test_a_keyring_without_the_entry_or_without_a_session_is_told(world: World, keyring: dict[str, str]) -> None:
+    """Both are exit code 4, with the next step."""
+    world.keys["private_keys"] = [{"keyring": "survey/key"}]
+    world.configure()
+    missing = world.process("pull", "--config", world.path, environment=keyring)
+    assert missing.code == 4
+    assert "hint: sheets-decrypt secret set survey/key" in missing.err
+    none = world.process("pull", "--config", world.path)
+    assert none.code == 4
+    assert "the keyring cannot be used here: NoKeyringError" in none.err
+
+
+def test_an_entry_of_the_keyring_has_a_service_and_a_name() -> None:
+    """Anything else is refused before the keyring is asked."""
+    with pytest.raises(ConfigurationError, match="service/name"):
+        secrets.store("only", Secret(GEHEIM), replace=False)
