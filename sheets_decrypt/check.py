@@ -3,6 +3,7 @@
 A check that cannot be tried because one before it failed is skipped. Only errors fail.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -81,6 +82,8 @@ class _Job:
     config: Config
     network: bool
     session: Session | None = None
+    signed_in: bool = False
+    missing_tab: WorksheetNotFound | None = None
     sheet: Sheet | None = None
     sample: Page | None = None
     ciphers: Ciphers = field(default_factory=dict)
@@ -89,11 +92,17 @@ class _Job:
         if not self.network:
             raise _Skip("not tried: --no-network")
         if self.session is None:
-            raise _Skip("not tried: there is no sign-in")
+            raise _Skip("not tried: there is no key file")
         return self.session
 
+    def need_sign_in(self) -> Session:
+        session = self.need_session()
+        if not self.signed_in:
+            raise _Skip("not tried: there is no sign-in")
+        return session
+
     def need_sheet(self) -> Sheet:
-        self.need_session()
+        self.need_sign_in()
         if self.sheet is None:
             raise _Skip("not tried: the sheet could not be read")
         return self.sheet
@@ -141,6 +150,8 @@ def _keys(job: _Job) -> str:
 
 
 def _key_file(job: _Job) -> str:
+    if not (job.network or job.config.google.credentials or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")):
+        raise _Skip("not tried: --no-network, and application default credentials may ask the network")
     session = open_session(job.config.google)
     job.session = session
     return session.account.email or "application default credentials"
@@ -148,6 +159,7 @@ def _key_file(job: _Job) -> str:
 
 def _token(job: _Job) -> str:
     job.need_session().sign_in()
+    job.signed_in = True
     return "google signed the account in"
 
 
@@ -164,20 +176,21 @@ def _clock(job: _Job) -> str:
 
 def _sheet(job: _Job) -> str:
     """Open the sheet. A tab that is missing is the next check's to tell: the spreadsheet is shared all the same."""
-    session = job.need_session()
+    session = job.need_sign_in()
     try:
         job.sheet = _open(job, session)
-    except WorksheetNotFound:
+    except WorksheetNotFound as error:
+        job.missing_tab = error
         return f"shared with {session.account.email or 'this account'}"
     return f'"{job.sheet.title}" is shared with {session.account.email or "this account"}'
 
 
 def _tab(job: _Job) -> str:
-    session = job.need_session()
-    if job.sheet is None:
-        job.sheet = _open(job, session)
-    tab = job.sheet.tab
-    return f'"{tab.title}" (gid {tab.gid}), {len(job.sheet.header.names)} columns'
+    if job.missing_tab is not None:
+        raise job.missing_tab
+    sheet = job.need_sheet()
+    tab = sheet.tab
+    return f'"{tab.title}" (gid {tab.gid}), {len(sheet.header.names)} columns'
 
 
 def _open(job: _Job, session: Session) -> Sheet:

@@ -40,10 +40,17 @@ _SPREADSHEET_ID: Final = re.compile(r"[\w-]{5,}")
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """Read a relative path as relative to the configuration file, and `~` as the user's home."""
     folder = (info.context or {}).get("folder", Path())
+    if "\0" in str(path):
+        raise ValueError("a path holds no NUL character")
     try:
         return Path(folder) / path.expanduser()
     except RuntimeError as error:
         raise ValueError("the home folder that `~` names is not known") from error
+
+
+def _spelt_alike(path: Path) -> str:
+    """Give one spelling for every one that names the same file, as far as that can be told without looking."""
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100  (links may lead elsewhere while the vault is locked)
 
 
 def _one_or_many(value: object) -> object:
@@ -211,7 +218,9 @@ class Conversion(_Section):
     def _list_of_columns(cls, value: object) -> object:
         if isinstance(value, str) and value != "auto":
             return [value]
-        if isinstance(value, list) and (not value or len(set(map(str, value))) != len(value)):
+        if isinstance(value, list) and not all(isinstance(name, str) for name in value):
+            raise ValueError("write each column's name in quotes")
+        if isinstance(value, list) and (not value or len(set(value)) != len(value)):
             raise ValueError("name at least one column, and each column once")
         return value
 
@@ -262,10 +271,15 @@ class Job(Conversion):
             raise ValueError("give the spreadsheet's URL (https://docs.google.com/spreadsheets/d/…) or its id")
         return value
 
+    @field_validator("output", mode="before")
+    @classmethod
+    def _names_a_file(cls, value: object) -> object:
+        if isinstance(value, str) and (value.endswith(("/", "\\")) or Path(value).name in {"", ".."}):
+            raise ValueError("name a file, such as baseline.csv")
+        return value
+
     @model_validator(mode="after")
-    def _output_is_a_file(self, info: ValidationInfo) -> Self:
-        if self.output.name in {"", ".."} or str(self.output).endswith(("/", "\\")):
-            raise ValueError("output: name a file, such as baseline.csv")
+    def _output_is_in_its_place(self, info: ValidationInfo) -> Self:
         if self.vault is None:
             object.__setattr__(self, "output", _beside_the_file(self.output, info))
         elif self.output.is_absolute() or ".." in PurePosixPath(self.output.as_posix()).parts:
@@ -284,8 +298,6 @@ class Job(Conversion):
                 raise ValueError(f'deidentified.keep: column "{name}" is decrypted, so it cannot be kept there')
             if name in second.drop:
                 raise ValueError(f'deidentified: column "{name}" is to be kept and dropped')
-        if self.vault is None and second.output == self.output:
-            raise ValueError("deidentified.output: name another file than output")
         return self
 
     @property
@@ -319,6 +331,22 @@ class Config(_Section):
         for name, job in self.jobs.items():
             if isinstance(job.vault, str) and job.vault not in self.vaults:
                 raise ValueError(f"jobs.{name}.vault: there is no [vaults.{job.vault}]")
+        return self
+
+    @model_validator(mode="after")
+    def _each_file_is_one_output(self) -> Self:
+        """Two outputs of the same name would replace each other at every run."""
+        taken: set[tuple[str, str]] = set()
+        for name, job in self.jobs.items():
+            folder = self.vault_of(job)
+            inside = (_spelt_alike(folder.cryptomator), job.output.as_posix()) if folder else None
+            outputs = {"output": inside or ("", _spelt_alike(job.output))}
+            if job.deidentified is not None:
+                outputs["deidentified.output"] = ("", _spelt_alike(job.deidentified.output))
+            for key, place in outputs.items():
+                if place in taken:
+                    raise ValueError(f"jobs.{name}.{key}: name another file; this one is the output of something else")
+                taken.add(place)
         return self
 
     def keys_of(self, job: Job) -> Keys:
@@ -358,7 +386,7 @@ def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         return path
     looked = list(places(environment))
     for place in looked:
-        if place.is_file() or environment.get(ENVIRONMENT):
+        if environment.get(ENVIRONMENT) or os.path.isfile(place):  # noqa: PTH113  (False where it may not be looked at)
             return place
     raise ConfigurationError(
         f"there is no configuration file; looked for {' and '.join(map(str, looked))}",
@@ -423,8 +451,12 @@ def _reason(error: OSError | UnicodeError) -> str:
 
 
 def _explain(error: ValidationError) -> ConfigurationError:
-    """Turn the first broken rule into one line; the value itself is never shown, it could be a secret."""
-    problem = error.errors(include_url=False, include_input=False)[0]
+    """Turn the first broken rule into one line; the value itself is never shown, it could be a secret.
+
+    An unknown key comes before a missing one: more often than not it is the missing one, misspelt.
+    """
+    problems = error.errors(include_url=False, include_input=False)
+    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(step) for step in problem["loc"] if not _is_a_branch(str(step))]
     name = ".".join(where)
     match problem["type"]:
@@ -442,7 +474,7 @@ def _explain(error: ValidationError) -> ConfigurationError:
 
 def _is_a_branch(step: str) -> bool:
     """Tell pydantic's name for a branch of a union from a key of the user's."""
-    return step in {"VaultFolder", "SecretSource", "str", "tuple[str, ...]"} or step.startswith(
+    return step in {"VaultFolder", "SecretSource", "str", "tuple[str, ...]", "[key]"} or step.startswith(
         ("literal[", "function-")
     )
 

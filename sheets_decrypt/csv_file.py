@@ -20,7 +20,7 @@ class CsvFile:
 
     Raises:
         ConfigurationError: It cannot be read.
-        SheetEmpty: It has no header.
+        SheetRefused: It has no header, or is no CSV.
     """
 
     row_total: Final = None
@@ -34,10 +34,13 @@ class CsvFile:
                 f"{path} cannot be read: {(error.strerror or 'unknown').lower()}", hint="check the path of the file"
             ) from None
         self._reader: Final = csv.reader(self._file, strict=True)
-        names = next(self._rows(), [])
-        if not any(names):
+        try:
+            names = next(self._rows(), [])
+            if not any(names):
+                raise SheetEmpty(f"{path} has no header", hint="its first line must hold the columns' names")
+        except SheetRefused:
             self._file.close()
-            raise SheetEmpty(f"{path} has no header", hint="its first line must hold the columns' names")
+            raise
         self.header: Final = Header(tuple(names))
 
     def __enter__(self) -> Self:

@@ -5,7 +5,6 @@ their order, else not encrypted. A cell that cannot be decrypted never stops the
 """
 
 import difflib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -107,10 +106,9 @@ class Decryption:
         self._rules: Final = rules
         self._auto: Final = rules.columns == AUTO
         indices = range(len(header.names)) if rules.columns == AUTO else [find(header, name) for name in rules.columns]
-        names = _distinct(header)
-        self._tallies: Final = {index: Tally(names[index]) for index in indices}
+        self._tallies: Final = {index: Tally(header.names[index]) for index in indices}
         self._failures: Final[dict[int, list[CellFailure]]] = {index: [] for index in indices}
-        self.notices: Final = Notices(names, frozenset(indices))
+        self.notices: Final = Notices(header, frozenset(indices))
 
     def page(self, page: Page) -> list[list[str]]:
         """Decrypt one page; gives rows × columns of text, as wide as the header."""
@@ -128,8 +126,16 @@ class Decryption:
         return rows
 
     def counts(self) -> dict[str, ColumnCount]:
-        """Give the counts of every column that is decrypted, by name."""
-        return {tally.name: tally.count(self._ciphers) for _, tally in self._decrypted_columns()}
+        """Give the counts of every column that is decrypted, by name.
+
+        `"auto"` may find several of one name. Then the first keeps the name, so that the name of every decrypted column
+        is among the keys, and the others get the column's number besides.
+        """
+        counts: dict[str, ColumnCount] = {}
+        for index, tally in self._decrypted_columns():
+            name = f"{tally.name} (column {index + 1})" if tally.name in counts else tally.name
+            counts[name] = tally.count(self._ciphers)
+        return counts
 
     def failures(self) -> list[CellFailure]:
         """Give the first failures, in the order of rows."""
@@ -144,7 +150,7 @@ class Decryption:
         """Say in words what somebody should look into."""
         columns = dict(self._decrypted_columns())
         lookalikes = [tally.name for index, tally in self._tallies.items() if index not in columns and any(tally.seen)]
-        return self.notices.warnings(list(columns.values()), lookalikes)
+        return self.notices.warnings(columns, lookalikes)
 
     def notes(self) -> list[str]:
         """Say in words which values nothing vouches for; every report says so."""
@@ -218,17 +224,22 @@ class Decryption:
     def _put(self, outcomes: Sequence[tuple[_Place, str | Reason]], first_row: int, rows: list[list[str]]) -> None:
         """Put the values in their places, and name the failures in the order of rows."""
         holding = {index: not self._auto or tally.holds_tokens() for index, tally in self._tallies.items()}
-        failing = sorted((place, value) for place, value in outcomes if isinstance(value, Reason))
-        for (place, index), reason in failing:
-            self._fail(index, first_row + place, reason)
-        for (place, index), value in outcomes:
-            if isinstance(value, Reason) and not self._rules.blank_failures:
-                continue
+        failing: list[tuple[_Place, Reason]] = []
+        changing: set[int] = set()
+        for at, value in outcomes:
+            place, index = at
+            if isinstance(value, Reason):
+                failing.append((at, value))
+                if not self._rules.blank_failures:
+                    continue
+            changing.add(index)
             if holding[index]:
-                self._tallies[index].put += 1
                 rows[place][index] = "" if isinstance(value, Reason) else value
-            else:
-                self._tallies[index].withheld += 1
+        for index in changing:
+            self._tallies[index].put |= holding[index]
+            self._tallies[index].withheld |= not holding[index]
+        for (place, index), reason in sorted(failing):
+            self._fail(index, first_row + place, reason)
 
     def _results(self, format_: Format, bodies: Sequence[bytes]) -> Iterable[tuple[str | Reason, int]]:
         cipher = self._ciphers.get(format_)
@@ -255,12 +266,3 @@ def _refuse_tokens(header: Header) -> None:
             "the first row holds encrypted tokens: the sheet has no header",
             hint="insert a first row with the columns' names",
         )
-
-
-def _distinct(header: Header) -> list[str]:
-    """Give each column's name; names that stand more than once, which `"auto"` may meet, with the column's number."""
-    times = Counter(header.names)
-    return [
-        name if times[name] == 1 else f"{name} (column {number})".lstrip()
-        for number, name in enumerate(header.names, start=1)
-    ]

@@ -8,17 +8,19 @@ import csv
 import io
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
+from typing import Final
 
 from sheets_decrypt.config import Deidentified, Job
 from sheets_decrypt.decrypt import find
 from sheets_decrypt.deliver import Delivered, Terms, deliver
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, VaultError, VaultUnusable
 from sheets_decrypt.output import CsvText
 from sheets_decrypt.table import Header
 from sheets_decrypt.vault import open_folder
 from sheets_decrypt.vault.interface import Vault
 
-_ROWS: int = 5000
+_ROWS: Final = 5000
+_HINT: Final = "name a file in a folder that is there and that you can write"
 
 
 def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> list[int]:
@@ -49,6 +51,15 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
     return sorted(find(header, name) for name in choice.keep)
 
 
+def check(choice: Deidentified) -> None:
+    """Prove, before anything is read or written, that the second CSV can be put where the configuration says.
+
+    Raises:
+        VaultUnusable: It cannot, or its folder is the inside of a locked vault.
+    """
+    _folder(choice)
+
+
 def write(vault: Vault, name: str, job: Job, choice: Deidentified, decrypted: Collection[str]) -> Delivered:
     """Write the second CSV, or leave it alone where nothing changed.
 
@@ -63,14 +74,23 @@ def write(vault: Vault, name: str, job: Job, choice: Deidentified, decrypted: Co
         ConfigurationError: See `kept`.
         VaultError: It cannot be written, or its folder is the inside of a locked vault.
     """
-    folder = open_folder(choice.output.parent)
-    folder.check()
+    folder = _folder(choice)
     with vault.read(name) as file:
-        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogatepass", newline=""))
+        # job.encoding, since a mark that is a part of the first name must stay: "\ufeffname" is another column
+        rows = csv.reader(io.TextIOWrapper(file, encoding=job.encoding, errors="surrogatepass", newline=""))
         header = Header(tuple(next(rows)))
         places = kept(header, choice, decrypted)
         pieces = _pieces(header, rows, places, CsvText(job.encoding, "off"))  # the first CSV's cells are guarded
         return deliver(folder, choice.output.name, pieces, Terms(max_shrink=None), rows=lambda: 0, approve=lambda: None)
+
+
+def _folder(choice: Deidentified) -> Vault:
+    folder = open_folder(choice.output.parent)
+    try:
+        folder.check()
+    except VaultError as error:  # and never VaultLocked: that is told of the vault, and no alarm at night
+        raise VaultUnusable(f"deidentified.output: {error.message}", hint=_HINT) from None
+    return folder
 
 
 def _pieces(header: Header, rows: Iterator[list[str]], places: Sequence[int], text: CsvText) -> Iterator[bytes]:

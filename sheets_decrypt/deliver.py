@@ -18,6 +18,7 @@ from sheets_decrypt.output import RecordCount
 from sheets_decrypt.vault.interface import Replacement, Vault
 
 _PIECE: Final = 1 << 20
+_ROUNDING: Final = 1e-6  # rows; 29 % of 100 rows are a little less than 29 in binary
 DATED: Final = "%Y-%m-%dT%H-%M-%SZ"
 _DATED: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
 
@@ -160,6 +161,8 @@ def deliver(
         if changed:
             _refuse_shrinking(vault, name, rows(), terms)
             _keep_former(vault, name, terms)
+    if changed:
+        _prune(vault, name, terms)
     stored, notes = (new.replacement.stored_as, new.replacement.notes) if new.replacement else (name, ())
     return Delivered(name=stored, sha256=new.sha256(), size=new.size, changed=changed, notes=notes)
 
@@ -168,7 +171,7 @@ def _refuse_shrinking(vault: Vault, name: str, rows: int, terms: Terms) -> None:
     if terms.max_shrink is None or vault.size(name) is None:
         return
     former = _rows_of(vault, name)
-    if rows < former * (1 - terms.max_shrink):
+    if former - rows > former * terms.max_shrink + _ROUNDING:
         raise SheetShrunk(
             f"the sheet has {rows} rows, and the csv that it would replace has {former}",
             hint="see whether rows were deleted in the sheet; if that is right, run once with --allow-shrink",
@@ -184,7 +187,7 @@ def _rows_of(vault: Vault, name: str) -> int:
 
 
 def _keep_former(vault: Vault, name: str, terms: Terms) -> None:
-    """Copy the former CSV under its date, and remove the copies that are too many."""
+    """Copy the former CSV under its date."""
     if not terms.keep or terms.dry_run or vault.size(name) is None:
         return
     copy = dated(name, datetime.fromtimestamp(vault.modified(name), UTC))
@@ -192,8 +195,13 @@ def _keep_former(vault: Vault, name: str, terms: Terms) -> None:
         with vault.read(name) as former, vault.replace(copy) as sink:
             while piece := former.read(_PIECE):
                 sink.write(piece)
-    for old in _copies(vault, name)[: -terms.keep]:
-        vault.remove(old)
+
+
+def _prune(vault: Vault, name: str, terms: Terms) -> None:
+    """Remove the copies that are too many, now that the new CSV is in its place."""
+    if terms.keep and not terms.dry_run:
+        for old in _copies(vault, name)[: -terms.keep]:
+            vault.remove(old)
 
 
 def dated(name: str, time: datetime) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import filelock
 import platformdirs
 
-from sheets_decrypt.errors import RunUnderWay
+from sheets_decrypt.errors import ConfigurationError, RunUnderWay
 
 
 @contextmanager
@@ -23,15 +23,22 @@ def one_run(target: str, *, wait: float = 0) -> Iterator[None]:
 
     Raises:
         RunUnderWay: Another run holds the lock.
+        ConfigurationError: The state folder cannot be written.
     """
     folder = platformdirs.user_state_path("sheets-decrypt") / "locks"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = filelock.FileLock(folder / f"{hashlib.sha256(target.encode()).hexdigest()[:32]}.lock")
+    name = hashlib.sha256(target.encode(errors="surrogateescape")).hexdigest()[:32]
+    lock = filelock.FileLock(folder / f"{name}.lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(timeout=wait)
     except filelock.Timeout:
         raise RunUnderWay(
             f"another run that writes {target} is under way", hint="wait for it to end, or give --wait SECONDS"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {folder}, which holds the locks, cannot be used: {(error.strerror or 'unknown').lower()}",
+            hint="give this user a home folder that it may write; on Linux XDG_STATE_HOME names another place",
         ) from None
     try:
         yield

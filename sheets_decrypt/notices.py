@@ -3,12 +3,12 @@
 A notice names rows and columns, never a value.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sheets_decrypt.ciphers import FORMATS, sealed_box
-from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Page, Reason
+from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Header, Page, Reason
 from sheets_decrypt.tally import AUTHENTICATED, MARKED, Tally
 
 _NAMED: Final = 10
@@ -37,13 +37,13 @@ class Notices:
     """Watches the pages of one sheet.
 
     Args:
-        names: What each column is called.
+        header: The sheet's header.
         decrypted: The indices of the columns that are decrypted (or tried, for `"auto"`).
     """
 
-    def __init__(self, names: Sequence[str], decrypted: frozenset[int]) -> None:
-        self._names: Final = names
-        self._others: Final = set(range(len(names))) - decrypted
+    def __init__(self, header: Header, decrypted: frozenset[int]) -> None:
+        self._names: Final = header.names
+        self._others: Final = set(range(len(header.names))) - decrypted
         self._decrypted: Final = decrypted
         self._retyped: Final[dict[int, _Rows]] = {}
         self._overflow: Final = _Rows()
@@ -70,19 +70,19 @@ class Notices:
         self._note_rearranged(page.first_row, sealed)
         self._note_other_columns(page.rows[:_SAMPLE])
 
-    def warnings(self, decrypted: Sequence[Tally], lookalikes: Sequence[str]) -> list[str]:
+    def warnings(self, decrypted: Mapping[int, Tally], lookalikes: Sequence[str]) -> list[str]:
         """Say everything that somebody should look into, one sentence each.
 
         Args:
-            decrypted: The columns that were decrypted.
+            decrypted: Index → what became of each column that was decrypted.
             lookalikes: Names of columns whose cells look like legacy tokens, and which do not decrypt.
         """
         return [
-            *(_readable(tally) for tally in decrypted if tally.not_encrypted),
+            *(_readable(tally) for tally in decrypted.values() if tally.not_encrypted),
             *(
                 f'column "{self._names[index]}": {rows.words()} came as a number or a boolean: someone retyped the cell'
                 for index, rows in self._retyped.items()
-                if any(tally.name == self._names[index] for tally in decrypted)
+                if index in decrypted
             ),
             *(
                 f'column "{name}" holds encrypted tokens and is not among the columns to decrypt'

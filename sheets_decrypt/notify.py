@@ -221,11 +221,8 @@ def _send_each(apprise: Any, urls: tuple[str, ...], message: dict[str, str], lim
 
 
 def _silence() -> None:
-    """Keep apprise from writing to the terminal or the log: what it says holds addresses with their secrets."""
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    """Keep apprise from writing to the terminal or the log: what it says may hold an address with its secrets."""
+    logging.getLogger("apprise").disabled = True
 
 
 def _guarded(call: Callable[[], str | None], limits: Limits) -> str | None:

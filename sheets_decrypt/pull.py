@@ -1,6 +1,7 @@
 """The whole story: check the vault, read the sheet, decrypt, write, record."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from sheets_decrypt.config import Config, Conversion, Job, Keys
 from sheets_decrypt.convert import Options, Target, convert
 from sheets_decrypt.csv_file import CsvFile
 from sheets_decrypt.decrypt import ciphers_of
-from sheets_decrypt.errors import KeyMissing, SheetsDecryptError
+from sheets_decrypt.errors import ConfigurationError, KeyMissing, SheetsDecryptError
 from sheets_decrypt.lock import one_run
 from sheets_decrypt.record import RunLog, RunRecord, append_history
 from sheets_decrypt.secrets import resolve
@@ -31,6 +32,7 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
     try:
         vault, file = open_vault(job, config.vault_of(job), resolve)
         target = Target(vault, file, vault.check())
+        vault.size(file)  # the vault takes note of the former csv, by which it knows a change from elsewhere
         with one_run(vault.path(file), wait=options.wait):
             return _recorded(log, target, job, config, options)
     except Exception as error:  # noqa: BLE001  (other jobs go on; an error that is not ours becomes exit code 1)
@@ -88,6 +90,7 @@ def decrypt_file(
     """
     log = RunLog(file.name, "", dry_run=options.dry_run)
     try:
+        _refuse_itself(file, output)
         vault = open_drive(output.parent, accept=accept)
         target = Target(vault, output.name, vault.check())
         with one_run(vault.path(output.name), wait=options.wait):
@@ -96,6 +99,13 @@ def decrypt_file(
                 return convert(source, ciphers, target, conversion, log, options)
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
+
+
+def _refuse_itself(file: Path, output: Path) -> None:
+    """Refuse to put the decrypted CSV in the place of the one that it is made from: the tokens would be lost."""
+    with suppress(OSError):  # one of them is not there, or cannot be looked at: that is told later
+        if file.samefile(output):
+            raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")
 
 
 def read_keys(keys: Keys) -> Ciphers:

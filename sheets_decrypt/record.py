@@ -180,7 +180,7 @@ def history_name(name: str) -> str:
 def append_history(vault: Vault, name: str, record: RunRecord) -> None:
     """Add a run to the history beside the CSV `name`; a history that grew too long is cut to its newer half."""
     history = history_name(name)
-    line = (record.line() + "\n").encode()
+    line = (record.line() + "\n").encode(errors="backslashreplace")  # a path that is no text, as JSON escapes it
     if (vault.size(history) or 0) + len(line) <= _LARGEST_HISTORY:
         vault.append(history, line)
         return

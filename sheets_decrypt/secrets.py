@@ -10,7 +10,7 @@ import shlex
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -42,20 +42,44 @@ def resolve(source: SecretSource) -> Secret:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Keys:
-    """Find the sources that the environment names, for a run without a configuration file."""
+    """Find the sources that the environment names, for a run without a configuration file.
+
+    Raises:
+        ConfigurationError: A command or a file's path cannot be read as one.
+    """
 
     def sources(name: str) -> tuple[SecretSource, ...]:
         if environment.get(name):
             return (SecretSource(env=name),)
-        if environment.get(f"{name}_FILE"):
-            return (SecretSource(file=Path(environment[f"{name}_FILE"])),)
-        if environment.get(f"{name}_COMMAND"):
-            return (SecretSource(command=tuple(shlex.split(environment[f"{name}_COMMAND"], posix=os.name != "nt"))),)
+        for form, make in _FORMS.items():
+            if value := environment.get(name + form):
+                try:
+                    return (make(value),)
+                except ValueError:  # pydantic's as well; the value is not shown
+                    raise ConfigurationError(
+                        f"{name}{form} is not as it should be", hint="see that its quotes and its path are right"
+                    ) from None
         return ()
 
     return Keys(
         private_keys=sources(PRIVATE_KEY), legacy_secrets=sources(LEGACY_SECRET), passphrases=sources(PASSPHRASE)
     )
+
+
+def split_command(text: str, *, windows: bool) -> tuple[str, ...]:
+    r"""Split a command into its program and arguments, by the shell's rules, or on Windows at blanks outside of quotes.
+
+    Raises:
+        ValueError: A quote is not closed.
+    """
+    parts = shlex.split(text, posix=not windows)
+    return tuple(part.replace('"', "") if windows else part for part in parts)  # on Windows `shlex` leaves the quotes
+
+
+_FORMS: Final[Mapping[str, Callable[[str], SecretSource]]] = {
+    "_FILE": lambda value: SecretSource(file=Path(value)),
+    "_COMMAND": lambda value: SecretSource(command=split_command(value, windows=os.name == "nt")),
+}
 
 
 def store(entry: str, secret: Secret, *, replace: bool) -> None:
@@ -181,7 +205,10 @@ def _from_prompt(source: SecretSource) -> str:
         raise KeyMissing(
             "the secret is asked for at a prompt, and there is no terminal", hint="name another source in [keys]"
         )
-    return getpass.getpass("secret key: ")
+    try:
+        return getpass.getpass("secret key: ")
+    except EOFError:
+        raise KeyMissing("no secret was typed at the prompt", hint="run again and type it") from None
 
 
 def _text(content: bytes, source: SecretSource) -> str:

@@ -111,7 +111,7 @@ def keep_in_file(secret: Secret, path: Path, *, force: bool) -> None:
     Raises:
         ConfigurationError: The file is there already, or cannot be written.
     """
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:  # says no where it may not look, and writing fails
         raise ConfigurationError(f"{path} is there already", hint="keep that key; name another file, or give --force")
     _write_private(path, secret.reveal() + "\n")
 

@@ -7,13 +7,14 @@ then: times, codes and counts, and never a value. It lies in the user's state fo
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import platformdirs
+from pydantic import NonNegativeInt, TypeAdapter
 
 from sheets_decrypt.config import Config
 from sheets_decrypt.record import RunRecord, Status
@@ -38,11 +39,11 @@ class JobState:
 
     last_run: str = ""
     last_success: str = ""
-    exit_code: int = 0
+    exit_code: NonNegativeInt = 0
     message: str = ""
-    failed_runs: int = 0
-    locked_runs: int = 0
-    rows: tuple[int, ...] = ()
+    failed_runs: NonNegativeInt = 0
+    locked_runs: NonNegativeInt = 0
+    rows: tuple[NonNegativeInt, ...] = ()
 
     def after(self, record: RunRecord) -> "JobState":
         """Give the state that a run leaves."""
@@ -59,12 +60,14 @@ class JobState:
         return JobState(record.finished, record.finished, record.exit_code, rows=rows)
 
 
+_WRITTEN: Final = TypeAdapter(JobState)
+
+
 def load(config: Config, job: str) -> JobState:
     """Give what is remembered of a job; what cannot be read is forgotten."""
     try:
-        content = json.loads(_file(config, job).read_text(encoding="utf-8"))
-        return _read(content)
-    except (OSError, ValueError, TypeError):
+        return _read(_file(config, job).read_bytes())
+    except (OSError, ValueError):
         return JobState()
 
 
@@ -78,14 +81,26 @@ def save(config: Config, job: str, state: JobState) -> None:
         temporary.replace(path)
 
 
-def _read(content: Mapping[str, Any]) -> JobState:
-    state = JobState(**content)
-    return replace(state, rows=tuple(int(number) for number in state.rows))
+def _read(content: bytes) -> JobState:
+    """Read what `save` wrote.
+
+    Raises:
+        ValueError: Something else wrote it.
+    """
+    state = _WRITTEN.validate_json(content, strict=True)
+    for time in (state.last_run, state.last_success):
+        if time and datetime.fromisoformat(time).tzinfo is None:
+            raise ValueError
+    return state
 
 
 def _file(config: Config, job: str) -> Path:
     """Name the file after what the job writes: a job that is renamed keeps its memory."""
     folder = config.vault_of(config.jobs[job])
-    target = f"{folder.cryptomator if folder else ''}\n{config.jobs[job].output}"
+    output = config.jobs[job].output
+    # Absolute, so that another spelling of the configuration's path finds it; but links are not followed, since they
+    # lead elsewhere while the vault is locked.
+    base = os.path.abspath(folder.cryptomator if folder else output)  # noqa: PTH100  (resolve() follows links)
+    target = f"{base}\n{output if folder else ''}"
     name = hashlib.sha256(target.encode()).hexdigest()[:32]
     return platformdirs.user_state_path("sheets-decrypt") / "jobs" / f"{name}.json"

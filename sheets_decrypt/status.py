@@ -13,6 +13,7 @@ from rich.text import Text
 from sheets_decrypt import state
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.record import timestamp
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
 
@@ -73,10 +74,10 @@ def survey(config: Config, jobs: Sequence[str], schedules: Sequence[Status], now
     Args:
         config: The configuration.
         jobs: Names of the jobs.
-        schedules: What is installed, as read back.
+        schedules: What is installed, as read back; where two schedulers run the same job, the first of them counts.
         now: The time, with a zone.
     """
-    installed = {schedule.name: schedule for schedule in schedules if schedule.installed}
+    installed = {schedule.name: schedule for schedule in reversed(schedules) if schedule.installed}
     return [_one(config, job, installed.get(job) or installed.get(ALL_JOBS), now) for job in jobs]
 
 
@@ -136,10 +137,11 @@ def table(found: Sequence[JobStatus], *, plain: bool) -> Table:
     return shown
 
 
-def page(found: Sequence[JobStatus]) -> str:
-    """Give the table as one HTML page that loads nothing from elsewhere."""
-    console = Console(file=io.StringIO(), record=True, width=_PAGE_WIDTH, highlight=False, markup=False)
+def page(found: Sequence[JobStatus], now: datetime) -> str:
+    """Give the table as one HTML page that loads nothing from elsewhere, and says when it was made: it ages."""
+    console = Console(file=io.StringIO(), record=True, width=_PAGE_WIDTH, highlight=False, markup=False, emoji=False)
     console.print(table(found, plain=False))
+    console.print(f"\nas of {timestamp(now)}")
     return console.export_html(code_format=_PAGE)
 
 

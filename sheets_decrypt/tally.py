@@ -27,8 +27,8 @@ class Tally:
     Args:
         name: The column's name.
         damaged: Format → tokens of it that no key could have decrypted.
-        put: Cells that were changed in the CSV.
-        withheld: Cells that would have been changed, had the column been known to hold tokens.
+        put: Some page's cells were changed, as those of a column that holds tokens.
+        withheld: Some page's cells were left, as those of a column that holds none.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Tally:
     failed: Counter[Format] = field(default_factory=Counter)
     damaged: Counter[Format] = field(default_factory=Counter)
     fitted: Counter[tuple[Format, int]] = field(default_factory=Counter)
-    put: int = 0
-    withheld: int = 0
+    put: bool = False
+    withheld: bool = False
 
     def holds_tokens(self) -> bool:
         """Tell a column of tokens from one whose cells only look like legacy tokens, such as hashes.

@@ -1,6 +1,7 @@
 """A commented configuration, made from the models' own descriptions, so that it cannot drift from what is read."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Final
@@ -15,6 +16,7 @@ _TITLE: Final = (
     "# example: remove the # to set it. Relative paths are relative to this file. On Windows write paths with /.",
 )
 _KEYS_OF_A_JOB: Final = frozenset({"keys", "notify"})  # sections, explained under [keys] and [notify]
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")  # any other stands in quotes (TOML, "Keys")
 _FIRST: Final = ("spreadsheet", "worksheet", "columns", "output")  # what every job is about
 
 
@@ -32,7 +34,7 @@ def render(
     sections: list[tuple[str, type[BaseModel], Mapping[str, object]]] = [
         ("google", Google, google),
         ("keys", Keys, keys),
-        (f"jobs.{job}", Job, settings),
+        (f"jobs.{job if _BARE_KEY.fullmatch(job) else toml(job)}", Job, settings),
     ]
     lines = [*_TITLE]
     for name, model, given in sections:
@@ -74,7 +76,7 @@ def toml(value: object) -> str:
         case dict():
             return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
         case _:
-            return json.dumps(str(value), ensure_ascii=False)
+            return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")  # raw in JSON, not in TOML
 
 
 def describe(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:

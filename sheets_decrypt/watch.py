@@ -5,6 +5,7 @@ from sheets_decrypt.config import Config, SecretSource
 from sheets_decrypt.errors import KeyMissing, RunUnderWay
 from sheets_decrypt.record import RunRecord
 from sheets_decrypt.secrets import resolve
+from sheets_decrypt.state import JobState
 
 
 def begin(content: Config, job: str) -> list[str]:
@@ -28,10 +29,17 @@ def end(content: Config, job: str, record: RunRecord) -> list[str]:
         rows_written=record.rows_written,
         failure_count=record.failure_count,
         hint=record.error.hint if record.error else "",
-        recovered=before.failed_runs > 0 and not after.failed_runs,
+        recovered=record.exit_code == 0 and _was_told(before, settings),
         vault_locked_runs=after.locked_runs,
     )
     return [*warnings, *notify.announce(settings, outcome)]
+
+
+def _was_told(before: JobState, settings: notify.Notify) -> bool:
+    """Tell whether the run before was told as a failure: a vault that was locked for a few runs was not."""
+    if before.locked_runs and before.failed_runs == before.locked_runs:
+        return before.locked_runs >= settings.locked_after
+    return before.exit_code != 0
 
 
 def _settings(section: config.Notify) -> tuple[notify.Notify, list[str]]:

@@ -6,12 +6,14 @@ as the test's parameter).
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from filelock import FileLock
 
 from tests import require
 
@@ -39,13 +41,14 @@ def put_crontab(content: bytes | None) -> None:
 def own_crontab() -> Iterator[None]:
     """Let the test have the user's crontab, empty at first; the user's own is put back."""
     require.program("crontab")
-    before = crontab()
-    put_crontab(None)
-    try:
-        yield
-    finally:
-        put_crontab(before)
-        assert crontab() == before
+    with FileLock(Path(tempfile.gettempdir()) / "sheets-decrypt-tests-crontab.lock"):  # tests run side by side
+        before = crontab()
+        put_crontab(None)
+        try:
+            yield
+        finally:
+            put_crontab(before)
+            assert crontab() == before
 
 
 @pytest.fixture

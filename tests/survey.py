@@ -188,7 +188,7 @@ class World:
         """Write the configuration: the job `baseline` with these settings besides, or these jobs with theirs."""
         sections: dict[str, Mapping[str, object]] = {"google": self.google_settings, "keys": self.keys}
         for name, more in (jobs or {"baseline": settings}).items():
-            sections[f"jobs.{name}"] = {**self.settings, **more}
+            sections[f"jobs.{template.toml(name)}"] = {**self.settings, **more}
         lines = [
             line
             for section, content in sections.items()

@@ -1,7 +1,6 @@
 """Every format decrypts what the original JavaScript and an independent encryption made, with every kind of key."""
 
 import base64
-import os
 from collections.abc import Callable
 
 import pytest
@@ -279,6 +278,17 @@ def test_several_legacy_secrets_are_told_apart() -> None:
     assert list(column.values).count(Reason.AMBIGUOUS) < 5
 
 
+def test_a_token_that_none_of_several_secrets_decrypts_says_why() -> None:
+    """Where no secret fits, the reason is a wrong key; a damaged token is damaged whatever the secrets are."""
+    legacy = LegacyCbc([Secret("first_secret_key"), Secret("other_secret_key")])
+    column = legacy.decrypt([WIRES[Format.LEGACY_CBC].read(encryption.legacy_cbc("Ana", "a third one")) or b"", b""])
+    assert (column.values, column.keys) == ([Reason.WRONG_KEY, Reason.DAMAGED], bytes([NO_KEY_FITTED] * 2))
+    passphrases = CryptoJsPassphrase([Secret("one"), Secret("two")])
+    token = encryption.cryptojs("Ana", "a third one")
+    column = opened(Format.CRYPTOJS_PASSPHRASE, passphrases, token, token[:-4])
+    assert (column.values, column.keys) == ([Reason.WRONG_KEY, Reason.DAMAGED], bytes([NO_KEY_FITTED] * 2))
+
+
 def test_a_cell_of_50000_characters_decrypts() -> None:
     """The longest cell that Sheets holds decrypts in every format."""
     text = "añ" * 12_000
@@ -309,7 +319,7 @@ def test_no_tokens_give_no_values() -> None:
 
 def test_an_empty_answer_is_a_token_as_any_other() -> None:
     """An encrypted empty text comes back empty, and is not a failure."""
-    assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box("", PRIVATE, os.urandom(32))).values == [""]
+    assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box("", PRIVATE)).values == [""]
     assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc("", "your_secret_key1")).values == [""]
 
 

@@ -4,12 +4,15 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.schedule import install
 from sheets_decrypt.schedule.interface import ALL_JOBS, Delete, Look, Run, Task, Write
+from sheets_decrypt.schedule.systemd import Systemd
+from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import parse
 from tests import require
 from tests.schedule_tasks import StandIn, programs, task, windows_task  # noqa: F401  (a fixture)
@@ -35,7 +38,7 @@ def here(tmp_path: Path, base: Task | None = None) -> Task:
 
 
 def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:  # noqa: F811
-    """schtasks has reported success with no task there: only what is read back counts."""
+    """The system has reported success with no task there: only what is read back counts."""
     StandIn(programs, "schtasks", "sys.exit(1 if '/Query' in arguments else 0)")
     with pytest.raises(ConfigurationError, match="reported success, but the schedule of baseline is not there"):
         install.install(install.backend_named("task-scheduler"), here(tmp_path, windows_task()))
@@ -44,7 +47,7 @@ def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Pat
 def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811  (the fixture)
     """A failed command is an error in the program's own words, and its temporary file is gone."""
     StandIn(programs, "schtasks", "sys.exit('ERROR: Access is denied.')")
-    backend = install.TaskScheduler(tmp_path / "xml")
+    backend = TaskScheduler(tmp_path / "xml")
     with pytest.raises(ConfigurationError, match=r"schtasks /Create /TN failed: ERROR: Access is denied\."):
         install.install(backend, here(tmp_path, windows_task()))
     assert list((tmp_path / "xml").iterdir()) == []
@@ -96,6 +99,9 @@ def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, t
         "systemd runs baseline as well; `sheets-decrypt schedule remove --job baseline --backend systemd` "
         "takes that away"
     )
+    odd = replace(here(tmp_path), config=PurePosixPath("/50% it's/c"), command=("/bin/echo", "/50% it's/c"))
+    install.install(cron, odd)
+    assert not any("another configuration" in note for note in install.install(cron, odd).notes)
     moved = replace(
         here(tmp_path), config=PurePosixPath("/elsewhere/c.toml"), command=("/bin/echo", "/elsewhere/c.toml")
     )
@@ -109,6 +115,10 @@ def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, 
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
     StandIn(programs, "loginctl", "print('yes')")
     assert install.install(install.backend_named("systemd"), here(tmp_path)).installed
+    listed = [
+        status.backend for backend in install.backends_here(platform="linux") for status in install.installed(backend)
+    ]
+    assert listed == ["systemd"]
 
 
 def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +158,7 @@ def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
         ({"jitter": 100_000}, "a jitter of 100000 seconds"),
     ],
 )
-def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, object], message: str) -> None:
+def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, Any], message: str) -> None:
     """A relative path, a line break and a jitter of days."""
     with pytest.raises(ConfigurationError, match=message):
         replace(task(), **changes)
@@ -158,10 +168,10 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path)
     """A file in the place of a folder stops the installation before the scheduler is touched."""
     crontab = StandIn(programs, "crontab", CRONTAB)
     (tmp_path / "logs").touch()
-    with pytest.raises(ConfigurationError, match="logs.*cannot be written"):
+    with pytest.raises(ConfigurationError, match=r"logs.*cannot be written"):
         install.install(install.backend_named("cron"), here(tmp_path))
     assert ["-"] not in crontab.calls
-    with pytest.raises(ConfigurationError, match="cannot be written: not a directory"):
+    with pytest.raises(ConfigurationError, match="cannot be written: file exists"):
         install.carry_out([Write(tmp_path / "logs" / "a", b"")])
 
 
@@ -221,5 +231,5 @@ def test_units_go_where_systemd_looks(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for value, folder in ((str(tmp_path), tmp_path), ("relative", Path.home() / ".config")):
         monkeypatch.setenv("XDG_CONFIG_HOME", value)
         backend = install.backend_named("systemd")
-        assert isinstance(backend, install.Systemd)
+        assert isinstance(backend, Systemd)
         assert backend.folder == folder / "systemd" / "user"

@@ -128,7 +128,7 @@ def test_a_secret_is_asked_for_on_a_terminal(world: World) -> None:
     world.configure()
     shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=[world.survey.legacy_secret.reveal()])
     assert code == 0
-    assert "secret key: " in shown
+    assert "\x1b" not in shown.partition("secret key: ")[0]  # no bar that would write over the question
     survey.assert_nothing_leaked(shown, world.survey)
     assert world.csv() == world.whole()
 

@@ -286,7 +286,7 @@ class _Open:
         from sheets_decrypt.vault.cryptomator.keys import Keys
 
         if self._inside is None:
-            self._inside = opening.Opened(Keys.generate(), "SIV_GCM", opening.THRESHOLD)
+            self._inside = opening.Opened(Keys.generate(), "SIV_GCM", 220)
         vault = CryptomatorVault(folder, PASSPHRASE)
         vault._inside = Inside(folder, self._inside)
         vault._inside.tree.make_root()

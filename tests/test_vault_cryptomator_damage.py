@@ -17,6 +17,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.cryptomator.keys import Key, Keys
+from sheets_decrypt.vault.cryptomator.token import DIGESTS
 from tests.contracts import content, put, stored
 
 PASSPHRASE = Secret("a passphrase that must not be seen")
@@ -81,7 +82,7 @@ def sign(folder: Path, header: Mapping[str, object], claims: Mapping[str, object
     old_header, old_claims = parts(folder)
     signed = part({**old_header, **header}) + b"." + part({**old_claims, **claims})
     name = str({**old_header, **header}["alg"])
-    digest = opening._DIGESTS.get(name, "sha256")
+    digest = DIGESTS.get(name, "sha256")
     signature = base64.urlsafe_b64encode(keys_of(folder).sign(signed, digest)).rstrip(b"=")
     (folder / "vault.cryptomator").write_bytes(signed + b"." + signature)
 

@@ -12,8 +12,10 @@ def decode(text: str) -> bytes | None:
 
     Returns:
         The bytes, or None where `text` is not what an encoder would have written: other characters, white space,
-        missing padding, or bits after the last byte that are not zero (RFC 4648, section 3.5).
+        missing or needless padding, or bits after the last byte that are not zero (RFC 4648, section 3.5).
     """
+    if len(text) % 4:  # strict_mode takes "AAAA=" for "AAAA"
+        return None
     if text.endswith("="):
         last, allowed = (text[-3:-2], _LAST_BEFORE_TWO) if text.endswith("==") else (text[-2:-1], _LAST_BEFORE_ONE)
         if last not in allowed:

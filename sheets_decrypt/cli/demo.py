@@ -1,7 +1,7 @@
 """The commands `demo` and `sandbox`."""
 
 import tempfile
-import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +27,14 @@ def demo(folder: Path | None) -> int:
     """
     from sheets_decrypt.sandbox.demo import demonstrate  # noqa: PLC0415  (imported when the command runs)
 
-    if folder is not None and folder.exists() and any(folder.iterdir()):
-        raise ConfigurationError(f"{folder} is not empty", hint="name a new folder")
     place = folder or Path(tempfile.mkdtemp(prefix="sheets-decrypt-demo-"))
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        if any(place.iterdir()):
+            raise ConfigurationError(f"{place} is not empty", hint="name a new folder")
+    except OSError as error:
+        reason = (error.strerror or "unknown").lower()
+        raise ConfigurationError(f"{place} cannot be used: {reason}", hint="name a new folder") from None
     done = demonstrate(place.absolute())
     _tell(done)
     if done.record.exit_code == 0 and not done.whole:
@@ -97,5 +101,6 @@ def sandbox(
     with serve_csv([*files, *more], place, port=port, faults=script) as served, suppress(KeyboardInterrupt):
         terminal.write_lines(served.lines(powershell=powershell))
         terminal.complain("the sandbox runs until ctrl-c")
-        threading.Event().wait()
+        while True:
+            time.sleep(3600)  # unlike waiting for an event, Ctrl-C ends it on Windows as well
     return 0

@@ -10,7 +10,7 @@ import click
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.cli.pull import tell
-from sheets_decrypt.errors import SheetsDecryptError
+from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,6 +42,8 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     from sheets_decrypt.convert import Options  # noqa: PLC0415  (imported when the command runs)
     from sheets_decrypt.pull import decrypt_file as run  # noqa: PLC0415
 
+    if not file.name:
+        raise ConfigurationError(f"{file} is no file", hint="name the csv that was downloaded")
     target = output or file.with_name(f"{file.stem}_decrypted.csv")
     with terminal.progress(file.name, wanted=not options["quiet"]) as progress:
         record = run(
@@ -97,7 +99,8 @@ def history(config_path: Path | None, jobs: tuple[str, ...], last: int, as_json:
             vault.check()
             runs += read_history(vault, file)[-last:]
         except SheetsDecryptError as error:
-            code = code or terminal.fail(error, about=name)
+            failed = terminal.fail(error, about=name)
+            code = code or failed
     if as_json:
         terminal.write_lines([json.dumps(run, ensure_ascii=False) for run in runs])
     elif runs:

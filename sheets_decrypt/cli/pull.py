@@ -1,6 +1,7 @@
 """The command `pull-and-decrypt`: options → jobs → one line for each."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,11 +28,7 @@ def _refuse_secret(ctx: click.Context, parameter: click.Parameter, value: str | 
     """Explain why a secret is no option; the value is dropped unseen."""
     del ctx
     if value is not None:
-        raise ConfigurationError(
-            f"{parameter.opts[0]} is no option: a secret on the command line is seen by every program on this machine"
-            " and stays in the shell's history",
-            hint="put it in a file or a keyring that [keys] names, or in SHEETS_DECRYPT_LEGACY_SECRET_FILE",
-        )
+        raise terminal.secret_as_option(parameter.opts[0])
 
 
 def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
@@ -135,7 +132,8 @@ def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
     if "missing_value" in given:
         given["missing_values"] = given.pop("missing_value")
     job = {"spreadsheet": options["spreadsheet"], **given}
-    one = config.parse({"jobs": {Path(given["output"]).stem or "job": job}}, folder=Path.cwd())
+    name = re.sub(r"[^\w.-]+", "_", Path(given["output"]).stem) or "job"
+    one = config.parse({"jobs": {name: job}}, folder=Path.cwd())
     base = config.load(options["config_path"]) if options["config_path"] else None
     keys = from_environment()
     google = base.google if base else config.Google()
@@ -173,7 +171,7 @@ def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:
     if as_json:
         terminal.say(record.line())
     elif record.error is None and not (quiet and record.exit_code == 0):
-        terminal.say(report.summary(record))
+        terminal.say(report.summary(record), noted=True)
     for warning in [*record.warnings, *report.failures(record)]:
         terminal.complain(f"warning: {record.job}: {warning}")
     if not quiet and not as_json:

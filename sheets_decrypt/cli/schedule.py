@@ -104,7 +104,11 @@ def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
     del config_path
     name = _name(job)
     code = scheduling.run_now(_where_installed(name, backend), name)
-    terminal.say(f"{name}: started")
+    if code:  # cron's run was waited for
+        terminal.complain(f"error: {name}: the run ended with exit code {code}")
+        terminal.complain(f"hint: see the log, {scheduling.default_log(name)}")
+    else:
+        terminal.say(f"{name}: started")
     return code
 
 

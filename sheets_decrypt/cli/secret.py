@@ -3,7 +3,7 @@
 import click
 
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.errors import KeyMissing
+from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.table import Secret
 
 
@@ -19,11 +19,12 @@ def set_(name: str, force: bool) -> int:
     """Store a secret as NAME (service/name); it is typed unseen, or read from standard input."""
     from sheets_decrypt.secrets import store  # noqa: PLC0415  (imported when the command runs)
 
-    text = terminal.ask_unseen(f"secret for {_entry(name)}")
+    entry = _entry(name)
+    text = terminal.ask_unseen(f"secret for {entry}")
     if not text:
         raise KeyMissing("the secret is empty", hint="type it, or give it on standard input")
-    store(_entry(name), Secret(text), replace=force)
-    terminal.say(f"the keyring has {_entry(name)}")
+    store(entry, Secret(text), replace=force)
+    terminal.say(f"the keyring has {entry}")
     return 0
 
 
@@ -35,8 +36,9 @@ def test(name: str) -> int:
     from sheets_decrypt.config import SecretSource  # noqa: PLC0415
     from sheets_decrypt.secrets import resolve  # noqa: PLC0415
 
-    found = resolve(SecretSource(keyring=_entry(name)))
-    terminal.say(f"the keyring's {_entry(name)} can be read")
+    entry = _entry(name)
+    found = resolve(SecretSource(keyring=entry))
+    terminal.say(f"the keyring's {entry} can be read")
     if sealed_box.decode_key(found.reveal()) is not None:
         key = sealed_box.PrivateKey(found)
         terminal.say(f"it is a private key; its fingerprint is {sealed_box.fingerprint(key.public_key)}")
@@ -44,4 +46,7 @@ def test(name: str) -> int:
 
 
 def _entry(name: str) -> str:
-    return name if "/" in name else f"sheets-decrypt/{name}"
+    entry = name if "/" in name else f"sheets-decrypt/{name}"
+    if not all(entry.partition("/")):
+        raise ConfigurationError('a keyring entry is written "service/name"', hint="such as sheets-decrypt/private-key")
+    return entry

@@ -4,12 +4,16 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sheets_decrypt.schedule.interface import Status
 
 
 @click.command()
@@ -24,13 +28,21 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, a
     from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415
 
     config = configuration.load(configuration.find(config_path))
-    schedules = [one for backend in scheduling.backends_here() for one in scheduling.installed(backend)]
-    found = standing.survey(config, chosen(config, jobs), schedules, datetime.now(UTC))
+    names = chosen(config, jobs)
+    schedules: list[Status] = []
+    for backend in scheduling.backends_here():
+        try:
+            schedules += scheduling.installed(backend)
+        except ConfigurationError as error:  # one scheduler that cannot be asked does not hide how the jobs stand
+            terminal.complain(f"warning: {backend.name}: {error.message}")
+    now = datetime.now(UTC)
+    found = standing.survey(config, names, schedules, now)
     if html is not None:
-        _write(html, standing.page(found))
-        terminal.say(f"wrote {html}")
-    elif as_json:
+        _write(html, standing.page(found, now))
+    if as_json:
         terminal.write_lines([json.dumps(asdict(one), ensure_ascii=False) for one in found])
+    elif html is not None:
+        terminal.say(f"wrote {html}")
     else:
         terminal.show(standing.table(found, plain=not terminal.prints_to_a_screen()))
     return 0

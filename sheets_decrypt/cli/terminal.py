@@ -7,13 +7,14 @@ text. Nothing here ever shows a traceback: it could hold a value.
 import getpass
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _LOG_BYTES: Final = 1_000_000
 _LOG: Final = logging.getLogger("sheets_decrypt")
 _LOG.propagate = False
+_NAME: Final = re.compile(r"--[a-z][a-z_-]{0,40}")
+_SECRETIVE: Final = re.compile(r"secret|private|pass(phrase|word)|key", re.IGNORECASE)
+_CONTROLS: Final = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
 
 
 def run(command: click.Command, name: str) -> NoReturn:
@@ -38,16 +42,13 @@ def run(command: click.Command, name: str) -> NoReturn:
         code = 0
         say(error.format_message())
     except click.UsageError as error:
-        code = fail(ConfigurationError(_usage(error), hint=f"{_path_of(error, name)} --help lists the options"))
+        code = fail(_usage(error, error.ctx.command_path if error.ctx else name))
     except click.ClickException as error:
         code = fail(ConfigurationError(_lower(error.format_message())))
     except SheetsDecryptError as error:
         code = fail(error)
     except (KeyboardInterrupt, click.Abort):
-        code = fail(Interrupted("interrupted; nothing was written"))
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = fail(Interrupted("interrupted", hint="a csv that was not finished is as it was before"))
     except Exception as error:  # noqa: BLE001  (the last door: type and place only, the text could hold a value)
         code = fail(
             SheetsDecryptError(f"unexpected error: {place_of(error)}", hint="this is a bug; please report this line")
@@ -67,25 +68,41 @@ def _prepare_process() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage(error: click.UsageError, command: str) -> ConfigurationError:
     """Say what is wrong with the options. What stands in place of an option could be a secret, so it is not shown."""
+    hint = f"{command} --help lists the options"
     if isinstance(error, click.NoSuchOption):
-        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities and not _hidden(error) else ""
-        return f"there is no option {error.option_name.partition('=')[0]}{close}"
+        return _unknown_option(error, hint)
     message = error.format_message()
     if "unexpected extra argument" in message:
-        return "an argument stands where none is expected"
-    return _lower(message).rstrip(".")
+        return ConfigurationError("an argument stands where none is expected", hint=hint)
+    if "No such command" in message:
+        return ConfigurationError("there is no such command", hint=f"{command} --help lists the commands")
+    return ConfigurationError(_lower(message).rstrip("."), hint=hint)
 
 
-def _hidden(error: click.NoSuchOption) -> bool:
-    """Tell whether the closest option is one that only explains itself."""
+def _unknown_option(error: click.NoSuchOption, hint: str) -> ConfigurationError:
+    """Name an unknown option only where it looks like one: `--secret-keyABC` and `-ABC` hold what is not to be seen."""
+    name = error.option_name.partition("=")[0]
     options = error.ctx.command.params if error.ctx else []
-    return any(option.opts[0] in (error.possibilities or ()) and getattr(option, "hidden", False) for option in options)
+    public = {name for option in options if not getattr(option, "hidden", False) for name in option.opts}
+    close = [other for other in error.possibilities or () if other in public]
+    if close:
+        return ConfigurationError(f"there is no such option; did you mean {close[0]}?", hint=hint)
+    if _SECRETIVE.search(name):
+        return secret_as_option("a secret")
+    return ConfigurationError(
+        f"there is no option {name}" if _NAME.fullmatch(name) else "there is no such option", hint=hint
+    )
 
 
-def _path_of(error: click.UsageError, name: str) -> str:
-    return error.ctx.command_path if error.ctx else name
+def secret_as_option(name: str) -> ConfigurationError:
+    """Explain why a secret is no option."""
+    return ConfigurationError(
+        f"{name} is no option: a secret on the command line is seen by every program on this machine"
+        " and stays in the shell's history",
+        hint="put it in a file or a keyring that [keys] names, or in SHEETS_DECRYPT_LEGACY_SECRET_FILE",
+    )
 
 
 def _lower(text: str) -> str:
@@ -100,16 +117,39 @@ def fail(error: SheetsDecryptError, *, about: str = "") -> int:
     return error.exit_code
 
 
-def say(text: str = "") -> None:
-    """Print a line of the result."""
-    print(text, flush=True)
+def say(text: str = "", *, noted: bool = False) -> None:
+    """Print a line of the result.
+
+    Args:
+        text: The line.
+        noted: It is in the log already, and is not printed where standard output leads there too.
+    """
+    if not (noted and _leads_into_the_log(sys.stdout)):
+        _print(text, sys.stdout)
 
 
 def complain(text: str) -> None:
     """Print a line that is not the result, and write it to the log; once where both are the same file."""
-    if not _stderr_is_the_log():
-        print(text, file=sys.stderr, flush=True)
+    if not _leads_into_the_log(sys.stderr):
+        _print(_one_line(text), sys.stderr)
     note(text)
+
+
+def _print(text: str, stream: IO[str] | None) -> None:
+    """Print a line where there is a stream; where its reader went away, the other jobs run all the same."""
+    if stream is None:
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _one_line(text: str) -> str:
+    """Give a text without line breaks and escape sequences, which a column's name in the sheet may bring along."""
+    return text.translate(_CONTROLS)
 
 
 def log_to(path: Path) -> None:
@@ -120,7 +160,7 @@ def log_to(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=5, encoding="utf-8", errors="replace")
+        handler = _LogFile(path, maxBytes=_LOG_BYTES, backupCount=5, encoding="utf-8", errors="replace")
     except OSError as error:
         reason = (error.strerror or "unknown").lower()
         raise ConfigurationError(f"the log {path} cannot be written: {reason}", hint="name another --log") from None
@@ -129,24 +169,46 @@ def log_to(path: Path) -> None:
     _LOG.setLevel(logging.INFO)
 
 
-def _stderr_is_the_log() -> bool:
-    """Tell whether a scheduler has led standard error into the log."""
+class _LogFile(RotatingFileHandler):
+    """The log. Where it cannot be written, that is told once, without a traceback, and the command goes on."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        # Looked at once: when the log is cut off, the stream goes on into its former part.
+        self.streams = [stream for stream in (sys.stdout, sys.stderr) if _are_one_file(stream, self.stream)]
+        self._told = False
+
+    def doRollover(self) -> None:  # noqa: N802  (logging's name)
+        """Begin a new part; where another process holds the file open (Windows), later."""
+        with suppress(OSError):
+            super().doRollover()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Say that a line was lost."""
+        del record
+        if not self._told:
+            self._told = True
+            error = sys.exc_info()[1]
+            reason = (error.strerror or "unknown").lower() if isinstance(error, OSError) else type(error).__name__
+            print(f"warning: the log {self.baseFilename} cannot be written: {reason}", file=sys.stderr, flush=True)
+
+
+def _are_one_file(one: IO[str] | None, other: IO[str] | None) -> bool:
     try:
-        return any(
-            os.path.sameopenfile(sys.stderr.fileno(), handler.stream.fileno()) for handler in _files() if handler.stream
-        )
-    except (OSError, AttributeError):  # no standard error at all, or none with a file behind it
+        return one is not None and other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
+    except OSError:  # no file is behind it
         return False
 
 
-def _files() -> list[RotatingFileHandler]:
-    return [handler for handler in _LOG.handlers if isinstance(handler, RotatingFileHandler)]
+def _leads_into_the_log(stream: IO[str] | None) -> bool:
+    """Tell whether a scheduler has led a stream into the log."""
+    return any(isinstance(handler, _LogFile) and stream in handler.streams for handler in _LOG.handlers)
 
 
 def note(text: str) -> None:
     """Write a line to the log, where there is one."""
     if _LOG.handlers:
-        _LOG.info("%s", text)
+        _LOG.info("%s", _one_line(text))
 
 
 def show(renderable: "RenderableType") -> None:
@@ -158,7 +220,8 @@ def show(renderable: "RenderableType") -> None:
 def _console(stream: IO[str]) -> "Console":
     from rich.console import Console  # noqa: PLC0415  (14 ms that only tables and progress need)
 
-    return Console(file=stream, highlight=False, markup=False, width=None if _is_terminal(stream) else 200)
+    width = None if _is_terminal(stream) else 200
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 def is_interactive() -> bool:
@@ -173,9 +236,12 @@ def ask(question: str, default: str | None = None) -> str:
 
 def ask_unseen(question: str) -> str:
     """Ask for a secret: typed unseen on a terminal, else the first line of standard input."""
-    if _is_terminal(sys.stdin):
+    if not _is_terminal(sys.stdin):
+        return sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
+    try:
         return getpass.getpass(f"{question}: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    except EOFError:
+        raise click.Abort from None
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
@@ -197,9 +263,18 @@ def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415  (see `_console`)
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows")
-    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=_console(sys.stderr), transient=True)
+    task = bar.add_task(label, total=None)
+
+    def show_bar(done: int, total: int | None) -> None:
+        bar.start()  # not before: it would write over the question for a secret
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show_bar
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def write_lines(lines: Sequence[str]) -> None:

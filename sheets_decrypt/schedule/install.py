@@ -6,6 +6,7 @@ in the words that the backends know.
 
 import getpass
 import os
+import re
 import subprocess
 import sys
 import time
@@ -196,11 +197,12 @@ def status(backend: Backend, name: str) -> Status:
 def installed(backend: Backend) -> tuple[Status, ...]:
     """Read every schedule of ours, also of jobs that the configuration no longer names.
 
-    A scheduler that is not there has none.
+    A scheduler that is not there, or that this user may not use, has none.
     """
-    if isinstance(backend, Cron) and _reply(("crontab", "-l")).code is None:
+    try:
+        names = backend.names(_look(backend.look(None)))
+    except ConfigurationError:
         return ()
-    names = backend.names(_look(backend.look(None)))
     return tuple(status(backend, name) for name in names)
 
 
@@ -251,7 +253,7 @@ def carry_out(steps: Iterable[Step], *, pause: float = _SETTLE_SECONDS) -> int:
 
 
 def _surprises(backend: Backend, task: Task, before: Status) -> Iterable[str]:
-    if before.installed and str(task.config) not in before.command:
+    if before.installed and _unquoted(str(task.config)) not in _unquoted(before.command):
         yield f"this replaced a schedule of another configuration: {before.command}"
     for other in backends_here():
         if other.name == backend.name:
@@ -263,6 +265,11 @@ def _surprises(backend: Backend, task: Task, before: Status) -> Iterable[str]:
         if doubled:
             hint = f"{removal_hint(task.name)} --backend {other.name}"
             yield f"{other.name} runs {task.name} as well; `{hint}` takes that away"
+
+
+def _unquoted(text: str) -> str:
+    """Leave out what the schedulers quote and escape with, to compare paths across their ways of writing them."""
+    return re.sub(r"[\\%$\"']", "", text)
 
 
 def _look(wanted: Look) -> Found:

@@ -12,7 +12,7 @@ import csv
 import re
 import subprocess
 import xml.etree.ElementTree as ET  # reads what schtasks prints about the user's own task
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -222,7 +222,7 @@ def _day_schedules(calendar: Calendar) -> Iterator[ET.Element]:
         if weekday:
             yield _by_week(weekday)
         elif day or not calendar.month.full:
-            yield _by_month(calendar.day, calendar.month)
+            yield _by_month(day.values if day else range(1, 32), calendar.month)
         else:
             schedule = ET.Element("ScheduleByDay")
             _add(schedule, DaysInterval="1")
@@ -238,10 +238,10 @@ def _by_week(weekday: Field) -> ET.Element:
     return schedule
 
 
-def _by_month(day: Field, month: Field) -> ET.Element:
+def _by_month(day_numbers: Iterable[int], month: Field) -> ET.Element:
     schedule = ET.Element("ScheduleByMonth")
     days, months = ET.SubElement(schedule, "DaysOfMonth"), ET.SubElement(schedule, "Months")
-    for number in day.values:
+    for number in day_numbers:
         ET.SubElement(days, "Day").text = str(number)
     for number in month.values:
         ET.SubElement(months, _MONTHS[number - 1])

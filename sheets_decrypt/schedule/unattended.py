@@ -24,13 +24,12 @@ def refuse_attended(
         ConfigurationError: One cannot; the hint says which source would work.
     """
     for job in jobs:
-        sources = list(_sources(config, job))
-        if not sources:
+        if not config.keys_of(config.jobs[job]).given():
             raise ConfigurationError(
                 f'job "{job}" has no key in the configuration; a scheduled run has no environment to take it from',
                 hint='add one to [keys], such as private_keys = [{ file = "…" }]',
             )
-        for source in sources:
+        for source in _sources(config, job):
             problem = _problem(source, backend, credentials, platform)
             if problem:
                 raise ConfigurationError(
@@ -45,6 +44,8 @@ def _sources(config: Config, job: str) -> Iterator[SecretSource]:
     vault = config.vault_of(config.jobs[job])
     if vault is not None:
         yield vault.passphrase
+    notify = config.notify_of(config.jobs[job])
+    yield from (place for place in (notify.healthchecks, *notify.urls) if isinstance(place, SecretSource))
 
 
 def _problem(source: SecretSource, backend: str, credentials: Mapping[str, Path], platform: str) -> str:

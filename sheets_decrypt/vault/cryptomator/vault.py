@@ -19,6 +19,7 @@ from sheets_decrypt.vault.cryptomator.names import parts_of
 from sheets_decrypt.vault.cryptomator.replacing import ChangedMeanwhile, NewFile
 from sheets_decrypt.vault.cryptomator.storage import Temporary, told
 from sheets_decrypt.vault.cryptomator.stream import Decryptor
+from sheets_decrypt.vault.cryptomator.token import THRESHOLD
 from sheets_decrypt.vault.cryptomator.tree import Entry, Kind, expect
 from sheets_decrypt.vault.interface import Place, Protection, Replacement
 
@@ -61,7 +62,7 @@ class CryptomatorVault:
                 raise VaultUnusable(f"the folder {folder} is not empty", hint="name a new folder for the vault")
             keys = Keys.generate()
             files = opening.new_files(keys, passphrase, cipher_combo)
-            vault._inside = Inside(extended(folder), opening.Opened(keys, cipher_combo, opening.THRESHOLD))
+            vault._inside = Inside(extended(folder), opening.Opened(keys, cipher_combo, THRESHOLD))
             vault._inside.tree.make_root()
             for name, content in files.items():  # vault.cryptomator last: until it is there, this is no vault
                 storage.write_file(folder / name, content)

@@ -1,0 +1,71 @@
+"""Our side, by its public rooms. One thing is exchanged: a plain folder is taken for a vault.
+
+What a vault's encryption costs is a row of its own, so that it hides nothing here.
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+from sheets_decrypt import config
+from sheets_decrypt import pull as rooms
+from sheets_decrypt.convert import Options
+from sheets_decrypt.csv_file import CsvFile
+from sheets_decrypt.decrypt import Decryption, Rules
+from sheets_decrypt.record import RunRecord
+from sheets_decrypt.table import Page
+from sheets_decrypt.vault import open_folder
+from tests.benchmarks.sheets import ENCRYPTED, Kind
+
+
+def decrypt_file(kind: Kind, file: Path, output: Path, key_file: Path) -> None:
+    """Read a CSV, decrypt its three columns, write a CSV."""
+    conversion = config.parse_conversion({"columns": list(ENCRYPTED)})
+    vars(rooms)["open_drive"] = lambda folder, **_: open_folder(folder)
+    keys = _keys(kind, key_file)
+    _succeeded(rooms.decrypt_file(file, output, conversion, keys, accept=("vault",), options=Options()))
+
+
+def pull(kind: Kind, spreadsheet: str, output: Path, key_file: Path) -> None:
+    """Pull a sheet. The environment leads to Google and names the credentials."""
+    job = {"spreadsheet": spreadsheet, "columns": list(ENCRYPTED), "output": str(output)}
+    settings = config.parse(
+        {"keys": {kind.keys: [{"file": str(key_file)}]}, "jobs": {"benchmark": job}}, folder=output.parent
+    )
+    vars(rooms)["open_vault"] = lambda *_: (open_folder(output.parent), output.name)
+    _succeeded(rooms.pull("benchmark", settings.jobs["benchmark"], settings))
+
+
+def decryption_step(kind: Kind, file: Path, key_file: Path) -> Callable[[], None]:
+    """Give the decryption alone, between reading and writing: pages that are in memory → pages."""
+    with CsvFile(file) as source:
+        pages = list(source.pages())
+    decryption = Decryption(source.header, rooms.read_keys(_keys(kind, key_file)), Rules(ENCRYPTED, frozenset()))
+
+    def decrypt() -> None:
+        for _ in _decrypted(decryption, pages):
+            pass
+        if decryption.failure_count():
+            raise RuntimeError("a cell was not decrypted")
+
+    return decrypt
+
+
+def _decrypted(decryption: Decryption, pages: list[Page]) -> Iterator[list[list[str]]]:
+    return (decryption.page(page) for page in pages)
+
+
+def _keys(kind: Kind, key_file: Path) -> config.Keys:
+    return config.Keys.model_validate({kind.keys: [{"file": key_file}]})
+
+
+def _succeeded(record: RunRecord) -> None:
+    if record.exit_code:
+        raise RuntimeError(f"the run failed: {record.error or record.failures}")
+
+
+def import_late_modules(*, google: bool) -> None:
+    """Import what a run imports late, so that its time is not counted."""
+    names = ("sheets_decrypt.google.session", "sheets_decrypt.google.sheet") if google else ()
+    for name in ("sheets_decrypt.vault.drive", *names):
+        import_module(name)

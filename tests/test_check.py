@@ -1,0 +1,218 @@
+"""`sheets-decrypt check`: each thing that a pull needs, tried by itself."""
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sheets_decrypt.ciphers import sealing
+from sheets_decrypt.sandbox.google import parse_fault
+from tests.survey import ENCRYPTED, HEADER, World
+
+NAMES = ["configuration", "vault", "keys", "key file", "token", "clock", "sheet", "tab", "columns", "key fits"]
+
+
+def _check(world: World, *options: object, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    done = world.run("check", "--config", world.path, "--json", *options, environment=environment)
+    assert done.err == ""
+    checks = done.records()
+    for one in checks:
+        assert tuple(one) == ("job", "name", "outcome", "message", "remedy", "exit_code")
+        assert bool(one["remedy"]) == (one["outcome"] in {"warning", "error"})
+        assert bool(one["exit_code"]) == (one["outcome"] == "error")
+    return done.code, {one["name"]: one for one in checks}
+
+
+def _outcomes(checks: dict[str, Any], *names: str) -> list[str]:
+    return [checks[name]["outcome"] for name in names]
+
+
+def test_all_is_well(world: World) -> None:
+    """Every check is ok, in the order of a pull; nothing is written."""
+    before = world.encrypted_files()
+    code, checks = _check(world)
+    assert code == 0
+    assert [name for name in checks if name in NAMES] == NAMES
+    assert {checks[name]["outcome"] for name in NAMES} == {"ok"}
+    assert world.google.client_email in checks["sheet"]["message"]
+    assert checks["key fits"]["message"] == "18 cells of the first 6 rows decrypt"
+    assert world.encrypted_files() == before
+
+
+def test_people_read_a_line_for_each_check(world: World) -> None:
+    """On a terminal a check is a line, and a remedy stands below it."""
+    world.configure(columns=["nam"])
+    done = world.process("check", "--config", world.path)
+    assert done.code == 9
+    lines = done.out.splitlines()
+    assert lines[0] == "ok      configuration: 1 job"
+    place = lines.index('error   baseline: columns: column "nam" is not in the header')
+    assert lines[place + 1] == '        hint: did you mean "name"?'
+
+
+def test_without_the_network_google_is_not_asked(world: World) -> None:
+    """`--no-network` tries vault, keys and key file, and skips the rest."""
+    code, checks = _check(world, "--no-network")
+    assert code == 0
+    assert _outcomes(checks, "vault", "keys", "key file") == ["ok", "ok", "ok"]
+    assert {checks[name]["outcome"] for name in NAMES[4:]} == {"skipped"}
+    assert world.google.requests == []
+
+
+def test_without_the_network_no_metadata_server_is_asked(world: World) -> None:
+    """Application Default Credentials may ask a server on a cloud's machines: not with `--no-network`."""
+    del world.google_settings["credentials"]
+    world.configure()
+    asked = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            asked.set()
+            connection.close()
+
+        listener = threading.Thread(target=answer, daemon=True)
+        listener.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        code, checks = _check(
+            world,
+            "--no-network",
+            environment={"GCE_METADATA_HOST": address, "GCE_METADATA_IP": address, "NO_GCE_CHECK": "false"},
+        )
+    assert not asked.is_set()
+    assert (code, checks["key file"]["outcome"]) == (0, "skipped")
+
+
+def _no_vault(world: World) -> None:
+    world.keep("vault", "not the passphrase")
+
+
+def _no_keys(world: World) -> None:
+    (world.folder / "keys/private_keys").unlink()
+
+
+def _no_key_file(world: World) -> None:
+    world.google.key_file.unlink()
+
+
+def _no_sign_in(world: World) -> None:
+    world.google.fault(parse_fault("token:invalid_grant*"))
+
+
+def _not_shared(world: World) -> None:
+    world.google.share(world.spreadsheet, shared=False)
+
+
+def _no_tab(world: World) -> None:
+    world.configure(worksheet="dta")
+
+
+def _no_column(world: World) -> None:
+    world.configure(columns=["nobody"])
+
+
+def _wrong_key(world: World) -> None:
+    world.keep("private_keys", sealing.generate()[0].reveal())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "code", "skipped"),
+    [
+        (_no_vault, "vault", 7, []),
+        (_no_keys, "keys", 4, ["key fits"]),
+        (_no_key_file, "key file", 5, NAMES[4:]),
+        (_no_sign_in, "token", 5, NAMES[6:]),
+        (_not_shared, "sheet", 5, NAMES[7:]),
+        (_no_tab, "tab", 5, NAMES[8:]),
+        (_no_column, "columns", 9, NAMES[9:]),
+        (_wrong_key, "key fits", 4, []),
+    ],
+)
+def test_one_thing_that_is_wrong_is_one_error(
+    world: World, spoil: Callable[[World], None], name: str, code: int, skipped: list[str]
+) -> None:
+    """What hangs on it is skipped, what does not is tried, and the exit code is the one that a pull would have."""
+    spoil(world)
+    found, checks = _check(world)
+    assert found == code
+    assert checks[name]["exit_code"] == code
+    assert [other for other in NAMES if checks[other]["outcome"] == "error"] == [name]
+    assert [other for other in NAMES if checks[other]["outcome"] == "skipped"] == skipped
+    assert world.pull().code == code
+
+
+def test_a_clock_that_is_off_a_little_is_a_warning(world: World) -> None:
+    """Google still signs in, and a warning fails nothing."""
+    world.google.fault(parse_fault("any:skew=200*"))
+    code, checks = _check(world)
+    assert (code, checks["clock"]["outcome"], checks["clock"]["remedy"]) == (0, "warning", "set the clock")
+    assert "seconds behind" in checks["clock"]["message"]
+
+
+def test_a_clock_that_is_far_off_is_told_with_the_sign_in(world: World) -> None:
+    """The sign-in fails, and the clock's own check says by how much it is off."""
+    world.google.fault(parse_fault("token:skew=7200*"))
+    code, checks = _check(world)
+    assert code == 5
+    assert _outcomes(checks, "token", "clock", "sheet") == ["error", "warning", "skipped"]
+
+
+def test_a_sheet_without_rows_has_nothing_to_try_the_key_on(world: World) -> None:
+    """That is a warning: the survey may not have begun."""
+    world.google.replace_rows(world.spreadsheet, "data", [list(HEADER)])
+    code, checks = _check(world)
+    assert (code, checks["key fits"]["outcome"]) == (0, "warning")
+    assert "no rows" in checks["key fits"]["message"]
+
+
+def test_columns_that_are_not_encrypted_are_a_warning(world: World) -> None:
+    """Columns without a token are most likely the wrong ones."""
+    world.configure(columns=["free"])
+    code, checks = _check(world)
+    assert (code, checks["key fits"]["outcome"]) == (0, "warning")
+
+
+def test_no_token_at_all_is_a_warning(world: World) -> None:
+    """Blank columns are not proof of anything."""
+    rows = [[row[0], "", "", "", ""] for row in world.survey.sheet[1:]]
+    world.google.replace_rows(world.spreadsheet, "data", [list(HEADER), *rows])
+    code, checks = _check(world)
+    assert (code, checks["key fits"]["outcome"]) == (0, "warning")
+    assert "no cell of the first rows holds a token" in checks["key fits"]["message"]
+
+
+def test_some_cells_that_do_not_decrypt_are_a_warning(world: World) -> None:
+    """A damaged token in the sample is told, and does not fail the check."""
+    world.survey.sheet[2][1] = str(world.survey.sheet[2][1])[:-8]
+    world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
+    code, checks = _check(world)
+    assert (code, checks["key fits"]["outcome"]) == (0, "warning")
+    assert "1 cells of the first rows do not decrypt" in checks["key fits"]["message"]
+
+
+def test_every_job_is_checked(world: World) -> None:
+    """Each job has its checks; `--job` takes one; the exit code is the first error's."""
+    jobs: dict[str, dict[str, object]] = {
+        "one": {"columns": "auto"}, "two": {"worksheet": "nowhere"}, "three": {"columns": ["nobody"]},
+    }  # fmt: skip
+    world.configure({name: settings | {"output": f"{name}.csv"} for name, settings in jobs.items()})
+    done = world.run("check", "--config", world.path, "--json")
+    assert done.code == 5
+    assert done.records()[0]["message"] == "3 jobs"
+    assert [one["name"] for one in done.records() if one["job"] == "three" and one["outcome"] == "error"] == ["columns"]
+    one = world.run("check", "--config", world.path, "--json", "--job", "one")
+    assert one.code == 0
+    assert {check["job"] for check in one.records()} == {"", "one"}
+    assert world.run("check", "--config", world.path, "--job", "four").code == 2
+
+
+def test_a_sample_of_the_first_rows_is_enough(world: World) -> None:
+    """A check of a large sheet tries its first fifty rows."""
+    world.google.replace_rows(world.spreadsheet, "data", [list(HEADER), *(world.survey.sheet[1:] * 20)])
+    _, checks = _check(world)
+    assert checks["key fits"]["message"] == f"{50 * len(ENCRYPTED)} cells of the first 50 rows decrypt"

@@ -1,0 +1,346 @@
+"""The command line itself: options, help, secrets where options belong, `decrypt-file` and `history`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.errors import EXIT_CODES
+from tests import mounts, survey
+from tests.survey import ENCRYPTED, HEADER, Done, World, csv_of
+
+GEHEIM = "Hunter2-geheim-5521"
+
+
+def _usage_error(done: Done, *words: str) -> None:
+    assert (done.code, done.out) == (2, "")
+    error, hint = done.err.splitlines()
+    assert error.startswith("error: ")
+    assert hint.startswith("hint: ")
+    assert GEHEIM not in done.err
+    for word in words:
+        assert word in done.err
+
+
+# Help
+
+
+def test_every_command_has_help(world: World) -> None:
+    """`--help` lists every command with a line, and each explains itself."""
+    done = world.run("--help")
+    assert done.code == 0
+    listed = done.out.partition("Commands:")[2].split("\n")
+    names = [line.split()[0] for line in listed if line.startswith("  ") and not line.startswith("   ")]
+    assert {"pull", "init", "check", "keygen", "demo", "decrypt-file", "history", "config", "sandbox"} <= set(names)
+    for name in names:
+        one = world.run(name, "--help")
+        assert one.code == 0
+        assert one.out.startswith(f"Usage: sheets-decrypt {name} ")
+
+
+def test_the_help_of_a_pull_lists_the_exit_codes(world: World) -> None:
+    """A person who writes a script finds what each code means, and no option that takes a secret."""
+    done = world.run("pull", "--help")
+    for code, meaning in EXIT_CODES.items():
+        assert f"{code} " in done.out
+        assert meaning in done.out
+    assert "--secret" not in done.out
+
+
+def test_without_a_command_the_help_is_shown(world: World) -> None:
+    """Nothing to do is no error."""
+    done = world.process()
+    assert (done.code, done.err) == (0, "")
+    assert "Commands:" in done.out
+
+
+def test_the_version_is_told(world: World) -> None:
+    """Both commands say the same."""
+    assert world.run("--version").out.split()[-1] == world.run("pull", "--version").out.split()[-1]
+
+
+# Secrets where options belong
+
+
+@pytest.mark.parametrize("command", ["pull", "decrypt-file", "check"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--secret-key", GEHEIM],
+        ["--secret_key", GEHEIM],
+        [f"--secret_key={GEHEIM}"],
+        ["--private-key", GEHEIM],
+        ["--passphrase", GEHEIM],
+        ["--secret-key"],
+        ["--secretkey", GEHEIM],
+        [f"--secret-key{GEHEIM}"],
+        ["--privat-key", GEHEIM],
+        ["--pass-phrase", GEHEIM],
+    ],
+)
+def test_a_secret_is_no_option(world: World, command: str, arguments: list[str]) -> None:
+    """Whoever gives a secret on the command line is told why not, in any spelling, and it is not shown."""
+    done = world.run(command, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert GEHEIM not in done.err
+    assert "hint: " in done.err
+    if "pass-phrase" not in arguments[0]:
+        assert "is no option: a secret on the command line" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pull", GEHEIM],
+        ["pull", f"--{GEHEIM}"],
+        ["pull", f"-{GEHEIM}"],
+        ["pull", f"-k{GEHEIM}"],
+        ["pull", "--quiet", "--", f"--{GEHEIM}"],
+        [GEHEIM],
+        [f"--{GEHEIM}"],
+        ["config", GEHEIM],
+        ["keygen", GEHEIM],
+    ],
+)
+def test_a_secret_that_stands_anywhere_is_not_shown(world: World, arguments: list[str]) -> None:
+    """As an argument, an option or a command, what nobody expects is not repeated."""
+    _usage_error(world.run(*arguments))
+
+
+def test_an_option_that_is_misspelt_is_told_with_the_closest(world: World) -> None:
+    """A public option is guessed, and what looks like an option is named."""
+    _usage_error(world.run("pull", "--dryrun"), "did you mean --dry-run?", "sheets-decrypt pull --help")
+    _usage_error(world.run("pull", "--frobnicate"), "there is no option --frobnicate")
+    _usage_error(world.run("pull", "--wait", "soon"), "--wait")
+    _usage_error(world.run("pull", "--config"), "--config")
+
+
+# One-off runs
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--columns", "a"], "--columns belongs to a one-off run"),
+        (["--credentials", "k.json"], "--credentials belongs to a one-off run"),
+        (["--missing-value", "x"], "--missing-value belongs to a one-off run"),
+        (["--spreadsheet", "1AbCdE", "--output", "a.csv"], "needs --columns"),
+        (["--spreadsheet", "1AbCdE", "--columns", "a"], "needs --output"),
+        (["--spreadsheet", "1AbCdE", "--columns", "a", "--output", "a.csv", "--job", "x"], "exclude each other"),
+        (["--spreadsheet", "1AbCdE", "--columns", ",", "--output", "a.csv"], "at least one column"),
+        (["--spreadsheet", "? ?", "--columns", "a", "--output", "a.csv"], "spreadsheet"),
+    ],
+)
+def test_a_one_off_run_needs_its_options(world: World, options: list[str], words: str) -> None:
+    """What is missing or does not belong together is named."""
+    _usage_error(world.run("pull", *options), words)
+
+
+def test_a_one_off_run_takes_keys_and_google_from_a_configuration(world: World, tmp_path: Path) -> None:
+    """With --config, what the options do not say stands in the file."""
+    with mounts.gocryptfs(tmp_path) as drive:
+        output = drive.point / "one.csv"
+        done = world.run(
+            "pull", "--config", world.path, "--spreadsheet", world.spreadsheet, "--worksheet", "data",
+            "--columns", ",".join(ENCRYPTED), "--output", output, "--credentials", world.google.key_file,
+            "--encoding", "utf-8", "--missing-value", "none", "--keep", 1, "--max-shrink", 0, "--json",
+        )  # fmt: skip
+        assert done.code == 0
+        assert done.records()[0]["job"] == "one"
+        assert output.read_bytes() == csv_of([HEADER, *world.survey.answers], mark=False)
+
+
+# decrypt-file
+
+
+@pytest.fixture
+def downloaded(world: World) -> Path:
+    """Give the sheet as a person downloads it, in a folder of its own."""
+    path = world.folder / "download/survey.csv"
+    path.parent.mkdir()
+    path.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet], mark=False))
+    return path
+
+
+def _decrypt(world: World, *arguments: object, **more: str) -> Done:
+    names = ",".join(ENCRYPTED)
+    return world.run("decrypt-file", "--columns", names, *arguments, environment=world.survey.environment() | more)
+
+
+def test_a_downloaded_csv_is_decrypted_beside_itself(world: World, downloaded: Path, tmp_path: Path) -> None:
+    """The default name is the old one, the keys come from the environment, and nobody is asked."""
+    with mounts.gocryptfs(tmp_path) as drive:
+        there = drive.point / "survey.csv"
+        there.write_bytes(downloaded.read_bytes())
+        done = _decrypt(world, there)
+        assert done.code == 0
+        assert done.out.startswith(f"survey.csv: wrote 6 rows to {drive.point}/survey_decrypted.csv")
+        assert (drive.point / "survey_decrypted.csv").read_bytes() == world.whole()
+        assert sorted(path.name for path in drive.point.iterdir()) == ["survey.csv", "survey_decrypted.csv"]
+        assert _decrypt(world, there).out.startswith("survey.csv: nothing changed")
+        output = drive.point / "a folder/b.csv"
+        again = _decrypt(world, downloaded, "--output", output, "--json", "--encoding", "utf-8")
+        assert again.code == 0
+        assert again.records()[0]["output"]["path"] == str(output)
+        assert _decrypt(world, downloaded, "--output", output, "--quiet") == Done(0, "", "")
+    assert world.google.requests == []
+
+
+def test_a_downloaded_csv_is_not_decrypted_onto_a_plain_disk(world: World, downloaded: Path) -> None:
+    """The default output is beside the input; where that is no vault, nothing is written and no secret is read."""
+    done = _decrypt(world, downloaded, SHEETS_DECRYPT_PASSPHRASE_COMMAND="touch asked", SHEETS_DECRYPT_PASSPHRASE="")
+    assert done.code == 7
+    assert "not encrypted" in done.err
+    assert list(downloaded.parent.iterdir()) == [downloaded]
+    assert not (world.folder / "asked").exists()
+
+
+def test_a_csv_is_never_replaced_by_its_own_decryption(world: World, downloaded: Path, tmp_path: Path) -> None:
+    """The tokens would be lost."""
+    with mounts.gocryptfs(tmp_path) as drive:
+        there = drive.point / "survey.csv"
+        there.write_bytes(downloaded.read_bytes())
+        done = _decrypt(world, there, "--output", there)
+        assert done.code == 2
+        assert "is the file that is to be decrypted" in done.err
+        assert there.read_bytes() == downloaded.read_bytes()
+
+
+def test_a_csv_is_decrypted_with_the_keys_of_a_configuration(world: World, downloaded: Path, tmp_path: Path) -> None:
+    """Without keys in the environment, those of the configuration are used, or of the job that is named."""
+    with mounts.gocryptfs(tmp_path) as drive:
+        for options in ([], ["--job", "baseline"]):
+            output = drive.point / f"{len(options)}.csv"
+            done = world.run(
+                "decrypt-file", downloaded, "--columns", "auto", "--output", output, "--config", world.path, *options
+            )
+            assert done.code == 0
+            assert output.read_bytes() == world.whole()
+    done = world.run("decrypt-file", downloaded, "--columns", "auto")
+    assert (done.code, "there is no configuration file" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (b"", 9, "has no header"),
+        (b",,\r\n1,2,3\r\n", 9, "has no header"),
+        (b"id,name,phone,address\r\n1,\xff,3,4\r\n", 9, "is not a csv in utf-8"),
+        (b'id,name,phone,address\r\n1,"torn', 9, "is not a csv in utf-8"),
+        (b'"torn', 9, "is not a csv in utf-8"),
+        (b"id,name,phone\r\n", 9, 'column "address" is not in the header'),
+        (None, 2, "no such file"),
+    ],
+)
+def test_a_bad_csv_is_refused(
+    world: World, downloaded: Path, tmp_path: Path, content: bytes | None, code: int, words: str
+) -> None:
+    """Each is one clear line with a hint, and the former output is as it was."""
+    if content is None:
+        downloaded.unlink()
+    else:
+        downloaded.write_bytes(content)
+    with mounts.gocryptfs(tmp_path) as drive:
+        output = drive.point / "a.csv"
+        output.write_bytes(b"former")
+        done = _decrypt(world, downloaded, "--output", output)
+        assert done.code == code
+        error, hint = done.err.splitlines()
+        assert words in error
+        assert hint.startswith("hint: ")
+        assert output.read_bytes() == b"former"
+        assert len(list(drive.point.iterdir())) == 1
+
+
+def test_what_is_no_file_is_refused(world: World) -> None:
+    """A folder is not decrypted."""
+    for path in (".", "/"):
+        done = _decrypt(world, path)
+        assert (done.code, "is no file" in done.err) == (2, True)
+
+
+# history
+
+
+def test_the_history_is_a_table(world: World) -> None:
+    """Each run is a row: when, which job, how it went, and why it failed."""
+    world.pull()
+    world.configure(columns=["nobody"])
+    world.pull()
+    done = world.run("history", "--config", world.path)
+    assert done.code == 0
+    title, first, second = done.out.splitlines()
+    assert title.split()[:3] == ["finished", "(UTC)", "job"]
+    assert first.split()[1:] == ["baseline", "written", "6", "18", "0", "0"]
+    assert second.split()[1:3] == ["baseline", "failed"]
+    assert 'column "nobody" is not in the header' in second
+    lines = world.run("history", "--config", world.path, "--json", "--last", "1").records()
+    assert lines == world.history()[-1:]
+
+
+def test_a_job_without_runs_has_no_history(world: World) -> None:
+    """It is said, and is no error."""
+    done = world.run("history", "--config", world.path)
+    assert done == Done(0, "", "there are no runs yet\n")
+
+
+def test_a_torn_line_of_the_history_is_passed_over(world: World) -> None:
+    """A run that was killed while it wrote its line hides no other run."""
+    world.pull()
+    name = survey.CSV + ".runs.jsonl"
+    with world.vault.replace(name) as file:
+        file.write((json.dumps({"job": "early"}) + '\n{"job": "torn').encode())
+    world.pull()
+    runs = world.run("history", "--config", world.path, "--json").records()
+    assert [run["job"] for run in runs] == ["early", "baseline"]
+    assert world.run("history", "--config", world.path).code == 0
+
+
+def test_every_vault_that_is_locked_is_told(world: World) -> None:
+    """One job's locked vault hides neither the other jobs' runs nor their errors."""
+    bad = {"cryptomator": "nowhere", "passphrase": {"file": "keys/vault"}}
+    jobs: dict[str, dict[str, object]] = {"one": {"vault": bad}, "two": {}, "three": {"vault": bad}}
+    world.configure({name: settings | {"output": f"{name}.csv"} for name, settings in jobs.items()})
+    world.run("pull", "--config", world.path, "--job", "two")
+    done = world.run("history", "--config", world.path, "--json")
+    assert done.code == 7
+    assert [run["job"] for run in done.records()] == ["two"]
+    assert "error: one: " in done.err
+    assert "error: three: " in done.err
+
+
+# The terminal
+
+
+def test_the_progress_bar_is_for_terminals_only(world: World) -> None:
+    """On a terminal a bar is drawn and taken away; the output's last line is the result."""
+    from tests.test_secrets import on_a_terminal
+
+    shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=[])
+    assert code == 0
+    assert "rows" in shown
+    assert "wrote 6 rows to" in shown
+    survey.assert_nothing_leaked(shown, world.survey)
+
+
+def test_output_is_utf_8_everywhere(world: World) -> None:
+    """Names in other scripts are printed where the locale knows none of them."""
+    world.configure({"línea": {}})
+    environment = world.environment({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    done = subprocess.run(
+        [*survey.PROGRAM, "config", "validate", str(world.path)], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.decode().endswith("jobs: línea\n")
+
+
+def test_no_core_dump_is_left(world: World) -> None:
+    """A crash writes no memory with plaintext to the disk."""
+    code = "import resource; from sheets_decrypt.cli import terminal; terminal._prepare_process(); \
+print(resource.getrlimit(resource.RLIMIT_CORE))"
+    if os.name == "posix":
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8")
+        assert done.stdout == "(0, 0)\n"

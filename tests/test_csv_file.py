@@ -1,0 +1,75 @@
+"""A CSV that was downloaded becomes a header and pages of rows."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sheets_decrypt.csv_file import CsvFile
+from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused
+from tests.survey import csv_of
+
+
+def _file(folder: Path, content: bytes) -> Path:
+    path = folder / "a.csv"
+    path.write_bytes(content)
+    return path
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=st.lists(st.lists(CELL, min_size=2, max_size=2).filter(any), min_size=1, max_size=5), mark=st.booleans())
+def test_whatever_is_written_as_a_csv_is_read_back(tmp_path: Path, rows: list[list[str]], mark: bool) -> None:
+    """Quotes, commas, line breaks and every script, with and without a byte order mark."""
+    header = ["a", "b"]
+    with CsvFile(_file(tmp_path, csv_of([header, *rows], mark=mark))) as file:
+        assert file.header.names == ("a", "b")
+        assert file.row_total is None
+        assert [row for page in file.pages() for row in page.rows] == rows
+
+
+def test_rows_are_as_wide_as_the_header(tmp_path: Path) -> None:
+    """Short rows are filled, blank lines are rows of blanks, and what lies to the right is set apart."""
+    with CsvFile(_file(tmp_path, b"a,b\r\n1\r\n\r\n1,2,3,\r\n1,2,,\r\n")) as file:
+        [page] = file.pages()
+    assert page.rows == [["1", ""], ["", ""], ["1", "2"], ["1", "2"]]
+    assert page.first_row == 2
+    assert page.overflow == {4: ["3", ""]}
+
+
+def test_rows_come_page_by_page(tmp_path: Path) -> None:
+    """A large file is never in memory as a whole, and no row is lost between pages."""
+    with CsvFile(_file(tmp_path, b"n\n" + b"".join(b"%d\n" % number for number in range(12_001)))) as file:
+        pages = list(file.pages())
+    assert [(page.first_row, len(page.rows)) for page in pages] == [(2, 5000), (5002, 5000), (10002, 2001)]
+    assert [row[0] for page in pages for row in page.rows] == [str(number) for number in range(12_001)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n", b",,\r\n1,2,3"])
+def test_a_file_without_a_header_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Its first line must name the columns."""
+    with pytest.raises(SheetEmpty, match="has no header"):
+        CsvFile(_file(tmp_path, content))
+
+
+@pytest.mark.parametrize("content", [b'"geheim', b"\xffgeheim\n", b'a\n"geheim" x\n', b"a\ngeheim\xff\n"])
+def test_what_is_no_csv_is_refused_without_a_value(tmp_path: Path, content: bytes) -> None:
+    """The file and the line are named, never what stands there."""
+    with (
+        pytest.raises(SheetRefused, match=r"is not a csv in utf-8 \(line ") as caught,
+        CsvFile(_file(tmp_path, content)) as file,
+    ):
+        list(file.pages())
+    assert "geheim" not in caught.value.message + caught.value.hint
+    assert caught.value.__suppress_context__
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """It may be missing, or a folder."""
+    with pytest.raises(ConfigurationError, match="no such file"):
+        CsvFile(tmp_path / "nothing.csv")
+    with pytest.raises(ConfigurationError, match="is a directory"):
+        CsvFile(tmp_path)

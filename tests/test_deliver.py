@@ -1,0 +1,210 @@
+"""A CSV gets into the vault in one step, only where it changed, never shrunken, with copies of the former ones."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sheets_decrypt.deliver import Delivered, Terms, dated, deliver
+from sheets_decrypt.errors import SheetShrunk, VaultUnusable
+from sheets_decrypt.table import Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.vault.drive import Drive
+from sheets_decrypt.vault.interface import Place, Protection, Vault
+from tests import mounts
+
+NAME = "a.csv"
+
+
+def _lines(rows: int, text: str = "x") -> bytes:
+    return b"h\r\n" + b"".join(f"{text}{row}\r\n".encode() for row in range(rows))
+
+
+def _deliver(vault: Vault, data: bytes, terms: Terms | None = None, *, rows: int = 0, piece: int = 7) -> Delivered:
+    pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
+    return deliver(vault, NAME, pieces, terms or Terms(), rows=lambda: rows, approve=lambda: None)
+
+
+def _content(vault: Vault, name: str = NAME) -> bytes:
+    with vault.read(name) as file:
+        return file.read()
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> CryptomatorVault:
+    """Give an open vault; each test puts in place what it starts from."""
+    return CryptomatorVault.create(tmp_path_factory.mktemp("vault") / "v", Secret("x"))
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[Vault]:
+    """Give a mounted vault drive that is empty."""
+    with mounts.gocryptfs(tmp_path) as mounted:
+        yield Drive(mounted.point)
+
+
+def _start_from(vault: Vault, former: bytes | None) -> None:
+    for name in vault.names(""):
+        vault.remove(name)
+    vault.check()
+    if former is not None:
+        with vault.replace(NAME) as file:
+            file.write(former)
+
+
+CONTENT = st.lists(st.sampled_from([b"a", b"b", b"\r\n", b'"', b"a" * 40]), max_size=12).map(b"".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(former=st.none() | CONTENT, new=CONTENT, piece=st.integers(1, 30))
+def test_the_vault_holds_the_new_content_whatever_was_there(
+    vault: CryptomatorVault, former: bytes | None, new: bytes, piece: int
+) -> None:
+    """For any former and new content the result is the new one, and it is unchanged just where both are equal."""
+    _start_from(vault, former)
+    done = _deliver(vault, new, Terms(max_shrink=None), piece=piece)
+    assert _content(vault) == new
+    assert done.changed == (former != new)
+    assert (done.sha256, done.size) == (hashlib.sha256(new).hexdigest(), len(new))
+    assert done.name == NAME
+    assert vault.names("") == [NAME]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(former=st.none() | CONTENT, new=CONTENT)
+def test_a_dry_run_tells_what_would_change_and_leaves_all(
+    vault: CryptomatorVault, former: bytes | None, new: bytes
+) -> None:
+    """The same answer, and not a byte written."""
+    _start_from(vault, former)
+    done = _deliver(vault, new, Terms(max_shrink=None, dry_run=True, keep=3))
+    assert done.changed == (former != new)
+    assert vault.names("") == ([NAME] if former is not None else [])
+    assert former is None or _content(vault) == former
+
+
+def test_a_large_csv_that_differs_at_its_end_is_whole(drive: Vault) -> None:
+    """The part that is the same is taken from the former CSV, in pieces."""
+    former = _lines(400_000)
+    _start_from(drive, former)
+    new = former + b"one more\r\n"
+    done = _deliver(drive, new, rows=400_001, piece=1 << 18)
+    assert done.changed
+    assert _content(drive) == new
+
+
+def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
+    """What was compared must be what is copied, or the new CSV would be a mixture."""
+    _start_from(drive, _lines(3))
+
+    def pieces() -> Iterator[bytes]:
+        yield _lines(3)
+        Path(drive.path(NAME)).write_bytes(_lines(3, "y"))
+        yield b"new\r\n"
+
+    with pytest.raises(VaultUnusable, match="changed while it was compared"):
+        deliver(drive, NAME, pieces(), Terms(), rows=lambda: 4, approve=lambda: None)
+    assert _content(drive) == _lines(3, "y")
+    assert drive.names("") == [NAME]
+
+
+def test_what_is_not_approved_leaves_the_former_csv(drive: Vault) -> None:
+    """An error at the last moment leaves no trace: not of the new CSV, nor a copy of the former."""
+    _start_from(drive, _lines(3))
+
+    def refuse() -> None:
+        raise VaultUnusable("no")
+
+    with pytest.raises(VaultUnusable, match="no"):
+        deliver(drive, NAME, [_lines(4)], Terms(keep=1), rows=lambda: 4, approve=refuse)
+    assert _content(drive) == _lines(3)
+    assert drive.names("") == [NAME]
+
+
+@pytest.mark.parametrize("former", [1, 10, 100])
+@pytest.mark.parametrize("percent", range(0, 101, 7))
+def test_the_share_of_rows_that_may_be_gone_is_exact(vault: CryptomatorVault, former: int, percent: int) -> None:
+    """Just the share that is allowed passes, and a row less does not, however the share is written in binary."""
+    allowed = former - former * percent // 100
+    _start_from(vault, _lines(former))
+    _deliver(vault, _lines(allowed, "y"), Terms(max_shrink=percent / 100), rows=allowed)
+    if allowed:
+        _start_from(vault, _lines(former))
+        with pytest.raises(SheetShrunk, match=f"{allowed - 1} rows, and the csv that it would replace has {former}"):
+            _deliver(vault, _lines(allowed - 1, "y"), Terms(max_shrink=percent / 100), rows=allowed - 1)
+        assert _content(vault) == _lines(former)
+
+
+def test_a_quoted_line_break_is_no_row(vault: CryptomatorVault) -> None:
+    """The former rows are counted as records, not as lines."""
+    _start_from(vault, b'h\r\n"1\r\n\r\n\r\n"\r\n"2""\r\n"\r\n')
+    assert _deliver(vault, _lines(2), Terms(max_shrink=0), rows=2).changed
+
+
+def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
+    """`keep` names a copy after the time of the former CSV, and the newest stay."""
+    _start_from(drive, None)
+    folder = Path(drive.path(NAME)).parent
+    (folder / "a.notes.csv").write_text("not a copy")
+    (folder / "b.2026-01-01T00-00-00Z.csv").write_text("another CSV's copy")
+    for rows in range(1, 6):
+        _deliver(drive, _lines(rows), Terms(keep=2), rows=rows)
+        time = datetime(2026, 1, rows, tzinfo=UTC).timestamp()
+        os.utime(folder / NAME, (time, time))
+    copies = ["a.2026-01-03T00-00-00Z.csv", "a.2026-01-04T00-00-00Z.csv"]
+    assert list(drive.names("")) == sorted([*copies, NAME, "a.notes.csv", "b.2026-01-01T00-00-00Z.csv"])
+    assert [_content(drive, name) for name in copies] == [_lines(3), _lines(4)]
+    _deliver(drive, _lines(5), Terms(keep=2), rows=5)
+    assert _content(drive, copies[0]) == _lines(3)
+
+
+def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> None:
+    """A run that fails at the rename has removed nothing."""
+    _start_from(drive, None)
+    folder = Path(drive.path(NAME)).parent
+    (folder / "a.2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))
+    (folder / NAME).write_bytes(_lines(2))
+    broken = Drive(folder, classify=_once(Place(Protection.VAULT, "test", str(folder)), calls=11))
+    with pytest.raises(Exception, match="was not written"):
+        _deliver(broken, _lines(3), Terms(keep=1), rows=3)
+    assert _content(drive, "a.2026-01-01T00-00-00Z.csv") == _lines(1)
+    assert _content(drive) == _lines(2)
+
+
+class _once:  # noqa: N801  (a function with a memory)
+    """Say the same of every path, and after so many calls that the vault is another one."""
+
+    def __init__(self, place: Place, calls: int) -> None:
+        self._place = place
+        self._left = calls
+
+    def __call__(self, path: Path) -> Place:
+        self._left -= 1
+        return self._place if self._left > 0 else Place(Protection.VAULT, "another", str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("baseline.csv", "baseline.2026-01-31T06-30-00Z.csv"),
+        ("surveys/base.line.csv", "surveys/base.line.2026-01-31T06-30-00Z.csv"),
+        ("noending", "noending.2026-01-31T06-30-00Z"),
+    ],
+)
+def test_a_dated_name_keeps_folder_and_ending(name: str, copy: str) -> None:
+    """So that a double click opens it."""
+    assert dated(name, datetime(2026, 1, 31, 6, 30, tzinfo=UTC)) == copy
+
+
+def test_copies_in_a_folder_of_the_vault_are_kept_there(vault: CryptomatorVault) -> None:
+    """The copies of surveys/a.csv lie in surveys as well."""
+    for rows in (1, 2):
+        deliver(vault, "surveys/a.csv", [_lines(rows)], Terms(keep=1), rows=lambda: 9, approve=lambda: None)
+    assert len([name for name in vault.names("surveys") if name.endswith("Z.csv")]) == 1
+    assert json.dumps(list(vault.names("surveys"))).count("a.") == 2

@@ -1,0 +1,320 @@
+"""Telling how a run went: real local servers, also down, slow and broken; never a secret and never an exception."""
+
+import logging
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from typing import Any, Final
+
+import pytest
+
+from sheets_decrypt.notify import Event, Limits, Notify, Outcome, announce, announce_start
+from tests import require
+
+# apprise imports imghdr, which Python 3.11 and 3.12 have and deprecate
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+QUICK: Final = Limits(seconds=20, tries=2, pause=0, deadline=60)
+IMPATIENT: Final = replace(QUICK, seconds=0.2)  # for servers that never answer
+DONE: Final = Outcome("baseline", 0, "written", rows_written=120)
+FAILED: Final = Outcome("baseline", 6, "failed", hint="try again later")
+SECRET: Final = "0f1e2d3c-secret"
+EVERYTHING: Final = frozenset(Event)
+
+
+@dataclass
+class Received:
+    """What a server got: a path or an address, and a body; and how it answers."""
+
+    port: int = 0
+    answers: list[int] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths that were asked for, without the secret that they begin with."""
+        return [path.removeprefix(f"/{SECRET}") for path, _ in self.requests]
+
+    @property
+    def url(self) -> str:
+        """A check's URL."""
+        return f"http://127.0.0.1:{self.port}/{SECRET}"
+
+
+@pytest.fixture
+def web() -> Iterator[Received]:
+    """Run a web server that answers 200, or what `answers` names first."""
+    received = Received()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            received.requests.append((self.path, body))
+            self.send_response(received.answers.pop(0) if received.answers else 200)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            del arguments
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        received.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield received
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def mail(answer: str = "250 OK") -> Iterator[Received]:
+    """Run a mail server."""
+    require_apprise()
+    require.that(find_spec("aiosmtpd"), "aiosmtpd is not installed")
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import AuthResult
+
+    received = Received()
+
+    class Handler:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
+            del server, session
+            text = message_from_bytes(envelope.content)
+            parts = [part.get_payload(decode=True) for part in text.walk() if not part.is_multipart()]
+            body = "".join(part.decode() for part in parts if isinstance(part, bytes))
+            received.requests.append((f"{envelope.rcpt_tos[0]} {text['Subject']}", body))
+            return answer
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        received.port = free.getsockname()[1]
+    server = Controller(
+        Handler(),
+        hostname="127.0.0.1",
+        port=received.port,
+        auth_require_tls=False,
+        authenticator=lambda *_: AuthResult(success=True),
+    )
+    server.start()
+    try:
+        yield received
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """Run a server that takes connections and never says a word; give its port."""
+    held = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            held.wait(30)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        held.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def nobody() -> int:
+    """Give a port on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def require_apprise() -> None:
+    """Go on only where apprise is installed."""
+    require.that(find_spec("apprise"), "apprise is not installed")
+
+
+def mail_url(port: int) -> str:
+    """Give apprise's address of a mail server, with a password in it."""
+    return f"mailto://user:{SECRET}@127.0.0.1:{port}?from=job@example.org&to=me@example.org&mode=insecure"
+
+
+def test_the_heartbeat_follows_the_convention(web: Received) -> None:
+    """Start, success, and failure with the exit code, behind the check's path and before its query."""
+    settings = Notify(healthchecks=f"{web.url}/?create=1")
+    assert announce_start(settings, "baseline", QUICK) == []
+    assert announce(settings, DONE, QUICK) == []
+    assert announce(settings, FAILED, QUICK) == []
+    assert web.paths == ["/start?create=1", "/?create=1", "/6?create=1"]
+    bodies = [body for _, body in web.requests]
+    assert bodies[0] == "job: baseline\n"
+    assert "rows written: 120\n" in bodies[1]
+    assert "exit code: 6\n" in bodies[2]
+    assert "next step: try again later\n" in bodies[2]
+
+
+def test_without_settings_nothing_is_sent() -> None:
+    """No address, no message, no warning."""
+    assert announce_start(Notify(), "baseline") == []
+    assert announce(Notify(on=EVERYTHING), FAILED) == []
+
+
+def test_the_body_is_at_most_100_kb(web: Received) -> None:
+    """Healthchecks takes no more."""
+    assert announce(Notify(healthchecks=web.url), replace(FAILED, hint="é" * 200_000), QUICK) == []
+    assert len(web.requests[0][1].encode()) <= 100_001
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "problem"),
+    [([500, 200], 2, ""), ([429], 2, ""), ([500, 503], 2, "it answered 503"), ([404], 1, "it answered 404")],
+)
+def test_a_broken_heartbeat_is_tried_again_and_told(
+    web: Received, answers: list[int], asked: int, problem: str
+) -> None:
+    """A server's trouble is tried again, within bounds; a refusal is not; neither is an error of the run."""
+    web.answers += answers
+    warnings = announce(Notify(healthchecks=web.url), DONE, QUICK)
+    assert len(web.requests) == asked
+    assert warnings == ([f"the heartbeat to http://127.0.0.1 failed: {problem}"] if problem else [])
+
+
+def test_a_heartbeat_that_is_down_or_slow_is_a_warning(nobody: int, silent: int) -> None:
+    """Nobody there, and nobody who answers: a warning without the URL's secret."""
+    for port, name in ((nobody, "ConnectionError"), (silent, "ReadTimeout")):
+        settings = Notify(healthchecks=f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}")
+        assert announce_start(settings, "baseline", IMPATIENT) == [f"the heartbeat to http://127.0.0.1 failed: {name}"]
+
+
+def test_a_service_that_outlives_every_time_out_is_left_behind(silent: int) -> None:
+    """The deadline counts whatever a service does."""
+    settings = Notify(healthchecks=f"http://127.0.0.1:{silent}/x")
+    warnings = announce(settings, DONE, replace(QUICK, seconds=10, deadline=0.1))
+    assert warnings == ["the heartbeat to http://127.0.0.1 failed: no answer within 0.1 seconds"]
+
+
+@pytest.mark.parametrize("url", ["not a url", "ftp://example.org/x", "http://[broken", "http:///x"])
+def test_a_wrong_address_is_a_warning(url: str) -> None:
+    """Whatever stands in the configuration, the run goes on."""
+    warnings = announce(Notify(healthchecks=url), DONE, QUICK)
+    assert len(warnings) == 1
+    assert url not in warnings[0]
+
+
+def test_a_mail_tells_of_a_failure() -> None:
+    """Job, state, code and hint reach a real mail server."""
+    with mail() as received:
+        settings = Notify(urls=(mail_url(received.port),))
+        assert announce(settings, replace(FAILED, failure_count=7), QUICK) == []
+    address, body = received.requests[0]
+    assert address == "me@example.org sheets-decrypt: baseline: failed"
+    for line in ("exit code: 6", "cells not decrypted: 7", "next step: try again later"):
+        assert line in body
+
+
+def test_several_services_are_told_and_each_failure_is_its_own(web: Received, nobody: int) -> None:
+    """One service that is down does not keep the next from being told."""
+    require_apprise()
+    urls = (mail_url(nobody), f"json://user:{SECRET}@127.0.0.1:{web.port}/{SECRET}", "nonsense", f"no-such://{SECRET}")
+    warnings = announce(Notify(urls=urls), FAILED, QUICK)
+    assert web.paths == [""]
+    assert "sheets-decrypt: baseline: failed" in web.requests[0][1]
+    assert len(warnings) == 3
+    assert "number 1 (mailto://…), failed: it was not delivered" in warnings[0]
+    assert "number 3 (an address without a scheme), failed: apprise does not understand it" in warnings[1]
+    assert "number 4 (no-such://…)" in warnings[2]
+
+
+def test_a_message_server_that_is_slow_or_broken_is_a_warning(web: Received, silent: int) -> None:
+    """A stall beyond the time-out and a 500, by web and by mail."""
+    require_apprise()
+    web.answers += [500]
+    hosts = (f"json://127.0.0.1:{silent}/", mail_url(silent), f"json://127.0.0.1:{web.port}/")
+    with mail("554 no") as refusing:
+        warnings = announce(Notify(urls=hosts[:2]), FAILED, IMPATIENT)
+        warnings += announce(Notify(urls=(hosts[2], mail_url(refusing.port))), FAILED, QUICK)
+        assert len(refusing.requests) == 1
+    assert len(warnings) == 4
+    assert all("failed: it was not delivered" in warning for warning in warnings)
+
+
+def test_nothing_secret_is_printed_or_logged(
+    nobody: int, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Apprise logs what it does; addresses hold passwords and tokens, and none of it gets out."""
+    require_apprise()
+    caplog.set_level(logging.INFO)
+    urls = (
+        mail_url(nobody),
+        f"json://user:{SECRET}@127.0.0.1:{nobody}/{SECRET}",
+        f"json://user:{SECRET}/x@127.0.0.1:{nobody}/",
+        f"ntfy://127.0.0.1:{nobody}/{SECRET}",
+        f"slack://{SECRET}",
+        "json://[broken",
+    )
+    warnings = announce(Notify(f"http://127.0.0.1:{nobody}/{SECRET}", urls, EVERYTHING), FAILED, QUICK)
+    said = " ".join([*warnings, *capfd.readouterr(), caplog.text])
+    assert len(warnings) == 7
+    assert SECRET not in said
+    assert "user" not in said
+
+
+def test_without_apprise_the_warning_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The messages are an extra; the run goes on without them."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    warnings = announce(Notify(urls=("json://127.0.0.1/",)), FAILED, QUICK)
+    assert warnings == ['messages to [notify] urls need apprise: pip install "sheets-decrypt[notify]"']
+
+
+@pytest.mark.parametrize(
+    ("on", "outcome", "title"),
+    [
+        ({"failure", "recovery"}, DONE, None),
+        ({"success"}, DONE, "baseline: written"),
+        ({"failure"}, replace(DONE, recovered=True), None),
+        ({"recovery"}, replace(DONE, recovered=True), "baseline works again"),
+        ({"success", "recovery"}, replace(DONE, recovered=True), "baseline works again"),
+        ({"success"}, replace(DONE, recovered=True), "baseline: written"),
+        ({"failure"}, Outcome("baseline", 3, "partial", 120, 7), "baseline: partial"),
+        ({"success", "recovery"}, FAILED, None),
+    ],
+)
+def test_messages_are_sent_on_the_chosen_events(
+    web: Received, on: set[str], outcome: Outcome, title: str | None
+) -> None:
+    """Each event is told where it was chosen, and a recovery only once."""
+    require_apprise()
+    settings = Notify(urls=(f"json://127.0.0.1:{web.port}/",), on=frozenset(on))
+    assert announce(settings, outcome, QUICK) == []
+    assert len(web.requests) == (title is not None)
+    assert title is None or f"sheets-decrypt: {title}" in web.requests[0][1]
+
+
+def test_a_locked_vault_is_told_only_when_it_stays_locked(web: Received) -> None:
+    """A laptop with a locked vault is no alarm at night; after so many runs it is, and again after as many more."""
+    require_apprise()
+    heartbeat = Notify(healthchecks=web.url, urls=(f"json://127.0.0.1:{web.port}/mail",), locked_after=3)
+    for runs in range(1, 7):
+        locked = Outcome("baseline", 7, "failed", hint="unlock the vault", vault_locked_runs=runs)
+        assert announce(heartbeat, locked, QUICK) == []
+    assert web.paths == ["", "", "/7", "/mail", "/7", "/7", "/7", "/mail"]
+    assert "status: skipped, vault locked, run 1 (told from 3 on)" in web.requests[0][1]
+    assert "exit code: 7" in web.requests[0][1]
+    assert "sheets-decrypt: baseline: the vault is locked" in web.requests[3][1]
+
+
+def test_a_locked_vault_can_be_told_at_once(web: Received) -> None:
+    """With `locked_after` of 0 or 1 there is nothing to wait for."""
+    for locked_after in (0, 1):
+        locked = Outcome("baseline", 7, "failed", vault_locked_runs=1)
+        assert announce(Notify(healthchecks=web.url, locked_after=locked_after), locked, QUICK) == []
+    assert web.paths == ["/7", "/7"]

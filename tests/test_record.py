@@ -1,0 +1,147 @@
+"""The run record and its words, and the history in the vault."""
+
+import getpass
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt import record, report
+from sheets_decrypt.errors import VaultLocked
+from sheets_decrypt.record import Output, RunLog, RunRecord, Status, append_history, history_name, read_history
+from sheets_decrypt.table import CellFailure, ColumnCount, Reason, Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests.survey import RECORD_KEYS
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> CryptomatorVault:
+    """Give an empty vault, opened."""
+    return CryptomatorVault.create(tmp_path / "v", Secret("x"))
+
+
+def _log(**more: object) -> RunLog:
+    log = RunLog("baseline", "1AbC", output=Output("/v/a.csv", "gocryptfs at /v", "0" * 64, 9), rows_read=2)
+    log.columns = {"name": ColumnCount(1, 0, 0, 0, 1, {"sealed-box": 2}, ["dd7ff08f"])}
+    for name, value in more.items():
+        setattr(log, name, value)
+    return log
+
+
+def test_a_record_is_json_with_the_keys_of_the_design() -> None:
+    """Everything in it survives JSON; `output` and `error` stand there only where there is one."""
+    done = _log().finish(Status.WRITTEN, 0)
+    content = json.loads(done.line())
+    assert tuple(content) == (*RECORD_KEYS, "output")
+    assert content["started"].endswith("Z")
+    failed = json.loads(_log(output=None, rows_written=2).fail(VaultLocked("locked", hint="unlock")).line())
+    assert tuple(failed) == (*RECORD_KEYS, "error")
+    assert failed["error"] == {"code": 7, "message": "locked", "hint": "unlock"}
+    assert failed["rows_written"] == 0
+
+
+def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
+    """Its text could hold a value."""
+    try:
+        raise KeyError("geheim")
+    except KeyError as error:
+        done = _log().fail(error)
+    assert done.error is not None
+    assert "geheim" not in done.line()
+    assert done.error.message.startswith("unexpected error: KeyError in test_an_unexpected_error")
+    assert _log().fail(ValueError("geheim")).error == record.Failure(
+        1, "unexpected error: ValueError", "this is a bug; please report this line"
+    )
+
+
+def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container a user id may have no entry; that is no reason to fail."""
+
+    def nobody() -> str:
+        raise OSError("no entry")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert _log().finish(Status.WRITTEN, 0).user == "unknown"
+
+
+# In words
+
+
+def _summary(status: Status, **more: object) -> str:
+    return report.summary(_log(**more).finish(status, 0))
+
+
+def test_each_status_is_a_line() -> None:
+    """A person reads what happened, to how many rows and where."""
+    cells = " (1 cell decrypted in 1 column)"
+    assert _summary(Status.WRITTEN) == f"baseline: wrote 2 rows to /v/a.csv{cells}"
+    assert _summary(Status.WRITTEN, dry_run=True) == f"baseline: would write 2 rows to /v/a.csv{cells}"
+    assert _summary(Status.UNCHANGED, rows_read=1) == f"baseline: nothing changed, 1 row in /v/a.csv{cells}"
+    partial = _summary(Status.PARTIAL, failure_count=1)
+    assert "2 rows" in partial
+    assert partial.endswith(f"/v/a.csv, but 1 cell could not be decrypted{cells}")
+    guarded = _summary(Status.WRITTEN, guarded_cells=3, output=None)
+    assert guarded == "baseline: wrote 2 rows to nowhere (1 cell decrypted in 1 column, 3 cells guarded with ')"
+    failed = _log().fail(VaultLocked("the vault is locked"))
+    assert report.summary(failed) == "baseline: failed with exit code 7: the vault is locked"
+
+
+def test_failures_are_named_by_row_column_and_reason() -> None:
+    """The first ten, and how many more."""
+    failures = [CellFailure(row, "name", Reason.DAMAGED) for row in range(2, 102)]
+    few = _log(failures=failures[:2], failure_count=2).finish(Status.PARTIAL, 3)
+    assert report.failures(few) == [f'row {row}, column "name": the token is cut off or was changed' for row in (2, 3)]
+    many = _log(failures=failures, failure_count=111).finish(Status.PARTIAL, 3)
+    assert len(report.failures(many)) == 11
+    assert report.failures(many)[-1] == "and 101 more cells"
+    assert report.failures(_log().finish(Status.WRITTEN, 0)) == []
+
+
+# The history
+
+
+def _run(job: str = "baseline") -> RunRecord:
+    return _log(job=job).finish(Status.WRITTEN, 0)
+
+
+def test_runs_are_read_as_they_were_added(vault: CryptomatorVault) -> None:
+    """Oldest first; where there is no history there are no runs."""
+    assert read_history(vault, "a.csv") == []
+    runs = [_run("one"), _run("two")]
+    for run in runs:
+        append_history(vault, "a.csv", run)
+    assert read_history(vault, "a.csv") == [run.as_json() | _plain(run) for run in runs]
+
+
+def _plain(run: RunRecord) -> dict[str, object]:
+    return dict(json.loads(run.line()))
+
+
+def test_what_is_no_record_is_passed_over(vault: CryptomatorVault) -> None:
+    """Torn lines, lines of something else and bytes that are no text hide nothing."""
+    with vault.replace(history_name("a.csv")) as file:
+        file.write(b'{"job": "early"}\n[1]\n\xff\xfe\n\n{"job": "to')
+    append_history(vault, "a.csv", _run("late"))
+    assert [run["job"] for run in read_history(vault, "a.csv")] == ["early", "late"]
+
+
+def test_a_history_that_grew_too_long_is_cut_to_its_newer_half(
+    vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never grows for ever, the newest runs stay, and no line is torn."""
+    size = len(_run().line()) + 1
+    monkeypatch.setattr(record, "_LARGEST_HISTORY", 10 * size)
+    for number in range(25):
+        append_history(vault, "a.csv", _run(f"{number:08}"))
+        assert (vault.size(history_name("a.csv")) or 0) <= 10 * size
+    jobs = [int(run["job"]) for run in read_history(vault, "a.csv")]
+    assert jobs == list(range(jobs[0], 25))
+    assert len(jobs) >= 5
+
+
+def test_a_path_that_is_no_text_does_not_stop_the_history(vault: CryptomatorVault) -> None:
+    """On Linux a file's name may be any bytes; its line is JSON all the same."""
+    name = os.fsdecode(b"/v/\xff.csv")
+    append_history(vault, "a.csv", _log(output=Output(name, "x", "0", 1)).finish(Status.WRITTEN, 0))
+    assert read_history(vault, "a.csv")[0]["output"]["path"] == name

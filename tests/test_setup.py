@@ -1,0 +1,252 @@
+"""`init` and `keygen`: a configuration and a key pair for somebody who has neither."""
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.ciphers import sealed_box, sealing
+from sheets_decrypt.config import load
+from sheets_decrypt.table import Secret
+from tests import mounts, require
+from tests.survey import ENCRYPTED, World, assert_nothing_leaked
+from tests.test_secrets import on_a_terminal
+
+GEHEIM = "geheim-5521"
+
+
+def _answers(world: World, **more: object) -> list[object]:
+    options = {
+        "config": world.folder / "new/sheets-decrypt.toml",
+        "spreadsheet": world.google.url(world.spreadsheet, "data"),
+        "columns": ",".join(ENCRYPTED),
+        "output": world.folder / "drive/baseline.csv",
+        "credentials": world.google.key_file,
+        "private-key-from": f"file:{world.folder}/keys/private_keys",
+        "legacy-secret-from": "file:keys/legacy_secrets",
+        "passphrase-from": "env:SURVEY_PASSPHRASE",
+    } | more
+    return ["init", *(text for name, value in options.items() if value for text in (f"--{name}", value))]
+
+
+def test_init_with_options_writes_what_a_pull_needs(world: World, tmp_path: Path) -> None:
+    """Without a terminal, options are enough: what is written is valid, private, commented, and works."""
+    done = world.run(*_answers(world))
+    path = world.folder / "new/sheets-decrypt.toml"
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [f"wrote {path}", f"next: sheets-decrypt check --config {path}"]
+    assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text()
+    assert "# the share of rows that may be gone before the run is refused\n# max_shrink = 0.1" in text
+    job = load(path).jobs["baseline"]
+    assert job.columns == ENCRYPTED
+    assert load(path).keys.legacy_secrets[0].file == world.folder / "keys/legacy_secrets"
+    with mounts.gocryptfs(tmp_path) as drive:
+        google = {name: value for name, value in world.google.environment().items() if name != "GOOGLE"}
+        environment = google | {"SURVEY_PASSPHRASE": world.survey.passphrase.reveal()}
+        assert world.run("pull", "--config", path, environment=environment).code == 0
+        assert (drive.point / "baseline.csv").read_bytes() == world.whole()
+
+
+def test_init_writes_to_the_users_folder_by_default(world: World) -> None:
+    """There every command finds it without an option."""
+    assert world.run(*_answers(world, config="")).code == 0
+    assert world.run("config", "validate").out.endswith("jobs: baseline\n")
+
+
+def test_init_replaces_no_configuration_unasked(world: World) -> None:
+    """Only with --force."""
+    before = world.path.read_bytes()
+    done = world.run(*_answers(world, config=world.path))
+    assert done.code == 2
+    assert "is there already" in done.err
+    assert world.path.read_bytes() == before
+    assert world.run(*_answers(world, config=world.path), "--force").code == 0
+    assert world.path.read_bytes() != before
+
+
+@pytest.mark.parametrize("name", ["spreadsheet", "columns", "output", "credentials"])
+def test_init_without_a_terminal_names_the_option_that_is_missing(world: World, name: str) -> None:
+    """It does not wait for an answer that nobody gives, and writes nothing."""
+    done = world.run(*_answers(world, **{name: ""}))
+    assert done.code == 2
+    assert f"--{name} is missing, and there is no terminal to ask on" in done.err
+    assert not (world.folder / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"spreadsheet": "? ?"},
+        {"columns": ","},
+        {"columns": "a,a"},
+        {"output": "X:/surveys/"},
+        {"job": "a b"},
+        {"private-key-from": GEHEIM},
+        {"private-key-from": f"value:{GEHEIM}"},
+        {"private-key-from": "file:"},
+        {"passphrase-from": f"prompt:{GEHEIM}"},
+        {"legacy-secret-from": f"keyring:{GEHEIM}"},
+    ],
+)
+def test_init_writes_no_configuration_that_is_not_valid(world: World, more: dict[str, object]) -> None:
+    """A wrong answer is told without its value where that could be a secret, and nothing is written."""
+    done = world.run(*_answers(world, **more))
+    assert done.code == 2
+    assert GEHEIM not in done.err
+    assert "hint: " in done.err
+    assert not (world.folder / "new").exists()
+
+
+@pytest.mark.parametrize("job", ["wave.2", "línea"])
+def test_init_takes_any_job_name_that_the_configuration_takes(world: World, job: str) -> None:
+    """Dots and accents need quotes in TOML; the file is valid all the same."""
+    assert world.run(*_answers(world, job=job)).code == 0
+    assert list(load(world.folder / "new/sheets-decrypt.toml").jobs) == [job]
+
+
+def test_init_knows_every_kind_of_source(world: World) -> None:
+    """And takes the keyring where none is named."""
+    path = world.folder / "new/sheets-decrypt.toml"
+    more = {"private-key-from": "credential:key", "legacy-secret-from": "prompt", "passphrase-from": "keyring:a/b"}
+    assert world.run(*_answers(world, **more)).code == 0
+    keys = load(path).keys
+    found = [source[0].kind for source in (keys.private_keys, keys.legacy_secrets, keys.passphrases)]
+    assert found == ["credential", "prompt", "keyring"]
+    none = {name: "" for name in more}
+    assert world.run(*_answers(world, **none), "--force").code == 0
+    assert load(path).keys.private_keys[0].keyring == "sheets-decrypt/private-key"
+
+
+def test_init_writes_windows_paths_with_slashes(world: World) -> None:
+    """A drive's path is taken as it is typed there."""
+    path = world.folder / "new/sheets-decrypt.toml"
+    more = {"output": "X:\\surveys\\a.csv", "worksheet": 'Tab "1"', "columns": "auto"}
+    assert world.run(*_answers(world, **more)).code == 0
+    job = tomllib.loads(path.read_text())["jobs"]["baseline"]
+    assert (job["output"], job["worksheet"], job["columns"]) == ("X:/surveys/a.csv", 'Tab "1"', "auto")
+
+
+def test_init_marks_the_vault(world: World, tmp_path: Path) -> None:
+    """The mark goes onto a mounted vault and nowhere else."""
+    refused = world.run(*_answers(world, mark="drive-1"))
+    assert refused.code == 7
+    assert not (world.folder / "new").exists()
+    with mounts.gocryptfs(tmp_path) as drive:
+        assert world.run(*_answers(world, mark="drive-1")).code == 0
+        assert (drive.point / ".sheets-decrypt-vault").read_text() == "drive-1\n"
+        assert load(world.folder / "new/sheets-decrypt.toml").jobs["baseline"].mark == "drive-1"
+        assert world.run(*_answers(world, mark="drive-2"), "--force").code == 7
+
+
+def test_init_that_cannot_write_is_told(world: World) -> None:
+    """A place that is none is an error of the configuration."""
+    done = world.run(*_answers(world, config=world.path / "below.toml"))
+    assert done.code == 2
+    assert "cannot be written" in done.err
+
+
+def test_init_asks_on_a_terminal(world: World) -> None:
+    """What the options leave open is asked for; a blank answer takes the default."""
+    url = world.google.url(world.spreadsheet)
+    path = world.folder / "asked.toml"
+    shown, code = on_a_terminal(
+        world, "init", "--config", path,
+        answers=[url, "name,phone", str(world.folder / "drive/a.csv"), "", ""],
+    )  # fmt: skip
+    assert (code, "the spreadsheet's URL: " in shown) == (0, True)
+    found = load(path)
+    assert found.jobs["baseline"].columns == ("name", "phone")
+    assert found.google.credentials == world.folder / "credentials.json"
+    assert found.keys.private_keys[0].keyring == "sheets-decrypt/private-key"
+
+
+def test_init_that_is_broken_off_writes_nothing(world: World) -> None:
+    """Ctrl-C at a question is exit code 130."""
+    shown, code = on_a_terminal(world, "init", "--config", world.folder / "asked.toml", answers=["\x03"])
+    assert code == 130
+    assert "interrupted" in shown
+    assert not (world.folder / "asked.toml").exists()
+
+
+# keygen
+
+
+def _public_key(out: str) -> bytes:
+    line = next(line for line in out.splitlines() if line.startswith("public key"))
+    key = sealed_box.decode_key(line.rpartition(": ")[2])
+    assert key is not None
+    return key
+
+
+def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> None:
+    """The file decrypts what the printed public key encrypts; the private key itself is not printed."""
+    path = world.folder / "keys/new"
+    done = world.process("keygen", "--file", path)
+    assert (done.code, done.err) == (0, "")
+    private_key = path.read_text().rstrip("\n")
+    assert private_key not in done.out
+    require.that(os.name == "posix", "permissions are not told by mode bits here")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    cipher = sealed_box.PrivateKey(Secret(private_key))
+    assert cipher.public_key == _public_key(done.out)
+    assert f"fingerprint: {sealed_box.fingerprint(cipher.public_key)}" in done.out
+    assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_keygen_never_overwrites_a_key(world: World) -> None:
+    """What was encrypted for it would be lost; only --force does, and a link is no way around it."""
+    path = world.folder / "keys/private_keys"
+    before = path.read_bytes()
+    link = world.folder / "keys/link"
+    link.symlink_to(world.folder / "nowhere")
+    for place in (path, link):
+        done = world.run("keygen", "--file", place)
+        assert done.code == 2
+        assert "is there already" in done.err
+    assert path.read_bytes() == before
+    assert world.run("keygen", "--file", path, "--force").code == 0
+    assert path.read_bytes() != before
+
+
+def test_keygen_prints_the_private_key_only_when_asked(world: World) -> None:
+    """`--print` keeps it nowhere."""
+    before = sorted(world.folder.rglob("*"))
+    done = world.run("keygen", "--print")
+    assert done.code == 0
+    line = done.out.splitlines()[0]
+    assert line.startswith("private key (never to Twilio")
+    key = sealed_box.PrivateKey(Secret(line.rpartition(": ")[2]))
+    assert key.public_key == _public_key(done.out)
+    assert sorted(world.folder.rglob("*")) == before
+
+
+def test_keygen_without_a_keyring_says_what_else_to_do(world: World) -> None:
+    """On a server there is none; nothing was made that could be lost."""
+    done = world.process("keygen")
+    assert (done.code, done.out) == (4, "")
+    assert "the keyring cannot be used here" in done.err
+    assert "use a file" in done.err
+
+
+def test_keygen_takes_one_place(world: World) -> None:
+    """Two at once are refused, and a place that cannot be written is told."""
+    assert "exclude each other" in world.run("keygen", "--print", "--file", "x").err
+    done = world.run("keygen", "--file", world.path / "below")
+    assert done.code == 2
+    assert "cannot be written" in done.err
+
+
+def test_a_key_of_keygen_is_like_any_other() -> None:
+    """Its text is what the cipher reads, whichever of the two made it."""
+    private_key, public_key = sealing.generate()
+    assert sealed_box.PrivateKey(private_key).public_key == public_key
+    assert repr(private_key) == "Secret(…)"
+
+
+def test_nothing_of_a_survey_is_in_a_configuration(world: World) -> None:
+    """`init` writes where secrets are, never what they are."""
+    world.run(*_answers(world))
+    assert_nothing_leaked((world.folder / "new/sheets-decrypt.toml").read_text(), world.survey)

@@ -1,0 +1,143 @@
+"""What this machine remembers of each job, also where the memory is broken or cannot be kept."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt import state
+from sheets_decrypt.state import JobState
+from tests.survey import World
+from tests.unattended_parts import configuration, memory, record
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the memory below the test's own folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((folder / "home/.local/state/sheets-decrypt/jobs").iterdir())
+
+
+def test_a_success_forgets_failures_and_a_failure_keeps_the_last_success() -> None:
+    """Failures in a row are counted until a run goes well; partial runs go well; rows are those of good runs."""
+    held = JobState().after(record(0, finished="2026-03-06T06:30:10Z", rows=5))
+    assert held == JobState("2026-03-06T06:30:10Z", "2026-03-06T06:30:10Z", rows=(5,))
+    held = held.after(record(6, finished="2026-03-07T06:30:10Z"))
+    held = held.after(record(7, finished="2026-03-08T06:30:10Z", locked=True))
+    held = held.after(record(7, finished="2026-03-09T06:30:10Z", locked=True))
+    assert (held.last_success, held.last_run) == ("2026-03-06T06:30:10Z", "2026-03-09T06:30:10Z")
+    assert (held.exit_code, held.message) == (7, "it broke")
+    assert (held.failed_runs, held.locked_runs, held.rows) == (3, 2, (5,))
+    assert held.after(record(6)).locked_runs == 0
+    held = held.after(record(3, finished="2026-03-10T06:30:10Z", rows=8))
+    assert held == JobState("2026-03-10T06:30:10Z", "2026-03-10T06:30:10Z", 3, rows=(5, 8))
+
+
+def test_a_full_or_damaged_vault_is_no_locked_one() -> None:
+    """Exit code 7 tells of full, damaged and unencrypted places too: those are failures at once."""
+    assert JobState().after(record(7)).locked_runs == 0
+    assert JobState().after(record(7, locked=True)).locked_runs == 1
+
+
+def test_the_last_thirty_row_counts_stay() -> None:
+    """The memory does not grow."""
+    held = JobState()
+    for rows in range(40):
+        held = held.after(record(rows=rows))
+    assert held.rows == tuple(range(10, 40))
+
+
+def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Path) -> None:
+    """A job's memory comes back as it was; its folder is the user's alone."""
+    config = configuration(tmp_path)
+    held = JobState("2026-03-06T06:30:10Z", "2026-03-05T06:30:10Z", 9, 'column "é\ud800"', 1, 0, (1, 2))
+    state.save(config, "baseline", held)
+    assert state.load(config, "baseline") == held
+    [file] = _files(tmp_path)
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_job_that_is_renamed_keeps_its_memory(tmp_path: Path) -> None:
+    """The memory belongs to what the job writes; another output, or another vault, is another memory."""
+    held = JobState("2026-03-06T06:30:10Z", exit_code=6)
+    state.save(configuration(tmp_path, baseline={"output": "a.csv"}), "baseline", held)
+    vault = {"cryptomator": "vault", "passphrase": {"prompt": True}}
+    assert state.load(configuration(tmp_path, renamed={"output": "a.csv"}), "renamed") == held
+    assert state.load(configuration(tmp_path, baseline={"output": "b.csv"}), "baseline") == JobState()
+    assert state.load(configuration(tmp_path, baseline={"output": "a.csv", "vault": vault}), "baseline") == JobState()
+
+
+@pytest.mark.parametrize("vault", [None, {"cryptomator": "vault", "passphrase": {"prompt": True}}])
+def test_the_way_the_configuration_is_named_does_not_matter(tmp_path: Path, vault: dict[str, object] | None) -> None:
+    """`--config ../conf/x.toml` and its absolute path lead to the same memory."""
+    held = JobState("2026-03-06T06:30:10Z", exit_code=6)
+    job = {"output": "a.csv"} | ({"vault": vault} if vault else {})
+    state.save(configuration(tmp_path / "conf", baseline=job), "baseline", held)
+    assert state.load(configuration(tmp_path / "other" / ".." / "conf", baseline=job), "baseline") == held
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"\xff\xfe", b"null", b"[]", b'"text"', b"[" * 100_000,
+        b'{"last_run": null}', b'{"last_success": "yesterday"}', b'{"last_run": "2026-03-06T06:30:10"}',
+        b'{"last_success": 7}', b'{"exit_code": "6"}', b'{"exit_code": true}', b'{"message": ["x"]}',
+        b'{"failed_runs": "x"}', b'{"failed_runs": -1}', b'{"locked_runs": 1.5}', b'{"rows": 5}', b'{"rows": "123"}',
+        b'{"rows": [1, -2]}', b'{"rows": [1e400]}', b'{"rows": [null]}',
+    ],
+)  # fmt: skip
+def test_a_broken_memory_is_forgotten_and_stops_nothing(world: World, content: bytes) -> None:
+    """Whatever stands in the file, a pull goes well, `status` works, and the memory is whole again afterwards."""
+    world.pull()
+    [file] = _files(world.folder)
+    file.write_bytes(content)
+    assert memory(world) == JobState()
+    assert world.run("status", "--config", world.path).code == 0
+    world.configure(columns=["nobody"])
+    assert world.pull().code == 9
+    assert (memory(world).exit_code, memory(world).failed_runs) == (9, 1)
+
+
+def test_a_memory_of_a_later_version_is_read(tmp_path: Path) -> None:
+    """A key that this version does not know is passed over."""
+    config = configuration(tmp_path)
+    state.save(config, "baseline", JobState("2026-03-06T06:30:10Z"))
+    [file] = _files(tmp_path)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"mood": "fine"}))
+    assert state.load(config, "baseline") == JobState("2026-03-06T06:30:10Z")
+
+
+@pytest.mark.parametrize("place", ["jobs", "jobs/file"])
+def test_a_memory_that_cannot_be_kept_stops_nothing(world: World, place: str) -> None:
+    """Where the folder or the file cannot be written, the run stands all the same, and leaves nothing half-written."""
+    world.pull()
+    [file] = _files(world.folder)
+    folder = file.parent
+    file.unlink()
+    if place == "jobs":
+        folder.rmdir()
+        folder.write_text("a file stands in the folder's place")
+    else:
+        file.mkdir()
+    assert world.pull().code == 0
+    assert memory(world) == JobState()
+    if place != "jobs":
+        assert [path for path in folder.iterdir() if path.is_file()] == []
+
+
+def test_no_answer_is_remembered(world: World) -> None:
+    """What lies in the state folder holds no answer, token or secret, whatever went wrong."""
+    world.pull()
+    world.configure(columns=["nobody"])
+    world.pull()
+    text = b"".join(
+        Path(folder, name).read_bytes()
+        for folder, _, names in os.walk(world.folder / "home/.local/state")
+        for name in names
+    ).decode()
+    assert "nobody" in text
+    assert not [secret for secret in world.survey.confidential() if secret in text]

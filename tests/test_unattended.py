@@ -1,0 +1,108 @@
+"""Which secrets a scheduled run can read: the others are refused before anything is installed, with what would work."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sheets_decrypt.config import Config, parse
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule.unattended import refuse_attended
+
+JOB: dict[str, Any] = {"spreadsheet": "12345abcde", "columns": ["name"], "output": "a.csv"}
+GOOD = {"file": "/keys/a"}
+
+
+def _config(source: dict[str, object], place: str = "private_keys") -> Config:
+    """Give a configuration with this source in one of the places where a secret can stand."""
+    job = JOB | {"keys": {"private_keys": [GOOD]}}
+    match place:
+        case "private_keys" | "legacy_secrets" | "passphrases":
+            job["keys"] = {place: [GOOD, source]}
+        case "vault":
+            job["vault"] = {"cryptomator": "/vault", "passphrase": source}
+        case "healthchecks":
+            job["notify"] = {"healthchecks": source}
+        case _:
+            job["notify"] = {"urls": ["ntfys://topic", source]}
+    return parse({"jobs": {"baseline": job}}, folder=Path("/conf"))
+
+
+def _refused(config: Config, backend: str, platform: str = "linux", **credentials: Path) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_attended(config, ["baseline"], backend, credentials, platform=platform)
+    return caught.value
+
+
+PLACES = ["private_keys", "legacy_secrets", "passphrases", "vault", "healthchecks", "urls"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_prompt_is_refused_wherever_it_stands(place: str) -> None:
+    """Nobody is there to type a key, a vault's passphrase, or the address of the one who is to be told."""
+    error = _refused(_config({"prompt": True}, place), "systemd")
+    assert error.message == (
+        'job "baseline": the secret from prompt cannot be read by a scheduled run: nobody is there to type it'
+    )
+    assert "a file that only you can read" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "backend", "platform", "why", "instead"),
+    [
+        ({"env": "KEY"}, "cron", "linux", "without your environment", "use a file that only you can read, or a command"),
+        ({"env": "KEY"}, "systemd", "linux", "without your environment", "--credential NAME=FILE"),
+        ({"env": "KEY"}, "task-scheduler", "win32", "without your environment", "use the keyring"),
+        ({"keyring": "a/b"}, "cron", "linux", "no desktop session", "use a file"),
+        ({"credential": "key"}, "cron", "linux", "only systemd", "use a file"),
+        ({"credential": "key"}, "launchd", "darwin", "only systemd", "use the keyring"),
+        ({"credential": "key"}, "systemd", "linux", "does not load it", "--credential NAME=FILE"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_what_can(
+    source: dict[str, object], backend: str, platform: str, why: str, instead: str
+) -> None:
+    """The error names the source and the reason, and the hint only sources that work with this scheduler."""
+    error = _refused(_config(source), backend, platform, other=Path("/f"))
+    assert why in error.message
+    assert instead in error.hint
+    assert ("keyring" in error.hint) == (platform != "linux")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("source", "backend", "platform"),
+    [
+        (GOOD, "cron", "linux"),
+        ({"command": ["pass", "show", "key"]}, "cron", "linux"),
+        ({"keyring": "a/b"}, "systemd", "linux"),
+        ({"keyring": "a/b"}, "launchd", "darwin"),
+        ({"keyring": "a/b"}, "cron", "darwin"),
+        ({"keyring": "a/b"}, "task-scheduler", "win32"),
+        ({"credential": "key"}, "systemd", "linux"),
+    ],
+)
+def test_what_can_be_read_is_accepted(source: dict[str, object], backend: str, platform: str, place: str) -> None:
+    """What works without a person is let through."""
+    refuse_attended(_config(source, place), ["baseline"], backend, {"key": Path("/f")}, platform=platform)
+
+
+def test_a_job_without_a_key_is_refused() -> None:
+    """A scheduled run has no environment to take a key from; a vault's passphrase is none."""
+    vault = {"cryptomator": "/vault", "passphrase": GOOD}
+    config = parse({"jobs": {"baseline": JOB | {"vault": vault}}}, folder=Path("/conf"))
+    error = _refused(config, "cron")
+    assert error.message.startswith('job "baseline" has no key in the configuration')
+    assert "private_keys" in error.hint
+
+
+def test_only_the_jobs_that_are_scheduled_count() -> None:
+    """A job that needs a person does not stop another one from being scheduled."""
+    jobs = {
+        "attended": JOB | {"keys": {"private_keys": [{"prompt": True}]}, "output": "b.csv"},
+        "baseline": JOB | {"keys": {"private_keys": [GOOD]}},
+    }
+    config = parse({"jobs": jobs}, folder=Path("/conf"))
+    refuse_attended(config, ["baseline"], "cron", {}, platform="linux")
+    with pytest.raises(ConfigurationError, match='job "attended"'):
+        refuse_attended(config, ["baseline", "attended"], "cron", {}, platform="linux")

@@ -1,0 +1,184 @@
+"""Around each run, from the command line: who is told of what, and that telling never changes how a run ends."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import survey
+from tests.survey import VAULT_PASSPHRASE, World
+from tests.unattended_parts import Web, memory, web_server
+
+# apprise imports imghdr, which Python 3.11 and 3.12 have and deprecate
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+@pytest.fixture
+def web(world: World) -> Iterator[Web]:
+    """Run a web server, and hold that nothing that it is told holds an answer, a token or a secret."""
+    with web_server() as server:
+        yield server
+    assert server.told
+    for path, body in server.told:
+        survey.assert_nothing_leaked(path + body, world.survey)
+
+
+def _notify(world: World, web: Web, **more: object) -> None:
+    """Tell the server of every run of `baseline`, and of what is news."""
+    settings = {"healthchecks": f"{web.url}/ping", "urls": [f"json://127.0.0.1:{web.port}/news"], **more}
+    world.configure(notify=settings)
+
+
+def _breaking(world: World, web: Web, **more: object) -> None:
+    """Do the same for a job that fails."""
+    _notify(world, web, **more)
+    text = world.path.read_text(encoding="utf-8")
+    world.path.write_text(text.replace('["name", "phone", "address"]', '["nobody"]'), encoding="utf-8")
+
+
+def test_every_run_is_told_and_a_failure_is_news(world: World, web: Web) -> None:
+    """The heartbeat hears of start and success, then of the exit code; people hear of failure and recovery."""
+    _notify(world, web)
+    assert world.pull().code == 0
+    assert "rows written: 6" in web.told[-1][1]
+    assert web.paths() == ["/ping/start", "/ping"]
+    _breaking(world, web)
+    for _ in range(2):
+        assert world.pull().code == 9
+        assert "exit code: 9" in web.told[-2][1]
+        assert web.paths() == ["/ping/start", "/ping/9", "/news"]
+    _notify(world, web)
+    assert world.pull().code == 0
+    assert "works again" in web.told[-1][1]
+    assert web.paths() == ["/ping/start", "/ping", "/news"]
+    assert world.pull().code == 0
+    assert web.paths() == ["/ping/start", "/ping"]
+
+
+def test_success_is_news_where_that_is_asked_for(world: World, web: Web) -> None:
+    """`on` chooses what the messages are about."""
+    _notify(world, web, on=["success"])
+    world.pull()
+    assert web.paths() == ["/ping/start", "/ping", "/news"]
+    _breaking(world, web, on=["success"])
+    world.pull()
+    assert web.paths() == ["/ping/start", "/ping/9"]
+
+
+def test_a_partial_run_is_a_failure_and_the_next_good_one_a_recovery(world: World, web: Web) -> None:
+    """Exit code 3 is told each time, and so is its end."""
+    _notify(world, web)
+    good = world.survey.sheet
+    damaged = [list(row) for row in good]
+    damaged[1][1] = str(damaged[1][1])[:-8] + "AAAAAAA="
+    world.google.replace_rows(world.spreadsheet, "data", damaged)
+    assert world.pull().code == 3
+    assert "cells not decrypted: 1" in web.told[-2][1]
+    assert web.paths() == ["/ping/start", "/ping/3", "/news"]
+    world.google.replace_rows(world.spreadsheet, "data", good)
+    assert world.pull().code == 0
+    assert "works again" in web.told[-1][1]
+    assert web.paths() == ["/ping/start", "/ping", "/news"]
+
+
+def test_a_locked_vault_is_told_only_when_it_stays_locked(world: World, web: Web, tmp_path: Path) -> None:
+    """A laptop whose vault is locked at night alarms nobody, also not by a recovery; a vault that stays locked does."""
+    _notify(world, web, locked_after=3)
+    shutil.move(world.vault_folder, tmp_path / "away")
+    for _ in range(2):
+        assert world.pull().code == 7
+        assert "skipped" in web.told[-1][1]
+        assert web.paths() == ["/ping/start", "/ping"]
+    shutil.move(tmp_path / "away", world.vault_folder)
+    assert world.pull().code == 0
+    assert web.paths() == ["/ping/start", "/ping"]
+    shutil.move(world.vault_folder, tmp_path / "away")
+    for expected in (["/ping"], ["/ping"], ["/ping/7", "/news"], ["/ping/7"]):
+        assert world.pull().code == 7
+        assert web.paths() == ["/ping/start", *expected]
+    assert memory(world).locked_runs == 4
+    shutil.move(tmp_path / "away", world.vault_folder)
+    assert world.pull().code == 0
+    assert web.paths() == ["/ping/start", "/ping", "/news"]
+
+
+def test_a_damaged_vault_is_a_failure_at_once(world: World, web: Web) -> None:
+    """Only a vault that is locked is passed over in the night; another trouble with it is told the first time."""
+    _notify(world, web)
+    (world.vault_folder / "masterkey.cryptomator").write_bytes(b"{}")
+    assert world.pull().code == 7
+    assert web.paths() == ["/ping/start", "/ping/7", "/news"]
+    assert memory(world).locked_runs == 0
+
+
+@pytest.mark.parametrize("answer", [404, 500])
+def test_a_notifier_that_refuses_changes_no_result(world: World, web: Web, answer: int) -> None:
+    """A server that answers badly is a warning each, and the exit code stays the run's."""
+    web.codes = {"/": answer}
+    _notify(world, web, on=["success", "failure"])
+    done = world.pull("--quiet")
+    assert (done.code, done.out) == (0, "")
+    assert [line.startswith("warning: baseline: the ") for line in done.err.splitlines()] == [True] * 3
+    assert world.csv() == world.whole()
+    _breaking(world, web)
+    assert world.pull().code == 9
+
+
+def test_a_notifier_that_is_down_or_never_answers_changes_no_result(world: World, web: Web) -> None:
+    """A server that is not there, and one that keeps the line open, are warnings as well."""
+    web.seconds = 600
+    world.configure(notify={"healthchecks": "http://127.0.0.1:9/secret-part", "urls": [f"json://127.0.0.1:{web.port}/"]})
+    text = world.path.read_text(encoding="utf-8")
+    world.path.write_text(text.replace('["name", "phone", "address"]', '["nobody"]'), encoding="utf-8")
+    done = world.pull()
+    assert done.code == 9
+    warnings = [line for line in done.err.splitlines() if "heartbeat" in line or "message to" in line]
+    assert len(warnings) == 3
+    assert "secret-part" not in done.err
+
+
+def test_addresses_can_be_secrets(world: World, web: Web) -> None:
+    """An address from a file is used and never shown; one that cannot be read is a warning that names its source."""
+    world.keep("ping", f"{web.url}/{VAULT_PASSPHRASE}-address")
+    web.codes = {"/": 500}
+    world.configure(notify={"healthchecks": {"file": "keys/ping"}, "urls": [{"file": "keys/nowhere"}]})
+    done = world.pull()
+    assert done.code == 0
+    assert set(web.paths()) == {f"/{VAULT_PASSPHRASE}-address", f"/{VAULT_PASSPHRASE}-address/start"}
+    assert "[notify]: the secret's file" in done.err
+    web.told[:] = [("", body) for _, body in web.told]
+
+
+def test_an_address_that_nobody_expects_stops_no_run(world: World, web: Web) -> None:
+    """Whatever reading an address raises, the run goes on."""
+    _notify(world, web)
+    world.configure(notify={"healthchecks": {"command": ["printf", "a\0b"]}, "urls": [f"json://127.0.0.1:{web.port}/a"]})
+    done = world.pull()
+    assert done.code == 0
+    assert "[notify]" in done.err
+    world.configure(notify={"urls": [f"json://127.0.0.1:{web.port}/a"], "on": ["success"]})
+    assert world.pull().code == 0
+
+
+def test_a_job_may_tell_somebody_else(world: World, web: Web) -> None:
+    """A job's own [notify] stands in place of the one for all."""
+    jobs = {
+        "one": {"output": "one.csv"},
+        "two": {"output": "two.csv", "notify": {"healthchecks": f"{web.url}/two"}},
+    }
+    world.configure(jobs)
+    with world.path.open("a", encoding="utf-8") as file:
+        file.write(f'[notify]\nhealthchecks = "{web.url}/all"\n')
+    assert world.pull().code == 0
+    assert web.paths() == ["/all/start", "/all", "/two/start", "/two"]
+
+
+def test_a_dry_run_tells_nobody_and_is_not_remembered(world: World, web: Web) -> None:
+    """A trial is no news."""
+    _breaking(world, web)
+    assert world.pull("--dry-run").code == 9
+    assert web.paths() == []
+    assert memory(world).last_run == ""
+    assert world.pull().code == 9
+    assert memory(world).failed_runs == 1

@@ -1,0 +1,130 @@
+"""Parts for the tests of what runs by itself: memories of jobs, schedules as data, a web server, a browser, a keyring."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from sheets_decrypt import config, state
+from sheets_decrypt.config import Config
+from sheets_decrypt.record import Failure, RunLog, RunRecord, Status
+from sheets_decrypt.schedule import interface
+from sheets_decrypt.state import JobState
+from tests import require
+from tests.survey import World
+
+JOB = {"spreadsheet": "12345abcde", "columns": ["name"]}
+KEYRING = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
+
+
+def configuration(folder: Path, **jobs: dict[str, Any]) -> Config:
+    """Give a configuration of these jobs, each with a CSV of its own."""
+    content = {name: {"output": f"{name}.csv", **JOB, **job} for name, job in (jobs or {"baseline": {}}).items()}
+    return config.parse({"jobs": content}, folder=folder)
+
+
+def record(code: int = 0, *, finished: str = "2026-03-06T06:30:10Z", rows: int = 6, locked: bool = False) -> RunRecord:
+    """Give the record of a run that ended with `code`."""
+    log = RunLog("baseline", "12345abcde", rows_read=rows)
+    failure = Failure(code, "it broke", "mend it", locked) if code not in {0, 3} else None
+    status = Status.FAILED if failure else Status.PARTIAL if code else Status.WRITTEN
+    done = log.finish(status, code, failure)
+    object.__setattr__(done, "finished", finished)
+    return done
+
+
+def memory(world: World, job: str = "baseline") -> JobState:
+    """Give what the machine remembers of a job of this world."""
+    return state.load(world.load(), job)
+
+
+def scheduled(timing: str, name: str = "baseline", **more: Any) -> interface.Status:
+    """Give an installed schedule."""
+    return interface.Status(True, name, "cron", timing, **more)
+
+
+@dataclass
+class Web:
+    """What a web server was asked, and how it answers.
+
+    Args:
+        codes: The answer for what begins with a path; else 200.
+        seconds: After how long it answers.
+        asked: Path and body of every request since the last `paths()`.
+        told: Path and body of every request.
+    """
+
+    port: int = 0
+    codes: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def paths(self) -> list[str]:
+        """The paths that were asked for, in order, since the last call."""
+        paths = [path for path, _ in self.asked]
+        self.asked.clear()
+        return paths
+
+
+@contextmanager
+def web_server() -> Iterator[Web]:
+    """Run a web server that takes whatever is posted."""
+    web = Web()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            web.asked.append((self.path, body))
+            web.told.append((self.path, body))
+            web.closing.wait(web.seconds)
+            code = next((code for path, code in web.codes.items() if self.path.startswith(path)), 200)
+            try:
+                self.send_response(code)
+                self.end_headers()
+            except OSError:  # nobody waited for the answer
+                return
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the library's name)
+            """Keep the output of the tests clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield web
+    finally:
+        web.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def browser_dom(page: Path, profile: Path) -> str:
+    """Open a page in a real browser and give its DOM as the browser has it afterwards."""
+    chromium = require.program("chromium")
+    options = (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    )  # fmt: skip
+    done = subprocess.run(
+        [chromium, *options, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
+        env={**os.environ, "HOME": str(profile.parent)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
+    )
+    return done.stdout
