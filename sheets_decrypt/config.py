@@ -324,6 +324,9 @@ class Config(_Section):
     keys: Keys = Field(Keys(), description="the keys of every job that has none of its own")
     vaults: dict[str, VaultFolder] = Field({}, description="Cryptomator vaults that several jobs share, by name")
     notify: Notify = Field(Notify(), description="whom to tell how runs went")
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = Field(
+        "auto", description="how many processes decrypt a large sheet; auto: one for each processor"
+    )
     jobs: dict[JobName, Job] = Field(min_length=1, description="the jobs, by name")
 
     @model_validator(mode="after")

@@ -1,12 +1,13 @@
 """Header and pages → one CSV in the vault. The part of the story that a pull and `decrypt-file` share."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sheets_decrypt import deidentify
 from sheets_decrypt.config import Conversion, Job
-from sheets_decrypt.decrypt import Decryption, Rules
+from sheets_decrypt.decrypt import Begun, Decryption, Rules
 from sheets_decrypt.deliver import Terms, deliver
 from sheets_decrypt.errors import CellsRefused
 from sheets_decrypt.output import CsvText
@@ -16,6 +17,7 @@ from sheets_decrypt.tally import Ciphers
 from sheets_decrypt.vault.interface import Place, Vault
 
 PARTIAL: Final = 3
+_AHEAD: Final = 1  # pages
 Progress = Callable[[int, int | None], None]
 
 
@@ -117,12 +119,21 @@ class _Work:
     def pieces(self) -> Iterator[bytes]:
         """Give the CSV's bytes, page by page."""
         yield self._csv.header(self._source.header.names)
+        begun: deque[Begun] = deque()
         for page in self._source.pages():
             self._log.rows_read += len(page.rows)
-            rows = self._decryption.page(page)
-            self._rows += len(rows)
-            yield self._csv.rows(rows)
-            self._progress(self._rows, self._source.row_total)
+            begun.append(self._decryption.begin(page))
+            # While one page is decrypted by other processes, the next is read and sorted, and the one before written.
+            if len(begun) > _AHEAD:
+                yield self._written(begun.popleft())
+        while begun:
+            yield self._written(begun.popleft())
+
+    def _written(self, begun: Begun) -> bytes:
+        rows = self._decryption.finish(begun)
+        self._rows += len(rows)
+        self._progress(self._rows, self._source.row_total)
+        return self._csv.rows(rows)
 
     def approve(self) -> None:
         """Fill the log, and prove that the CSV is whole and the keys are right."""

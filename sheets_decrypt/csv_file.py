@@ -58,6 +58,8 @@ class CsvFile:
 
     def _page(self, first: int, block: list[list[str]]) -> Page:
         width = len(self.header.names)
+        if all(len(row) == width for row in block):
+            return Page(first, block)
         rows = [(row + [""] * (width - len(row)))[:width] for row in block]
         overflow = {first + place: row[width:] for place, row in enumerate(block) if any(row[width:])}
         return Page(first, rows, overflow=overflow)

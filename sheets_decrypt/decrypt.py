@@ -5,8 +5,8 @@ their order, else not encrypted. A cell that cannot be decrypted never stops the
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from sheets_decrypt.ciphers import FORMATS
@@ -16,6 +16,7 @@ from sheets_decrypt.table import (
     FAILURES_NAMED,
     NO_KEY_FITTED,
     CellFailure,
+    Column,
     ColumnCount,
     Format,
     Header,
@@ -24,10 +25,9 @@ from sheets_decrypt.table import (
     Secret,
 )
 from sheets_decrypt.tally import Ciphers, Tally
+from sheets_decrypt.tokens import Tokens, begin, sort
 
 AUTO: Final = "auto"
-# What Sheets shows where a retyped token was parsed as a formula (values.get gives error cells as these strings).
-_SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!"})
 
 
 def ciphers_of(secrets: Mapping[Format, Sequence[Secret]]) -> Ciphers:
@@ -76,15 +76,21 @@ class Rules:
     blank_failures: bool = False
 
 
-_Place = tuple[int, int]  # row within the page, column index
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A page whose tokens are being decrypted.
 
+    Args:
+        page: The page.
+        retyped: (row within the page, column index) of every token that was turned into a formula's error.
+        tokens: The tokens of each format and column.
+        waiting: What waits for their plaintext: a `Column` for each of `tokens`.
+    """
 
-@dataclass(slots=True)
-class _Tokens:
-    """Tokens of one format in one page: the place and the body of each."""
-
-    places: list[_Place] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
+    page: Page
+    retyped: Sequence[tuple[int, int]]
+    tokens: Sequence[Tokens]
+    waiting: Sequence[Callable[[], list[Column]]]
 
 
 class Decryption:
@@ -112,17 +118,32 @@ class Decryption:
 
     def page(self, page: Page) -> list[list[str]]:
         """Decrypt one page; gives rows × columns of text, as wide as the header."""
-        rows = [row.copy() for row in page.rows]
-        tokens = {wire.format: _Tokens() for wire in FORMATS}
-        outcomes: list[tuple[_Place, str | Reason]] = []
+        return self.finish(self.begin(page))
+
+    def begin(self, page: Page) -> Begun:
+        """Sort the cells of one page, and begin to decrypt its tokens. Pages are finished in the order of `begin`."""
+        retyped: list[tuple[int, int]] = []
+        by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
         for index, tally in self._tallies.items():
-            outcomes.extend((place, Reason.SHEET_ERROR) for place in self._sort(page, index, tally, tokens))
-        for format_, found in tokens.items():
-            if found.places:
-                outcomes.extend(self._decrypt(format_, found))
-        self._put(outcomes, page.first_row, rows)
-        sealed = tokens[Format.SEALED_BOX]
-        self.notices.note(page, zip(sealed.places, sealed.bodies, strict=True))
+            found = sort(page.rows, index, self._rules.missing_values)
+            tally.add(found)
+            retyped.extend((place, index) for place in found.retyped)
+            for tokens in found.tokens:
+                by_format[tokens.format].append(tokens)
+        waiting = [begin(columns, self._ciphers.get(format_)) for format_, columns in by_format.items() if columns]
+        return Begun(page, retyped, [tokens for columns in by_format.values() for tokens in columns], waiting)
+
+    def finish(self, begun: Begun) -> list[list[str]]:
+        """Wait for a page's plaintext; gives rows × columns of text, as wide as the header."""
+        rows = [row.copy() for row in begun.page.rows]
+        columns = [column for wait in begun.waiting for column in wait()]
+        for tokens, column in zip(begun.tokens, columns, strict=True):
+            self._tallies[tokens.index].add_tokens(tokens.format, column)
+        failing: list[tuple[int, int, Reason]] = [(*place, Reason.SHEET_ERROR) for place in begun.retyped]
+        for tokens, column in zip(begun.tokens, columns, strict=True):
+            failing.extend(self._put(tokens, column, rows))
+        self._fail(sorted(failing), begun.page.first_row, rows)
+        self.notices.note(begun.page, [tokens for tokens in begun.tokens if tokens.format is Format.SEALED_BOX])
         return rows
 
     def counts(self) -> dict[str, ColumnCount]:
@@ -181,78 +202,39 @@ class Decryption:
     def _decrypted_columns(self) -> list[tuple[int, Tally]]:
         return [(index, tally) for index, tally in self._tallies.items() if not self._auto or tally.holds_tokens()]
 
-    def _sort(self, page: Page, index: int, tally: Tally, tokens: Mapping[Format, _Tokens]) -> Iterator[_Place]:
-        """Tell blank, missing, token and readable cells of one column apart; give the places of retyped tokens."""
-        missing = self._rules.missing_values
-        for place, row in enumerate(page.rows):
-            cell = row[index]
-            if not cell:
-                tally.blank += 1
-                continue
-            if cell in missing:
-                tally.missing += 1
-                continue
-            for wire in FORMATS:
-                body = wire.read(cell)
-                if body is not None:
-                    tokens[wire.format].places.append((place, index))
-                    tokens[wire.format].bodies.append(body)
-                    break
-            else:
-                if cell in _SHEET_ERRORS:
-                    yield place, index
-                else:
-                    tally.not_encrypted += 1
+    def _put(self, tokens: Tokens, column: Column, rows: list[list[str]]) -> list[tuple[int, int, Reason]]:
+        """Put the values of one column in their places; gives the failures by place."""
+        tally, index = self._tallies[tokens.index], tokens.index
+        failed = column.keys.count(NO_KEY_FITTED)
+        holding = self._may_change(tally) if failed < len(column.keys) else False
+        if holding and not failed:
+            for place, value in zip(tokens.rows, column.values, strict=True):
+                rows[place][index] = value
+        elif holding:
+            for place, value in zip(tokens.rows, column.values, strict=True):
+                if not isinstance(value, Reason):
+                    rows[place][index] = value
+        if not failed:
+            return []
+        results = zip(tokens.rows, column.values, strict=True)
+        return [(place, index, value) for place, value in results if isinstance(value, Reason)]
 
-    def _decrypt(self, format_: Format, found: _Tokens) -> Iterator[tuple[_Place, str | Reason]]:
-        """Decrypt the tokens of one format and count what became of them."""
-        # Row by row: the tokens of one row may share a derived key, and the key that fitted last likely fits next.
-        order = sorted(range(len(found.places)), key=found.places.__getitem__)
-        results = self._results(format_, [found.bodies[position] for position in order])
-        for position, (value, key) in zip(order, results, strict=True):
-            place = found.places[position]
-            tally = self._tallies[place[1]]
-            tally.seen[format_] += 1
-            if isinstance(value, Reason):
-                tally.failed[format_] += 1
-                tally.damaged[format_] += value is Reason.DAMAGED
-            else:
-                tally.decrypted += 1
-                tally.fitted[format_, key] += 1
-            yield place, value
+    def _fail(self, failing: Sequence[tuple[int, int, Reason]], first_row: int, rows: list[list[str]]) -> None:
+        """Count and name the cells that stay encrypted, in the order of rows; blank them where that is asked for."""
+        for place, index, reason in failing:
+            tally = self._tallies[index]
+            tally.reasons[reason] += 1
+            if len(self._failures[index]) < FAILURES_NAMED:
+                self._failures[index].append(CellFailure(first_row + place, tally.name, reason))
+            if self._rules.blank_failures and self._may_change(tally):
+                rows[place][index] = ""
 
-    def _put(self, outcomes: Sequence[tuple[_Place, str | Reason]], first_row: int, rows: list[list[str]]) -> None:
-        """Put the values in their places, and name the failures in the order of rows."""
-        holding = {index: not self._auto or tally.holds_tokens() for index, tally in self._tallies.items()}
-        failing: list[tuple[_Place, Reason]] = []
-        changing: set[int] = set()
-        for at, value in outcomes:
-            place, index = at
-            if isinstance(value, Reason):
-                failing.append((at, value))
-                if not self._rules.blank_failures:
-                    continue
-            changing.add(index)
-            if holding[index]:
-                rows[place][index] = "" if isinstance(value, Reason) else value
-        for index in changing:
-            self._tallies[index].put |= holding[index]
-            self._tallies[index].withheld |= not holding[index]
-        for (place, index), reason in sorted(failing):
-            self._fail(index, first_row + place, reason)
-
-    def _results(self, format_: Format, bodies: Sequence[bytes]) -> Iterable[tuple[str | Reason, int]]:
-        cipher = self._ciphers.get(format_)
-        if cipher is None:
-            return [(Reason.NO_KEY if body else Reason.DAMAGED, NO_KEY_FITTED) for body in bodies]
-        column = cipher.decrypt(bodies)
-        return zip(column.values, column.keys, strict=True)
-
-    def _fail(self, index: int, row: int, reason: Reason) -> None:
-        tally = self._tallies[index]
-        tally.reasons[reason] += 1
-        if len(self._failures[index]) < FAILURES_NAMED:
-            self._failures[index].append(CellFailure(row, tally.name, reason))
+    def _may_change(self, tally: Tally) -> bool:
+        """Tell whether a column's cells are changed, and take note of it: under "auto" the verdict may still turn."""
+        holding = not self._auto or tally.holds_tokens()
+        tally.put |= holding
+        tally.withheld |= not holding
+        return holding
 
 
 def _refuse_tokens(header: Header) -> None:

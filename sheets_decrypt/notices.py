@@ -3,15 +3,17 @@
 A notice names rows and columns, never a value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sheets_decrypt.ciphers import FORMATS, sealed_box
 from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Header, Page, Reason
 from sheets_decrypt.tally import AUTHENTICATED, MARKED, Tally
+from sheets_decrypt.tokens import Tokens
 
 _NAMED: Final = 10
+_FEWEST_REARRANGED: Final = 3  # columns: of two tokens nothing can be said
 _SAMPLE: Final = 200  # rows of each page in which other columns are looked at
 _MARKED_FORMATS: Final = tuple(wire for wire in FORMATS if wire.format in MARKED)
 
@@ -53,12 +55,12 @@ class Notices:
         self.outside: Final[list[CellFailure]] = []
         self.outside_count = 0
 
-    def note(self, page: Page, sealed: Iterable[tuple[tuple[int, int], bytes]]) -> None:
+    def note(self, page: Page, sealed: Sequence[Tokens]) -> None:
         """Look at one page.
 
         Args:
             page: The page as the sheet holds it.
-            sealed: (row within the page, column index) and body of every sealed box in it.
+            sealed: The sealed boxes of each column in it.
         """
         for index in self._decrypted:
             for row in page.retyped.get(index, ()):
@@ -110,13 +112,16 @@ class Notices:
         if len(self.outside) < FAILURES_NAMED:
             self.outside.extend(CellFailure(row, "", Reason.OUTSIDE) for _ in range(tokens))
 
-    def _note_rearranged(self, first_row: int, sealed: Iterable[tuple[tuple[int, int], bytes]]) -> None:
+    def _note_rearranged(self, first_row: int, sealed: Sequence[Tokens]) -> None:
         """Tokens of one call share their ephemeral key; where only some of a row's do, it comes from several calls."""
+        if len(sealed) < _FEWEST_REARRANGED:
+            return
         ephemerals: dict[int, list[bytes]] = {}
-        for (place, _), body in sealed:
-            if body:
-                ephemerals.setdefault(place, []).append(sealed_box.ephemeral_of(body))
-        for place, keys in ephemerals.items():
+        for tokens in sealed:
+            for place, body in zip(tokens.rows, tokens.bodies, strict=True):
+                if body:
+                    ephemerals.setdefault(place, []).append(sealed_box.ephemeral_of(body))
+        for place, keys in sorted(ephemerals.items()):
             if 1 < len(set(keys)) < len(keys):
                 self._rearranged.add(first_row + place)
 

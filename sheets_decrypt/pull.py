@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from sheets_decrypt.config import Config, Conversion, Job, Keys
 from sheets_decrypt.convert import Options, Target, convert
@@ -16,6 +17,7 @@ from sheets_decrypt.secrets import resolve
 from sheets_decrypt.table import Format
 from sheets_decrypt.tally import Ciphers
 from sheets_decrypt.vault import open_drive, open_vault
+from sheets_decrypt.workers import spread
 
 
 def pull(name: str, job: Job, config: Config, options: Options | None = None) -> RunRecord:
@@ -59,8 +61,7 @@ def _run(log: RunLog, target: Target, job: Job, config: Config, options: Options
     from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (a refused path need not wait for it)
     from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
 
-    ciphers = read_keys(config.keys_of(job))
-    with open_session(config.google) as session:
+    with spread(read_keys(config.keys_of(job)), config.workers) as ciphers, open_session(config.google) as session:
         try:
             sheet = open_sheet(
                 session, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet, gid=job.gid, values=job.values
@@ -76,7 +77,14 @@ def _run(log: RunLog, target: Target, job: Job, config: Config, options: Options
 
 
 def decrypt_file(
-    file: Path, output: Path, conversion: Conversion, keys: Keys, *, accept: Sequence[str], options: Options
+    file: Path,
+    output: Path,
+    conversion: Conversion,
+    keys: Keys,
+    *,
+    accept: Sequence[str],
+    options: Options,
+    workers: int | Literal["auto"] = "auto",
 ) -> RunRecord:
     """Decrypt a CSV that was downloaded already, and give the run's record, also where it failed.
 
@@ -87,16 +95,19 @@ def decrypt_file(
         keys: Where the keys come from.
         accept: The kinds of place that the CSV may be put on.
         options: How the run goes about it.
+        workers: How many processes decrypt a large file.
     """
     log = RunLog(file.name, "", dry_run=options.dry_run)
     try:
         _refuse_itself(file, output)
         vault = open_drive(output.parent, accept=accept)
         target = Target(vault, output.name, vault.check())
-        with one_run(vault.path(output.name), wait=options.wait):
-            ciphers = read_keys(keys)
-            with CsvFile(file) as source:
-                return convert(source, ciphers, target, conversion, log, options)
+        with (
+            one_run(vault.path(output.name), wait=options.wait),
+            spread(read_keys(keys), workers) as ciphers,
+            CsvFile(file) as source,
+        ):
+            return convert(source, ciphers, target, conversion, log, options)
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 

@@ -75,10 +75,14 @@ def save(config: Config, job: str, state: JobState) -> None:
     """Remember the state of a job. Where that cannot be written, the run stands all the same."""
     path = _file(config, job)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    content = json.dumps(asdict(state), ensure_ascii=False).encode(errors="replace")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _read(content: bytes) -> JobState:

@@ -11,7 +11,8 @@ from typing import Final
 
 from sheets_decrypt.ciphers import FORMATS, Cipher
 from sheets_decrypt.errors import KeyMissing, KeyProblem, KeyWrong
-from sheets_decrypt.table import ColumnCount, Format, Reason
+from sheets_decrypt.table import NO_KEY_FITTED, Column, ColumnCount, Format, Reason
+from sheets_decrypt.tokens import Sorted
 
 Ciphers = Mapping[Format, Cipher]
 
@@ -43,6 +44,23 @@ class Tally:
     fitted: Counter[tuple[Format, int]] = field(default_factory=Counter)
     put: bool = False
     withheld: bool = False
+
+    def add(self, found: Sorted) -> None:
+        """Count the cells of one page that are no tokens."""
+        self.blank += found.blank
+        self.missing += found.missing
+        self.not_encrypted += found.not_encrypted
+
+    def add_tokens(self, format_: Format, column: Column) -> None:
+        """Count what became of the tokens of one page."""
+        failed = column.keys.count(NO_KEY_FITTED)
+        self.seen[format_] += len(column.keys)
+        self.decrypted += len(column.keys) - failed
+        for key in set(column.keys) - {NO_KEY_FITTED}:
+            self.fitted[format_, key] += column.keys.count(key)
+        if failed:
+            self.failed[format_] += failed
+            self.damaged[format_] += sum(value is Reason.DAMAGED for value in column.values)
 
     def holds_tokens(self) -> bool:
         """Tell a column of tokens from one whose cells only look like legacy tokens, such as hashes.

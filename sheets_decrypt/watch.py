@@ -51,8 +51,9 @@ def _settings(section: config.Notify) -> tuple[notify.Notify, list[str]]:
             return source
         try:
             return resolve(source).reveal()
-        except KeyMissing as error:
-            warnings.append(f"[notify]: {error.message}")
+        except Exception as error:  # noqa: BLE001  (whatever it is, it never changes the result of a run)
+            reason = error.message if isinstance(error, KeyMissing) else type(error).__name__
+            warnings.append(f"[notify]: {reason}")
             return None
 
     settings = notify.Notify(

@@ -44,7 +44,7 @@ def test_the_configuration_is_found_in_four_places(world: World) -> None:
     assert world.run("pull", folder=here).code == 2
     for name, path in places.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("jobs.baseline", f"jobs.{name}"))
+        path.write_text(text.replace('jobs."baseline"', f"jobs.{name}"))
         options = ["--config", path] if name == "option" else []
         environment = named if name in {"named", "option"} else {}
         done = world.run("config", "validate", *options, folder=here, environment=environment)

@@ -1,5 +1,6 @@
 """A CSV gets into the vault in one step, only where it changed, never shrunken, with copies of the former ones."""
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,9 @@ from sheets_decrypt.errors import SheetShrunk, VaultUnusable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.drive import Drive
-from sheets_decrypt.vault.interface import Place, Protection, Vault
+from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.vault.replacement import Patience
 from tests import mounts
 
 NAME = "a.csv"
@@ -170,23 +173,17 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
     folder = Path(drive.path(NAME)).parent
     (folder / "a.2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))
     (folder / NAME).write_bytes(_lines(2))
-    broken = Drive(folder, classify=_once(Place(Protection.VAULT, "test", str(folder)), calls=11))
-    with pytest.raises(Exception, match="was not written"):
-        _deliver(broken, _lines(3), Terms(keep=1), rows=3)
+
+
+    def fail(folder: OpenFolder, old: str, new: str) -> None:
+        if new == NAME:
+            raise OSError(errno.EIO, "no rename today")
+        folder.rename(old, new)
+
+    with pytest.raises(VaultUnusable):
+        _deliver(Drive(folder, patience=Patience(rename=fail)), _lines(3), Terms(keep=1), rows=3)
     assert _content(drive, "a.2026-01-01T00-00-00Z.csv") == _lines(1)
     assert _content(drive) == _lines(2)
-
-
-class _once:  # noqa: N801  (a function with a memory)
-    """Say the same of every path, and after so many calls that the vault is another one."""
-
-    def __init__(self, place: Place, calls: int) -> None:
-        self._place = place
-        self._left = calls
-
-    def __call__(self, path: Path) -> Place:
-        self._left -= 1
-        return self._place if self._left > 0 else Place(Protection.VAULT, "another", str(path))
 
 
 @pytest.mark.parametrize(

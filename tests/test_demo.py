@@ -38,8 +38,7 @@ def test_the_demo_shows_the_whole_job(tmp_path: Path) -> None:
     for secret in (folder / "keys").iterdir():
         assert secret.read_text().strip() not in done.out.replace(_passphrase(folder), "") + done.err
         assert os.name == "nt" or stat.S_IMODE(secret.stat().st_mode) == 0o600
-    command = done.out.splitlines()[-1].split(maxsplit=1)[1]
-    again = _run(tmp_path, *shlex.split(command))
+    again = _run(tmp_path, *shlex.split(done.out.splitlines()[-1])[1:])
     assert (again.code, again.out.encode()) == (0, content)
 
 

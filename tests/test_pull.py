@@ -328,6 +328,7 @@ def test_cells_that_stay_encrypted_can_fail_the_run(former: World) -> None:
         ("legacy_secrets", "another secret..", "phone"),
         ("passphrases", "another passphrase", "address"),
     ],
+    ids=ENCRYPTED,
 )
 def test_a_wrong_key_writes_nothing(former: World, name: str, text: str, column: str) -> None:
     """A key that does not fit is exit code 4, with the key's fingerprint and the column."""

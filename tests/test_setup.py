@@ -115,7 +115,7 @@ def test_init_knows_every_kind_of_source(world: World) -> None:
     keys = load(path).keys
     found = [source[0].kind for source in (keys.private_keys, keys.legacy_secrets, keys.passphrases)]
     assert found == ["credential", "prompt", "keyring"]
-    none = {name: "" for name in more}
+    none = dict.fromkeys(more, "")
     assert world.run(*_answers(world, **none), "--force").code == 0
     assert load(path).keys.private_keys[0].keyring == "sheets-decrypt/private-key"
 
@@ -175,8 +175,9 @@ def test_init_that_is_broken_off_writes_nothing(world: World) -> None:
 
 
 def _public_key(out: str) -> bytes:
-    line = next(line for line in out.splitlines() if line.startswith("public key"))
-    key = sealed_box.decode_key(line.rpartition(": ")[2])
+    lines = out.splitlines()
+    place = next(place for place, line in enumerate(lines) if "ENCRYPTION_PUBLIC_KEY" in line)
+    key = sealed_box.decode_key(lines[place + 1].strip())
     assert key is not None
     return key
 

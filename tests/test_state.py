@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Pat
     config = configuration(tmp_path)
     held = JobState("2026-03-06T06:30:10Z", "2026-03-05T06:30:10Z", 9, 'column "é\ud800"', 1, 0, (1, 2))
     state.save(config, "baseline", held)
-    assert state.load(config, "baseline") == held
+    assert state.load(config, "baseline") == replace(held, message='column "é?"')  # half a character has no bytes
     [file] = _files(tmp_path)
     assert file.parent.stat().st_mode & 0o777 == 0o700
 

@@ -50,7 +50,7 @@ def test_a_prompt_is_refused_wherever_it_stands(place: str) -> None:
 @pytest.mark.parametrize(
     ("source", "backend", "platform", "why", "instead"),
     [
-        ({"env": "KEY"}, "cron", "linux", "without your environment", "use a file that only you can read, or a command"),
+        ({"env": "KEY"}, "cron", "linux", "without your environment", "can read, or a command"),
         ({"env": "KEY"}, "systemd", "linux", "without your environment", "--credential NAME=FILE"),
         ({"env": "KEY"}, "task-scheduler", "win32", "without your environment", "use the keyring"),
         ({"keyring": "a/b"}, "cron", "linux", "no desktop session", "use a file"),

@@ -128,7 +128,9 @@ def test_a_notifier_that_refuses_changes_no_result(world: World, web: Web, answe
 def test_a_notifier_that_is_down_or_never_answers_changes_no_result(world: World, web: Web) -> None:
     """A server that is not there, and one that keeps the line open, are warnings as well."""
     web.seconds = 600
-    world.configure(notify={"healthchecks": "http://127.0.0.1:9/secret-part", "urls": [f"json://127.0.0.1:{web.port}/"]})
+    world.configure(
+        notify={"healthchecks": "http://127.0.0.1:9/secret-part", "urls": [f"json://127.0.0.1:{web.port}/"]}
+    )
     text = world.path.read_text(encoding="utf-8")
     world.path.write_text(text.replace('["name", "phone", "address"]', '["nobody"]'), encoding="utf-8")
     done = world.pull()
@@ -153,7 +155,9 @@ def test_addresses_can_be_secrets(world: World, web: Web) -> None:
 def test_an_address_that_nobody_expects_stops_no_run(world: World, web: Web) -> None:
     """Whatever reading an address raises, the run goes on."""
     _notify(world, web)
-    world.configure(notify={"healthchecks": {"command": ["printf", "a\0b"]}, "urls": [f"json://127.0.0.1:{web.port}/a"]})
+    world.configure(
+        notify={"healthchecks": {"command": ["printf", "a\0b"]}, "urls": [f"json://127.0.0.1:{web.port}/a"]}
+    )
     done = world.pull()
     assert done.code == 0
     assert "[notify]" in done.err
@@ -163,7 +167,7 @@ def test_an_address_that_nobody_expects_stops_no_run(world: World, web: Web) -> 
 
 def test_a_job_may_tell_somebody_else(world: World, web: Web) -> None:
     """A job's own [notify] stands in place of the one for all."""
-    jobs = {
+    jobs: dict[str, dict[str, object]] = {
         "one": {"output": "one.csv"},
         "two": {"output": "two.csv", "notify": {"healthchecks": f"{web.url}/two"}},
     }

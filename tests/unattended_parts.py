@@ -1,4 +1,4 @@
-"""Parts for the tests of what runs by itself: memories of jobs, schedules as data, a web server, a browser, a keyring."""
+"""Parts for the tests of what runs by itself: memories, schedules as data, a web server, a browser, a keyring."""
 
 import os
 import subprocess

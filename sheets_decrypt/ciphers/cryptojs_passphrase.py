@@ -12,6 +12,7 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sheets_decrypt.ciphers import base64_strict, padding, trial
+from sheets_decrypt.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
@@ -32,7 +33,7 @@ def read(cell: str) -> bytes | None:
     return body
 
 
-class CryptoJsPassphrase:
+class CryptoJsPassphrase(Deferred):
     """Decrypts CryptoJS passphrase tokens with one or more passphrases.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sheets_decrypt.ciphers import base64_strict, padding, trial
+from sheets_decrypt.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
@@ -21,10 +22,8 @@ _ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 def read(cell: str) -> bytes | None:
     """Give `IV ‖ ciphertext` where the cell is standard base64 of 16 + n·16 bytes, n ≥ 1; else None."""
-    if len(cell) < _SHORTEST or len(cell) % 4:
-        return None
-    size = len(cell) // 4 * 3 - (cell[-2:].count("="))
-    if size % _BLOCK:
+    length = len(cell)
+    if length < _SHORTEST or length % 4 or (length // 4 * 3 - cell.count("=", length - 2)) % _BLOCK:
         return None
     body = base64_strict.decode(cell)
     if body is None:
@@ -53,7 +52,7 @@ def key_of(secret: Secret) -> bytes:
     return text.encode("ascii")
 
 
-class LegacyCbc:
+class LegacyCbc(Deferred):
     """Decrypts legacy CBC tokens with one or more secrets.
 
     Args:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sheets_decrypt.ciphers import base64_strict
+from sheets_decrypt.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason, Secret
 
@@ -109,7 +110,7 @@ class PrivateKey:
         return box
 
 
-class SealedBox:
+class SealedBox(Deferred):
     """Decrypts sealed boxes with one or more private keys; the tag tells which key fits.
 
     Args:

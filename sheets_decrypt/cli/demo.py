@@ -59,7 +59,7 @@ def _tell(done: "Demonstration") -> None:
     terminal.say(f"   vault folder   {done.vault}")
     terminal.say(f"   passphrase     {done.passphrase.reveal()}  (for this sample alone)")
     terminal.say("   Open the folder with the Cryptomator app, or run:")
-    terminal.say(f"   sheets-decrypt vault cat --config {done.config} {OUTPUT}")
+    terminal.say(f"   {terminal.command('sheets-decrypt', 'vault', 'cat', '--config', done.config, OUTPUT)}")
 
 
 def _table(rows: list[list[str]]) -> "Table":

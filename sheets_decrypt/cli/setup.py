@@ -48,7 +48,7 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
     )
     setup.write(path, answers)
     terminal.say(f"wrote {path}")
-    terminal.say(f"next: sheets-decrypt check --config {path}")
+    terminal.say(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
     return 0
 
 

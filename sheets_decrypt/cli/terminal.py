@@ -8,7 +8,9 @@ import getpass
 import logging
 import os
 import re
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -275,6 +277,12 @@ def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def command(*words: object) -> str:
+    """Write a command as it can be pasted into this system's shell."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def write_lines(lines: Sequence[str]) -> None:

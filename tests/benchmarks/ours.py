@@ -3,7 +3,8 @@
 What a vault's encryption costs is a row of its own, so that it hides nothing here.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from sheets_decrypt import config
 from sheets_decrypt import pull as rooms
 from sheets_decrypt.convert import Options
 from sheets_decrypt.csv_file import CsvFile
-from sheets_decrypt.decrypt import Decryption, Rules
+from sheets_decrypt.decrypt import Begun, Decryption, Rules
 from sheets_decrypt.record import RunRecord
-from sheets_decrypt.table import Page
 from sheets_decrypt.vault import open_folder
+from sheets_decrypt.workers import spread
 from tests.benchmarks.sheets import ENCRYPTED, Kind
 
 
@@ -37,22 +38,26 @@ def pull(kind: Kind, spreadsheet: str, output: Path, key_file: Path) -> None:
 
 
 def decryption_step(kind: Kind, file: Path, key_file: Path) -> Callable[[], None]:
-    """Give the decryption alone, between reading and writing: pages that are in memory → pages."""
+    """Give the decryption alone, between reading and writing: pages that are in memory → pages, as `convert` does it.
+
+    The start and the end of the worker processes are part of it.
+    """
     with CsvFile(file) as source:
         pages = list(source.pages())
-    decryption = Decryption(source.header, rooms.read_keys(_keys(kind, key_file)), Rules(ENCRYPTED, frozenset()))
 
     def decrypt() -> None:
-        for _ in _decrypted(decryption, pages):
-            pass
+        with spread(rooms.read_keys(_keys(kind, key_file)), "auto") as ciphers:
+            decryption = Decryption(source.header, ciphers, Rules(ENCRYPTED, frozenset()))
+            begun: deque[Begun] = deque()
+            for page in pages:
+                begun.append(decryption.begin(page))
+                if len(begun) > 1:
+                    decryption.finish(begun.popleft())
+            decryption.finish(begun.popleft())
         if decryption.failure_count():
             raise RuntimeError("a cell was not decrypted")
 
     return decrypt
-
-
-def _decrypted(decryption: Decryption, pages: list[Page]) -> Iterator[list[list[str]]]:
-    return (decryption.page(page) for page in pages)
 
 
 def _keys(kind: Kind, key_file: Path) -> config.Keys:

@@ -1,0 +1,224 @@
+"""The second CSV: never a decrypted column in it, wherever it lies, and both CSVs or none."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sheets_decrypt.config import parse
+from sheets_decrypt.deidentify import kept
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.table import Header, Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests.survey import CSV, ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
+
+
+def _second(world: World, **more: object) -> Path:
+    """Ask for a second CSV outside of the vault."""
+    folder = world.folder / "analysis"
+    folder.mkdir(exist_ok=True)
+    job = {name: more.pop(name) for name in list(more) if name not in {"keep", "drop"}}
+    world.configure(deidentified={"output": "analysis/second.csv", **more}, **job)
+    return folder / "second.csv"
+
+
+def _columns(world: World, *names: str) -> bytes:
+    places = [HEADER.index(name) for name in names]
+    return csv_of([names, *([row[place] for place in places] for row in world.survey.answers)])
+
+
+def test_the_second_csv_holds_every_column_that_is_not_decrypted(world: World) -> None:
+    """By default what is decrypted is left out, and the rest lies outside of the vault, for the user alone."""
+    second = _second(world)
+    assert world.pull().code == 0
+    assert second.read_bytes() == _columns(world, "id", "free")
+    assert_nothing_leaked(second.read_bytes(), world.survey)
+    assert second.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in second.parent.iterdir()] == ["second.csv"]
+    assert world.csv() == world.whole()
+
+
+@pytest.mark.parametrize(
+    ("choice", "columns"),
+    [({"drop": ["free"]}, ["id"]), ({"keep": ["free"]}, ["free"]), ({"keep": ["free", "id"]}, ["id", "free"]),
+     ({"drop": ["free", "name"]}, ["id"]), ({"drop": ["free"], "keep": ["id"]}, ["id"])],
+)  # fmt: skip
+def test_columns_are_chosen(world: World, choice: dict[str, object], columns: list[str]) -> None:
+    """`drop` leaves out more, `keep` names the only ones; they stand in the sheet's order."""
+    second = _second(world, **choice)
+    assert world.pull().code == 0
+    assert second.read_bytes() == _columns(world, *columns)
+
+
+def test_with_auto_the_columns_to_keep_are_named(world: World) -> None:
+    """What `auto` decrypts is known only after the last row; a name among them is refused, and both CSVs stay."""
+    second = _second(world, columns="auto", keep=["id"])
+    assert world.pull().code == 0
+    assert second.read_bytes() == _columns(world, "id")
+    before = world.csv(), second.read_bytes()
+    world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet[:-1])
+    for name in ENCRYPTED:
+        _second(world, columns="auto", max_shrink=1, keep=["id", name])
+        done = world.pull()
+        assert done.code == 2
+        assert f'column "{name}" holds tokens' in done.err
+        assert (world.csv(), second.read_bytes()) == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("keep", [None, ["id"]])
+def test_a_byte_order_mark_in_a_name_lets_no_column_out(world: World, encoding: str, keep: list[str] | None) -> None:
+    """A sheet that was imported from a CSV may have U+FEFF before its first name; that column stays inside."""
+    sheet = [[row[1], row[0], *row[2:]] for row in world.survey.sheet]
+    sheet[0][0] = "\ufeffname"
+    world.google.replace_rows(world.spreadsheet, "data", sheet)
+    choice = {"keep": keep} if keep else {}
+    second = _second(world, columns=["\ufeffname", "phone", "address"], encoding=encoding, **choice)
+    assert world.pull().code == 0
+    assert_nothing_leaked(second.read_bytes(), world.survey)
+    header = second.read_text(encoding=encoding).splitlines()[0]
+    assert header == ("id" if keep else "id,free")
+
+
+def test_cells_with_everything_that_a_csv_can_hold_come_through(world: World) -> None:
+    """Quotes, line breaks of all kinds, guarded formulas and blanks are the same in both CSVs."""
+    cells = [
+        'say "hi"',
+        "a,b",
+        "line\nbreak",
+        "carriage\rreturn",
+        "both\r\n",
+        "=SUM(A1)",
+        "",
+        " x ",
+        "\ufeffmark",
+        "é🙂",
+    ]
+    rows = world.survey.sheet[1:] * 2
+    sheet = [list(HEADER), *([*row[:4], cell] for row, cell in zip(rows, cells, strict=False))]
+    world.google.replace_rows(world.spreadsheet, "data", sheet)
+    second = _second(world)
+    assert world.pull().code == 0
+    first = world.csv()
+    assert first is not None
+    read = csv.reader(io.StringIO(first.decode("utf-8-sig"), newline=""))
+    assert second.read_bytes() == csv_of([row[0], row[4]] for row in read)
+    assert "'=SUM(A1)" in second.read_text(encoding="utf-8-sig")
+
+
+def test_an_unchanged_second_csv_is_left_alone(world: World) -> None:
+    """A second run touches neither CSV; one that somebody removed or changed is made again."""
+    second = _second(world)
+    world.pull()
+    before = second.stat()
+    assert world.pull("--json").records()[0]["status"] == "unchanged"
+    after = second.stat()
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+    good = second.read_bytes()
+    second.unlink()
+    world.pull()
+    assert second.read_bytes() == good
+    second.write_bytes(b"x")
+    world.pull()
+    assert second.read_bytes() == good
+
+
+def test_a_dry_run_writes_no_second_csv(world: World) -> None:
+    """A trial leaves nothing."""
+    second = _second(world)
+    assert world.pull("--dry-run").code == 0
+    assert not second.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"columns": ["nobody"]}, 9), ({"drop": ["nobody"]}, 9), ({"keep": ["nobody"]}, 9), ({"on_error": "fail"}, 9),
+     ({"keys": {"private_keys": [{"file": "keys/nowhere"}]}}, 4)],
+)  # fmt: skip
+def test_a_failed_run_leaves_both_csvs_as_they_were(world: World, change: dict[str, object], code: int) -> None:
+    """Whatever stops a run, the former CSVs stay."""
+    second = _second(world)
+    world.pull()
+    before = world.csv(), second.read_bytes()
+    sheet = [list(row) for row in world.survey.sheet]
+    sheet[1][1], sheet[2][4] = str(sheet[1][1])[:-8] + "AAAAAAA=", "changed"
+    world.google.replace_rows(world.spreadsheet, "data", sheet)
+    _second(world, **change)
+    assert world.pull().code == code
+    assert (world.csv(), second.read_bytes()) == before
+
+
+def test_a_second_csv_that_cannot_be_written_is_found_out_before_anything_is_read(world: World) -> None:
+    """A missing folder, a file in its place and the inside of a locked vault are refused before Google is asked."""
+    other = world.folder / "other"
+    CryptomatorVault.create(other, Secret(VAULT_PASSPHRASE))
+    (world.folder / "file").touch()
+    for output, words in (
+        (other / "d" / "x.csv", "locked Cryptomator vault"),
+        (world.vault_folder / "x.csv", "locked Cryptomator vault"),
+        (world.folder / "nowhere" / "x.csv", "nowhere is not there"),
+        (world.folder / "file" / "x.csv", "file"),
+    ):
+        asked = len(world.google.requests)
+        world.configure(deidentified={"output": str(output)})
+        before = world.encrypted_files()
+        done = world.pull()
+        assert (done.code, done.out) == (7, "")
+        assert done.err.startswith("error: baseline: deidentified.output: ")
+        assert words in done.err
+        assert len(world.google.requests) == asked
+        assert world.encrypted_files() == before
+        assert not output.exists()
+    assert "skipped" not in world.run("status", "--config", world.path).out
+
+
+BASE: dict[str, Any] = {"spreadsheet": "12345abcde", "columns": ["name"], "output": "a.csv"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"deidentified": {"output": "b.csv", "keep": ["name"]}}, 'deidentified.keep: column "name" is decrypted'),
+        ({"columns": "auto", "deidentified": {"output": "b.csv"}}, 'with columns = "auto", name the columns to keep'),
+        ({"deidentified": {"output": "b.csv", "keep": ["x"], "drop": ["x"]}}, "is to be kept and dropped"),
+        ({"deidentified": {"output": "a.csv"}}, "jobs.a.deidentified.output: name another file"),
+        ({"deidentified": {"output": "../conf/./a.csv"}}, "jobs.a.deidentified.output: name another file"),
+        ({"deidentified": {"output": "taken.csv"}}, "name another file"),
+        ({"deidentified": {"output": "taken_second.csv"}}, "name another file"),
+        ({"output": "taken.csv"}, "name another file"),
+        ({"output": "taken_second.csv"}, "name another file"),
+        ({"deidentified": {"outptu": "b.csv"}}, "outptu"),
+    ],
+)  # fmt: skip
+def test_a_configuration_that_would_let_something_out_or_overwrite_it_is_refused(
+    change: dict[str, object], words: str
+) -> None:
+    """What can be seen in the configuration is refused there; two outputs never share a file."""
+    other = BASE | {"output": "taken.csv", "deidentified": {"output": "taken_second.csv"}}
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"jobs": {"z": other, "a": BASE | change}}, folder=Path("/conf"))
+    assert words in caught.value.message
+
+
+def test_the_same_name_in_two_vaults_is_two_files() -> None:
+    """A path inside a vault is not the same path outside of it."""
+    vaults = {name: {"cryptomator": name, "passphrase": {"prompt": True}} for name in ("one", "two")}
+    jobs = {
+        "a": BASE | {"vault": "one", "deidentified": {"output": "a.csv"}},
+        "b": BASE | {"vault": "two"},
+    }
+    parse({"vaults": vaults, "jobs": jobs}, folder=Path("/conf"))
+    with pytest.raises(ConfigurationError, match="jobs.c.output: name another file"):
+        parse({"vaults": vaults, "jobs": jobs | {"c": BASE | {"vault": "two"}}}, folder=Path("/conf"))
+
+
+def test_every_decrypted_column_is_left_out_also_where_names_repeat() -> None:
+    """Chosen is by place: of columns with one name, none is kept by that name."""
+    header = Header(("id", "name", "", "id"))
+    job = BASE | {"deidentified": {"output": "b.csv"}}
+    choice = parse({"jobs": {"a": job}}, folder=Path("/c")).jobs["a"].deidentified
+    assert choice is not None
+    assert kept(header, choice, {"name"}) == [0, 2, 3]
+    assert kept(header, choice, {"name", "id", ""}) == []
