@@ -19,6 +19,7 @@ from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.table import Secret
 
 _COMMAND_SECONDS: Final = 60
+_NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows: no console flashes up at each run
 _LARGEST: Final = 64 * 1024
 
 PRIVATE_KEY: Final = "SHEETS_DECRYPT_PRIVATE_KEY"
@@ -158,6 +159,7 @@ def _from_command(source: SecretSource) -> str:
             stderr=subprocess.DEVNULL,
             timeout=_COMMAND_SECONDS,
             check=False,
+            creationflags=_NO_WINDOW,
         )
     except OSError as error:
         reason = (error.strerror or "unknown").lower()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.ciphers import sealing
+from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.sandbox.google import parse_fault
-from tests.survey import ENCRYPTED, HEADER, World
+from tests.survey import ENCRYPTED, HEADER, World, public_key_of
 
 NAMES = ["configuration", "vault", "keys", "key file", "token", "clock", "sheet", "tab", "columns", "key fits"]
 
@@ -193,6 +193,36 @@ def test_some_cells_that_do_not_decrypt_are_a_warning(world: World) -> None:
     code, checks = _check(world)
     assert (code, checks["key fits"]["outcome"]) == (0, "warning")
     assert "1 cells of the first rows do not decrypt" in checks["key fits"]["message"]
+
+
+def test_a_key_pair_that_belongs_together_is_ok(world: World) -> None:
+    """What Twilio encrypts for the configured public key is decrypted by the configured private key."""
+    world.keys["public_key"] = sealed_box.encode_key(public_key_of(world.survey))
+    world.configure()
+    code, checks = _check(world, "--no-network")
+    assert (code, checks["key pair"]["outcome"]) == (0, "ok")
+
+
+def test_a_key_pair_that_does_not_belong_together_is_an_error(world: World) -> None:
+    """Another public key, or one without a private key beside it: answers would be lost to come."""
+    world.keys["public_key"] = sealed_box.encode_key(sealing.generate()[1])
+    world.configure()
+    code, checks = _check(world)
+    assert (code, checks["key pair"]["outcome"], checks["key fits"]["outcome"]) == (4, "error", "ok")
+    assert "belongs to another private key" in checks["key pair"]["remedy"]
+    del world.keys["private_keys"]
+    world.configure(columns=["phone"])
+    code, checks = _check(world)
+    assert (code, checks["key pair"]["remedy"]) == (4, "add the private key to private_keys")
+
+
+def test_a_google_that_cannot_be_reached_tells_no_time(world: World) -> None:
+    """Without an answer there is nothing to compare the clock with, and nothing else is tried."""
+    world.google_settings |= {"proxy": "http://127.0.0.1:9", "deadline": 0.5}
+    world.configure()
+    code, checks = _check(world)
+    assert code == 6
+    assert _outcomes(checks, "token", "clock", "sheet", "tab") == ["error", "skipped", "skipped", "skipped"]
 
 
 def test_every_job_is_checked(world: World) -> None:

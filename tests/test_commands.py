@@ -62,6 +62,19 @@ def test_the_version_is_told(world: World) -> None:
     assert world.run("--version").out.split()[-1] == world.run("pull", "--version").out.split()[-1]
 
 
+def test_a_shell_completes_commands_and_public_options(world: World) -> None:
+    """The names come up at the tab key, those that only explain themselves do not."""
+
+    def complete(*words: str) -> list[str]:
+        given = {"_SHEETS_DECRYPT_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(["sheets-decrypt", *words])}
+        done = world.run(environment=given | {"COMP_CWORD": str(len(words))})
+        return [line.partition(",")[2] for line in done.out.splitlines()]
+
+    assert complete("key") == ["keygen"]
+    assert "--spreadsheet" in complete("pull", "--s")
+    assert "--secret-key" not in complete("pull", "--s")
+
+
 # Secrets where options belong
 
 
@@ -253,6 +266,11 @@ def test_a_bad_csv_is_refused(
         assert hint.startswith("hint: ")
         assert output.read_bytes() == b"former"
         assert len(list(drive.point.iterdir())) == 1
+
+
+def test_columns_that_are_none_are_a_usage_error(world: World, downloaded: Path) -> None:
+    """At least one column must be named."""
+    _usage_error(world.run("decrypt-file", downloaded, "--columns", ","), "columns: name at least one column")
 
 
 def test_what_is_no_file_is_refused(world: World) -> None:

@@ -198,7 +198,10 @@ def test_a_second_csv_holds_nothing_decrypted() -> None:
     assert "is decrypted" in _error({"jobs": {"a": JOB | {"deidentified": second | {"keep": ["name"]}}}}).message
     both = second | {"keep": ["id"], "drop": ["id"]}
     assert "kept and dropped" in _error({"jobs": {"a": JOB | {"deidentified": both}}}).message
-    assert "deidentified.output: name another file" in _error({"jobs": {"a": JOB | {"deidentified": {"output": "out/a.csv"}}}}).message
+    assert (
+        "deidentified.output: name another file"
+        in _error({"jobs": {"a": JOB | {"deidentified": {"output": "out/a.csv"}}}}).message
+    )
 
 
 # Meaning

@@ -10,12 +10,13 @@ import pytest
 from sheets_decrypt.config import parse
 from sheets_decrypt.deidentify import kept
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests.survey import CSV, ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
+from tests.survey import ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
 
 
-def _second(world: World, **more: object) -> Path:
+def _second(world: World, **more: Any) -> Path:
     """Ask for a second CSV outside of the vault."""
     folder = world.folder / "analysis"
     folder.mkdir(exist_ok=True)
@@ -71,7 +72,7 @@ def test_with_auto_the_columns_to_keep_are_named(world: World) -> None:
 @pytest.mark.parametrize("keep", [None, ["id"]])
 def test_a_byte_order_mark_in_a_name_lets_no_column_out(world: World, encoding: str, keep: list[str] | None) -> None:
     """A sheet that was imported from a CSV may have U+FEFF before its first name; that column stays inside."""
-    sheet = [[row[1], row[0], *row[2:]] for row in world.survey.sheet]
+    sheet: list[list[Cell]] = [[row[1], row[0], *row[2:]] for row in world.survey.sheet]
     sheet[0][0] = "\ufeffname"
     world.google.replace_rows(world.spreadsheet, "data", sheet)
     choice = {"keep": keep} if keep else {}
@@ -97,7 +98,7 @@ def test_cells_with_everything_that_a_csv_can_hold_come_through(world: World) ->
         "é🙂",
     ]
     rows = world.survey.sheet[1:] * 2
-    sheet = [list(HEADER), *([*row[:4], cell] for row, cell in zip(rows, cells, strict=False))]
+    sheet: list[list[Cell]] = [list(HEADER), *([*row[:4], cell] for row, cell in zip(rows, cells, strict=False))]
     world.google.replace_rows(world.spreadsheet, "data", sheet)
     second = _second(world)
     assert world.pull().code == 0
@@ -210,7 +211,7 @@ def test_the_same_name_in_two_vaults_is_two_files() -> None:
         "b": BASE | {"vault": "two"},
     }
     parse({"vaults": vaults, "jobs": jobs}, folder=Path("/conf"))
-    with pytest.raises(ConfigurationError, match="jobs.c.output: name another file"):
+    with pytest.raises(ConfigurationError, match="name another file"):
         parse({"vaults": vaults, "jobs": jobs | {"c": BASE | {"vault": "two"}}}, folder=Path("/conf"))
 
 

@@ -174,7 +174,6 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
     (folder / "a.2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))
     (folder / NAME).write_bytes(_lines(2))
 
-
     def fail(folder: OpenFolder, old: str, new: str) -> None:
         if new == NAME:
             raise OSError(errno.EIO, "no rename today")

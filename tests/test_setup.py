@@ -193,7 +193,7 @@ def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     cipher = sealed_box.PrivateKey(Secret(private_key))
     assert cipher.public_key == _public_key(done.out)
-    assert f"fingerprint: {sealed_box.fingerprint(cipher.public_key)}" in done.out
+    assert done.out.splitlines()[-1].endswith(f": {sealed_box.fingerprint(cipher.public_key)}")
     assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
 
 

@@ -1,0 +1,135 @@
+"""`--log`: a line per job with its time, in parts that do not grow; nothing twice, no value, and never a traceback."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
+
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
+
+
+def _pull(world: World, *options: object, log: str = "log/pull.log") -> Done:
+    done = world.process("pull", "--config", world.path, "--log", world.folder / log, *options)
+    _lines(world, log)
+    return done
+
+
+def _lines(world: World, log: str = "log/pull.log") -> list[str]:
+    """Give the lines of the log without their times, which each of them has."""
+    text = (world.folder / log).read_text(encoding="utf-8")
+    assert_nothing_leaked(text, world.survey)
+    assert all(TIME.match(line) for line in text.splitlines())
+    return [TIME.sub("", line) for line in text.splitlines()]
+
+
+def _redirected(world: World, *options: str, log: str = "pull.log") -> int:
+    """Pull as a scheduler does, with both outputs led into the log."""
+    path = world.folder / log
+    with path.open("ab") as file:
+        done = subprocess.run(
+            [*PROGRAM, "pull", "--config", str(world.path), "--log", str(path), *options],
+            env=world.environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False,
+        )  # fmt: skip
+    return done.returncode
+
+
+def test_each_job_is_a_line_with_its_time(world: World) -> None:
+    """Good and bad runs are told one after the other, quiet or not, and the folder is made."""
+    world.configure({"good": {"output": "good.csv"}, "bad": {"output": "bad.csv", "columns": ["nobody"]}})
+    assert _pull(world, "--quiet").code == 9
+    first = _lines(world)
+    assert [line.split(" ")[0] for line in first] == ["good:", "error:", "hint:"]
+    assert first[0].startswith("good: wrote 6 rows")
+    assert first[1].startswith("error: bad: ")
+    assert _pull(world, "--json").code == 9
+    assert len(_lines(world)) == 6
+
+
+@pytest.mark.parametrize("options", [("--quiet",), ()])
+def test_nothing_stands_in_the_log_twice(world: World, options: tuple[str, ...]) -> None:
+    """Where a scheduler leads the output into the log, each line is there once: results, warnings and errors."""
+    damaged = [list(row) for row in world.survey.sheet]
+    damaged[1][1] = str(damaged[1][1])[:-8] + "AAAAAAA="
+    damaged[2][2] = "readable"
+    world.google.replace_rows(world.spreadsheet, "data", damaged)
+    world.configure({"partial": {"output": "p.csv"}, "bad": {"output": "bad.csv", "columns": ["nobody"]}})
+    assert _redirected(world, *options) == 3
+    lines = _lines(world, "pull.log")
+    assert len(set(lines)) == len(lines)
+    assert [line for line in lines if line.startswith("partial: ")] == lines[:1]
+    assert len([line for line in lines if line.startswith("warning: partial: row 2")]) == 1
+    assert len([line for line in lines if line.startswith("error: bad: ")]) == 1
+
+
+def test_the_log_is_cut_off_and_its_parts_are_kept(world: World) -> None:
+    """A log of a megabyte becomes `.1`, and the oldest of five parts goes; nothing is written twice on the way."""
+    log = world.folder / "pull.log"
+    log.write_text("x" * 999_990 + "\n", encoding="utf-8")
+    for number in range(1, 6):
+        log.with_name(f"pull.log.{number}").write_text(f"part {number}\n", encoding="utf-8")
+    world.configure(columns=["nobody"])
+    assert _redirected(world, "--quiet") == 9
+    assert [line.split(":")[0] for line in _lines(world, "pull.log")] == ["error", "hint"]
+    assert log.with_name("pull.log.1").read_text(encoding="utf-8") == "x" * 999_990 + "\n"
+    assert log.with_name("pull.log.5").read_text(encoding="utf-8") == "part 4\n"
+    assert len(list(world.folder.glob("pull.log*"))) == 6
+
+
+def test_a_log_whose_parts_cannot_be_moved_goes_on(world: World) -> None:
+    """Where a part is held by somebody (here: a folder stands in its place), the line is written all the same."""
+    log = world.folder / "pull.log"
+    log.write_text("2026-03-06 06:30:10,000 " + "x" * 999_970 + "\n", encoding="utf-8")
+    (world.folder / "pull.log.1" / "full").mkdir(parents=True)
+    (world.folder / "pull.log.2" / "full").mkdir(parents=True)
+    done = _pull(world, "--quiet", log="pull.log")
+    assert done == Done(0, "", "")
+    assert _lines(world, "pull.log")[-1].startswith("baseline: wrote 6 rows")
+
+
+def test_a_log_that_is_full_is_one_warning_and_no_traceback(world: World) -> None:
+    """A disk without room costs the log's lines and nothing else."""
+    done = world.process("pull", "--config", world.path, "--quiet", "--log", "/dev/full", "--json")
+    assert done.code == 0
+    assert done.err == "warning: the log /dev/full cannot be written: no space left on device\n"
+    assert done.records()[0]["status"] == "written"
+    world.configure(columns=["nobody"])
+    done = world.process("pull", "--config", world.path, "--quiet", "--log", "/dev/full")
+    assert done.code == 9
+    assert len([line for line in done.err.splitlines() if "the log" in line]) == 1
+
+
+def test_a_log_that_cannot_be_opened_is_an_error(world: World) -> None:
+    """The error comes before anything is pulled, and names the file."""
+    (world.folder / "file").touch()
+    for place in ("file/pull.log", "."):
+        done = world.process("pull", "--config", world.path, "--log", world.folder / place)
+        assert (done.code, done.out) == (2, "")
+        assert "cannot be written" in done.err
+    assert world.google.requests == []
+
+
+def test_a_name_from_the_sheet_cannot_forge_a_line(world: World) -> None:
+    """Line breaks and escape sequences in a column's name stay on their line, in the log and on the terminal."""
+    sheet = [list(row) for row in world.survey.sheet]
+    sheet[0][4] = "free\n2026-01-01 00:00:00,000 baseline: wrote 9 rows\x1b[2J\x9b\u2028x"
+    world.google.replace_rows(world.spreadsheet, "data", sheet)
+    world.configure(columns=["nobody"])
+    done = _pull(world)
+    assert len(_lines(world)) == len(done.err.splitlines()) == 2
+    assert not set("\x1b\x9b\u2028") & set(done.err + "".join(_lines(world)))
+
+
+def test_what_fails_before_a_job_is_in_the_log_too(world: World) -> None:
+    """A configuration that is broken is found in the log in the morning."""
+    world.path.write_text("[jobs.baseline]\noutptu = 1\n", encoding="utf-8")
+    assert _pull(world, "--quiet").code == 2
+    assert _lines(world)[0].startswith("error: ")
+
+
+def test_the_log_may_be_named_as_a_relative_path(world: World, tmp_path: Path) -> None:
+    """It is relative to where the command runs."""
+    assert world.process("pull", "--config", world.path, "--log", "here.log").code == 0
+    assert _lines(world, "here.log")

@@ -1,0 +1,290 @@
+"""`sheets-decrypt schedule` as a user runs it, with Debian's cron for real; and runs without anybody there."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import sheets_decrypt
+from sheets_decrypt import state
+from sheets_decrypt.sandbox.google import Fault
+from tests import require
+from tests.cron_daemon import crontab, own_crontab, put_crontab, running_cron  # noqa: F401  (fixtures)
+from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
+from tests.unattended_parts import memory
+
+PACKAGES = Path(sheets_decrypt.__file__).parents[1]
+CRON = ("--backend", "cron")
+
+
+def _schedule(world: World, *arguments: object) -> Done:
+    return world.run("schedule", *arguments, *CRON)
+
+
+def _install(world: World, *arguments: object) -> Done:
+    return _schedule(world, "install", "--config", world.path, *(arguments or ("--daily", "06:30")))
+
+
+def _log(world: World, name: str = "all-jobs") -> Path:
+    return world.folder / "home/.local/state/sheets-decrypt/log" / f"{name}.log"
+
+
+def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron: Callable[[Path], bytes]) -> None:  # noqa: F811
+    """One command, and a minute later the CSV is in the vault; nothing is printed, and removal leaves no trace."""
+    home = world.folder / "home"
+    home.mkdir(exist_ok=True)
+    theirs = f'# mine é\nMAILTO=""\nHOME={home}\n\n5 5 * * * /usr/bin/true 50\\%\n# end'.encode() + b" \n"
+    put_crontab(theirs)
+    done = world.process("schedule", "install", "--config", world.path, "--job", "baseline", "--every", "1m", *CRON)
+    assert done.code == 0
+    assert re.fullmatch(r"baseline: every 1m, next \d{4}-\d\d-\d\d \d\d:\d\d \(cron\)\n", done.out)
+    assert "cron does not catch up" in done.err
+    installed = crontab()
+    assert installed is not None
+    assert installed.startswith(theirs)
+    running_cron(state._file(world.load(), "baseline"))
+    assert world.csv() == world.whole()
+    [found] = world.run("status", "--config", world.path, "--json").records()
+    assert (found["exit_code"], found["stale"], found["schedule"], found["rows"][0]) == (0, False, "every 1m", 6)
+    assert found["next_run"]
+    done = world.process("schedule", "remove", "--job", "baseline", *CRON)
+    assert (done.code, done.out) == (0, "baseline: removed\n")
+    assert crontab() == theirs
+    log = _log(world, "baseline").read_text(encoding="utf-8")
+    assert_nothing_leaked(log, world.survey)
+    line = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} baseline: (wrote|nothing changed, )[^\n]*\n"
+    assert re.fullmatch(f"({line})+", log)
+    assert world.run("status", "--config", world.path, "--json").records()[0]["schedule"] == ""
+
+
+@pytest.fixture
+def empty_crontab(own_crontab: None, world: World) -> World:  # noqa: F811  (the fixture)
+    """Give a world whose user's crontab is empty."""
+    return world
+
+
+def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_crontab: World) -> None:
+    """`show` changes nothing; a second `install` replaces the first; `run-now` runs what is there."""
+    world = empty_crontab
+    assert _schedule(world, "status").out == "nothing is scheduled\n"
+    shown = _schedule(world, "show", "--config", world.path, "--daily", "6:30", "--weekdays", "mon-fri")
+    assert shown.code == 0
+    assert crontab() is None
+    assert _install(world, "--every", "1h").code == 0
+    done = _install(world, "--daily", "6:30", "--weekdays", "mon-fri")
+    assert done.out.startswith("all jobs: daily 06:30 mon-fri, next ")
+    assert (crontab() or b"").decode() == shown.out.split("\n", 1)[1]
+    assert b" --jitter 300 " in (crontab() or b"")
+    assert _schedule(world, "status").out == done.out
+    assert world.run("schedule", "status").out == done.out
+    done = _schedule(world, "run-now")
+    assert (done.code, done.out, done.err) == (0, "all jobs: started\n", "")
+    assert world.csv() == world.whole()
+    assert "baseline: wrote 6 rows" in _log(world).read_text(encoding="utf-8")
+    assert _schedule(world, "remove").out == "all jobs: removed\n"
+    assert crontab() in {None, b""}
+    assert _schedule(world, "remove").out == "all jobs: there was no schedule\n"
+
+
+def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) -> None:
+    """A run that fails is not "started": its exit code and its log are told, and the log has the error once."""
+    world = empty_crontab
+    world.configure(columns=["nobody"])
+    _install(world, "--daily", "06:30", "--job", "baseline")
+    done = _schedule(world, "run-now", "--job", "baseline")
+    assert (done.code, done.out) == (9, "")
+    log = _log(world, "baseline")
+    assert done.err == f"error: baseline: the run ended with exit code 9\nhint: see the log, {log}\n"
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 2
+    assert re.match(r'\d{4}.{19} error: baseline: column "nobody" is not in the header', lines[0])
+
+
+def test_what_is_not_there_cannot_be_run(empty_crontab: World) -> None:
+    """The error says what to do, and with `auto` the same."""
+    for options in (CRON, ()):
+        done = empty_crontab.run("schedule", "run-now", "--job", "baseline", *options)
+        assert (done.code, done.out) == (2, "")
+        assert "schedule install" in done.err
+
+
+def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
+    """A schedule is removed where it is, whichever scheduler this system prefers."""
+    _install(empty_crontab)
+    done = empty_crontab.run("schedule", "remove")
+    assert (done.code, done.out) == (0, "all jobs: removed\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "backend", "why", "instead"),
+    [
+        ({"prompt": True}, "cron", "nobody is there to type it", "use a file"),
+        ({"env": "SURVEY_KEY"}, "cron", "without your environment", "use a file"),
+        ({"keyring": "sheets-decrypt/key"}, "cron", "no desktop session", "use a file"),
+        ({"credential": "key"}, "cron", "only systemd", "use a file"),
+        ({"credential": "key"}, "systemd", "does not load it", "--credential NAME=FILE"),
+    ],
+)
+def test_a_secret_that_needs_a_person_is_refused(
+    empty_crontab: World, source: dict[str, object], backend: str, why: str, instead: str
+) -> None:
+    """Nothing is installed, and the hint names a source that works; `show` refuses it as well."""
+    world = empty_crontab
+    world.keys["private_keys"] = [source]
+    world.configure()
+    for command in ("install", "show"):
+        done = world.run(
+            "schedule", command, "--config", world.path, "--daily", "06:30", "--backend", backend,
+            environment={"SURVEY_KEY": world.survey.private_key.reveal()},
+        )  # fmt: skip
+        assert (done.code, done.out) == (2, "")
+        assert why in done.err
+        assert instead in done.err
+    assert crontab() is None
+
+
+def test_a_credential_that_the_service_loads_is_accepted(world: World) -> None:
+    """`--credential NAME=FILE` goes into the unit, and only systemd takes it."""
+    world.keys["private_keys"] = [{"credential": "key"}]
+    world.configure()
+    arguments = (
+        "schedule",
+        "show",
+        "--config",
+        world.path,
+        "--daily",
+        "06:30",
+        "--credential",
+        "key=keys/private_keys",
+    )
+    done = world.run(*arguments, "--backend", "systemd")
+    assert done.code == 0
+    assert f"LoadCredential=key:{world.folder / 'keys/private_keys'}" in done.out
+    assert "RandomizedDelaySec=300" in done.out
+    assert world.run(*arguments, "--backend", "cron").code == 2
+    done = world.run(*arguments[:-1], "key", "--backend", "systemd")
+    assert (done.code, "NAME=FILE" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "name one of --every, --daily and --cron"),
+        (("--every", "1h", "--daily", "06:30"), "name one of"),
+        (("--daily", "25:00"), "is no time of day"),
+        (("--every", "1h", "--job", "nobody"), 'there is no job "nobody"'),
+        (("--every", "1h", "--jitter", "-1"), "jitter"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_refused(empty_crontab: World, options: tuple[str, ...], words: str) -> None:
+    """A wrong option is an error of its own, and nothing is installed."""
+    done = _install(empty_crontab, "--backend", "cron", *options)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert crontab() is None
+
+
+def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
+    """A job whose key comes from the environment of a person cannot run by itself."""
+    empty_crontab.keys.clear()
+    empty_crontab.configure()
+    done = _install(empty_crontab)
+    assert done.code == 2
+    assert 'job "baseline" has no key in the configuration' in done.err
+
+
+# Nobody is there
+
+
+def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> None:
+    """Without a locale, a terminal, an input and a PATH worth the name, `--quiet` prints nothing, twice."""
+    home = world.folder / "bare"
+    home.mkdir()
+    variables = (f"HOME={home}", "LOGNAME=you", "SHELL=/bin/sh", "PATH=/usr/bin:/bin")
+    command = [sys.executable, "-m", "sheets_decrypt", "pull", "--quiet", "--config", str(world.path)]
+    for _ in range(2):
+        done = subprocess.run(
+            [require.program("env"), "-i", *variables, *command],
+            cwd=PACKAGES, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert world.csv() == world.whole()
+
+
+def test_jitter_puts_a_run_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run waits for a moment between none and the seconds given, before it tells anybody of its start."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    assert world.pull("--jitter", "3600").code == 0
+    assert world.pull().code == 0
+    assert 0 < slept[0] <= 3600
+    assert slept[1] == 0
+
+
+@pytest.fixture
+def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Event]]:
+    """Give a pull that waits for Google's rows, and so holds the lock, and the event that lets Google answer it."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        asked.set()
+        go_on.wait(300)
+
+    world.google.fault(Fault("values", "call", then=hold))
+    process = subprocess.Popen(
+        [*PROGRAM, "pull", "--quiet", "--config", str(world.path)],
+        env=world.environment(),
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        assert asked.wait(120)
+        yield process, go_on
+    finally:
+        go_on.set()
+        process.kill()
+        process.wait()
+
+
+def test_of_two_runs_at_once_one_works(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
+    """The second ends with code 8, is no news to the job's memory, and disturbs the first in nothing."""
+    process, go_on = holder
+    done = world.process("pull", "--config", world.path)
+    assert (done.code, done.out) == (8, "")
+    assert "under way" in done.err
+    assert "--wait" in done.err
+    assert memory(world).last_run == ""
+    go_on.set()
+    assert process.wait(120) == 0
+    assert world.csv() == world.whole()
+    assert memory(world).failed_runs == 0
+
+
+def test_a_killed_run_leaves_no_lock(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
+    """The system drops the lock with the process, so that the next run starts at once."""
+    process, _ = holder
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(120) == -signal.SIGKILL
+    assert world.process("pull", "--quiet", "--config", world.path) == Done(0, "", "")
+    assert world.csv() == world.whole()
+
+
+def test_a_run_waits_for_another(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
+    """With `--wait` the second run goes on as soon as the first has ended."""
+    process, go_on = holder
+    results: list[Done] = []
+    waiting = threading.Thread(
+        target=lambda: results.append(world.process("pull", "--config", world.path, "--wait", "120"))
+    )
+    waiting.start()
+    waiting.join(3)
+    assert waiting.is_alive()
+    go_on.set()
+    waiting.join(120)
+    assert process.wait(120) == 0
+    assert results[0].code == 0
+    assert results[0].out.startswith("baseline: nothing changed, 6 rows")

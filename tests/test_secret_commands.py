@@ -1,0 +1,139 @@
+"""`sheets-decrypt secret set|test` with a keyring that keeps its entries in a file; no secret is ever shown."""
+
+import os
+import pty
+import select
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.ciphers import sealed_box
+from tests import require
+from tests.survey import PROGRAM, Done, clean_environment, public_key_of, run
+from tests.survey import make as make_survey
+from tests.unattended_parts import KEYRING
+
+SECRET = "Übergeheim & 'quoted' #42"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Give a user's environment with a keyring of its own."""
+    require.that(find_spec("keyrings.alt"), "keyrings.alt is not installed")
+    return clean_environment(tmp_path) | KEYRING | {"XDG_DATA_HOME": str(tmp_path / "data")}
+
+
+def _secret(environment: dict[str, str], folder: Path, *arguments: str, stdin: str = "") -> Done:
+    done = run(("secret", *arguments), environment, folder=folder, stdin=stdin)
+    for line in stdin.splitlines():
+        assert not line or line not in done.out + done.err
+    assert SECRET not in done.out + done.err
+    assert "Traceback" not in done.err
+    return done
+
+
+def _typed(environment: dict[str, str], *arguments: str, keys: bytes) -> tuple[int, str]:
+    """Type at a terminal, and give the exit code and what was to be seen."""
+    main, other = pty.openpty()
+    command = [*PROGRAM, "secret", *arguments]
+    seen = b""
+    with subprocess.Popen(
+        command, env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True
+    ) as process:
+        os.close(other)
+        while select.select([main], [], [], 60)[0]:
+            try:
+                piece = os.read(main, 4096)
+            except OSError:  # the program ended
+                break
+            if not piece:
+                break
+            seen += piece
+            if keys and b": " in seen:
+                os.write(main, keys)
+                keys = b""
+    os.close(main)
+    return process.returncode, seen.decode()
+
+
+def test_a_secret_from_standard_input_is_stored_and_read_unseen(environment: dict[str, str], tmp_path: Path) -> None:
+    """The first line is the secret, whatever is in it; `test` says that it can be read, and `[keys]` reads it."""
+    done = _secret(environment, tmp_path, "set", "sheets-decrypt/legacy", stdin=SECRET + "\r\n")
+    assert done == Done(0, "the keyring has sheets-decrypt/legacy\n", "")
+    done = _secret(environment, tmp_path, "test", "legacy")
+    assert done == Done(0, "the keyring's sheets-decrypt/legacy can be read\n", "")
+    code = (
+        "import sys; from sheets_decrypt import config, secrets; "
+        "found = secrets.resolve(config.SecretSource(keyring='sheets-decrypt/legacy')); "
+        "sys.exit(found.reveal() != sys.argv[1])"
+    )
+    subprocess.run([PROGRAM[0], "-c", code, SECRET], env=environment, check=True)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(environment: dict[str, str], tmp_path: Path) -> None:
+    """A shell on Windows may send one before what it pipes."""
+    survey = make_survey(1)
+    _secret(environment, tmp_path, "set", "key", stdin="\ufeff" + survey.private_key.reveal() + "\n")
+    done = _secret(environment, tmp_path, "test", "key")
+    fingerprint = sealed_box.fingerprint(public_key_of(survey))
+    assert done.out.splitlines()[1] == f"it is a private key; its fingerprint is {fingerprint}"
+    assert survey.private_key.reveal() not in done.out
+
+
+def test_a_secret_that_is_there_is_replaced_only_with_force(environment: dict[str, str], tmp_path: Path) -> None:
+    """A key that tokens need is not lost by a slip."""
+    first, second = (make_survey(1) for _ in range(2))
+    _secret(environment, tmp_path, "set", "key", stdin=first.private_key.reveal())
+    done = _secret(environment, tmp_path, "set", "key", stdin=second.private_key.reveal())
+    assert (done.code, done.out) == (2, "")
+    assert "has sheets-decrypt/key already" in done.err
+    assert "--force" in done.err
+    assert sealed_box.fingerprint(public_key_of(first)) in _secret(environment, tmp_path, "test", "key").out
+    assert _secret(environment, tmp_path, "set", "key", "--force", stdin=second.private_key.reveal()).code == 0
+    assert sealed_box.fingerprint(public_key_of(second)) in _secret(environment, tmp_path, "test", "key").out
+
+
+def test_a_secret_is_typed_unseen(environment: dict[str, str], tmp_path: Path) -> None:
+    """On a terminal nothing of it is echoed."""
+    code, seen = _typed(environment, "set", "typed", keys=(SECRET + "\n").encode())
+    assert code == 0
+    assert "secret for sheets-decrypt/typed: " in seen
+    assert "geheim" not in seen
+    assert "the keyring has sheets-decrypt/typed" in seen
+    assert _secret(environment, tmp_path, "test", "typed").code == 0
+
+
+def test_nothing_typed_stores_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    """An end of input at the prompt is an interruption; an empty line is an empty secret."""
+    code, seen = _typed(environment, "set", "typed", keys=b"\x04")
+    assert (code, "error: interrupted" in seen) == (130, True)
+    code, seen = _typed(environment, "set", "typed", keys=b"\n")
+    assert (code, "the secret is empty" in seen) == (4, True)
+    for stdin in ("", "\n", "\nsecond line\n"):
+        done = _secret(environment, tmp_path, "set", "typed", stdin=stdin)
+        assert (done.code, done.out) == (4, "")
+    done = _secret(environment, tmp_path, "test", "typed")
+    assert (done.code, done.out) == (4, "")
+    assert "hint: sheets-decrypt secret set sheets-decrypt/typed" in done.err
+
+
+@pytest.mark.parametrize("name", ["service/", "/name", "/", ""])
+@pytest.mark.parametrize("command", ["set", "test"])
+def test_a_name_that_is_none_is_refused(environment: dict[str, str], tmp_path: Path, command: str, name: str) -> None:
+    """The error says how a name is written, before anything is asked for or stored."""
+    done = _secret(environment, tmp_path, command, name, stdin=SECRET)
+    assert (done.code, done.out) == (2, "")
+    assert 'a keyring entry is written "service/name"' in done.err
+    assert not (tmp_path / "data").exists()
+
+
+def test_without_a_keyring_the_hint_names_other_sources(tmp_path: Path) -> None:
+    """Under cron or on a server there is no keyring: the error says so, and what to use instead."""
+    environment = clean_environment(tmp_path)
+    for command in ("set", "test"):
+        done = _secret(environment, tmp_path, command, "key", stdin=SECRET)
+        assert (done.code, done.out) == (4, "")
+        assert "the keyring cannot be used here" in done.err
+        assert "a file, a command or a systemd credential" in done.err
