@@ -55,7 +55,8 @@ class Survey:
     def confidential(self) -> set[str]:
         """Everything that no output may hold."""
         first, last = HEADER.index(ENCRYPTED[0]), HEADER.index(ENCRYPTED[-1])
-        values = {str(cell) for row in (*self.answers, *self.sheet[1:]) for cell in row[first : last + 1]}
+        rows: list[Sequence[Cell]] = [*self.answers, *self.sheet[1:]]
+        values = {str(cell) for row in rows for cell in row[first : last + 1]}
         secrets = {secret.reveal() for secret in (self.private_key, self.legacy_secret, self.passphrase)}
         return {text for text in values | secrets if len(text) > 3} | {VAULT_PASSPHRASE}
 
@@ -311,7 +312,7 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
         finally:
             signal.signal(signal.SIGTERM, handler)
     assert isinstance(code, int)
-    said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
     return Done(code, said, complained)
 
 

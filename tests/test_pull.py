@@ -16,7 +16,7 @@ from sheets_decrypt.ciphers import sealing
 from sheets_decrypt.convert import Options
 from sheets_decrypt.lock import one_run
 from sheets_decrypt.pull import pull
-from sheets_decrypt.sandbox.google import Fault, GeneratedRows, Sandbox, Tab, parse_fault
+from sheets_decrypt.sandbox.google import Cell, Fault, GeneratedRows, Sandbox, Tab, parse_fault
 from tests import mounts, survey
 from tests.survey import CSV, ENCRYPTED, HEADER, RECORD_KEYS, Done, World, assert_nothing_leaked, csv_of
 
@@ -290,7 +290,7 @@ def test_some_cells_stay_encrypted(world: World) -> None:
 
 def test_many_failures_are_counted_and_the_first_named(world: World) -> None:
     """The record names the first hundred failures and counts the rest; the terminal names ten."""
-    sheet = [list(HEADER), *(["1", world.survey.sheet[1][1], "", "", ""] for _ in range(150))]
+    sheet: list[list[Cell]] = [list(HEADER), *(["1", world.survey.sheet[1][1], "", "", ""] for _ in range(150))]
     damaged = str(world.survey.sheet[1][1])[:-8]
     for row in sheet[2:]:
         row[1] = damaged
@@ -641,8 +641,8 @@ def _moves(world: World, rows: int) -> Callable[[], None]:
         ("spreadsheet:404*", 5, "id"),
         ("spreadsheet:unsupported*", 5, "Save as Google Sheets"),
         ("values:429;retry-after=0*", 6, "quota"),
-        ("values:503;retry-after=0*", 6, "tr"),
-        ("token:500;retry-after=0*", 6, "tr"),
+        ("values:503;retry-after=0*", 6, "tried 5 times"),
+        ("token:500;retry-after=0*", 6, "tried 5 times"),
         ("spreadsheet:html*", 6, "not google"),
         ("values:html*", 6, "not google"),
         ("connect:407*", 6, "proxy"),
@@ -808,8 +808,8 @@ def test_values_come_out_as_they_went_in(world: World) -> None:
     world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
     [record] = world.pull("--json").records()
     assert record["guarded_cells"] == 1
-    for row, text in zip(world.survey.answers, free, strict=True):
-        row[4] = "'" + text if text.startswith("=") else text
+    for answer, text in zip(world.survey.answers, free, strict=True):
+        answer[4] = "'" + text if text.startswith("=") else text
     assert world.csv() == world.whole()
 
 

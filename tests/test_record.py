@@ -44,7 +44,7 @@ def test_a_record_is_json_with_the_keys_of_the_design() -> None:
 def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
     """Its text could hold a value."""
     with pytest.raises(KeyError) as caught:
-        {}["geheim"]
+        dict[str, int]()["geheim"]
     done = _log().fail(caught.value)
     assert done.error is not None
     assert "geheim" not in done.line()
