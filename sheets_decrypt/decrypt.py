@@ -28,6 +28,8 @@ from sheets_decrypt.tally import Ciphers, Tally
 from sheets_decrypt.tokens import Tokens, begin, sort
 
 AUTO: Final = "auto"
+MARKS: Final = tuple(wire.begins.encode() for wire in FORMATS if wire.begins)
+_NEARLY: Final = 0.75
 
 
 def ciphers_of(secrets: Mapping[Format, Sequence[Secret]]) -> Ciphers:
@@ -53,11 +55,11 @@ def find(header: Header, name: str) -> int:
             f'column "{name}" stands {times} times in the header',
             hint="give each column a name of its own in the sheet",
         )
-    close = difflib.get_close_matches(name, header.names, n=1, cutoff=0.5)
-    known = ", ".join(f'"{other}"' for other in header.names[:20] if other)
+    # Only a name that is nearly the one asked for is shown: a first row that is no header holds people's answers.
+    close = difflib.get_close_matches(name, header.names, n=1, cutoff=_NEARLY)
     raise ColumnNotFound(
-        f'column "{name}" is not in the header',
-        hint=f'did you mean "{close[0]}"?' if close else f"the header has {known or 'no names'}",
+        f'column "{name}" is not in the header of {len(header.names)} columns',
+        hint=f'did you mean "{close[0]}"?' if close else "compare the name with the sheet's first row, and see the tab",
     )
 
 
@@ -82,13 +84,13 @@ class Begun:
 
     Args:
         page: The page.
-        retyped: (row within the page, column index) of every token that was turned into a formula's error.
+        lost: (row within the page, column index, reason) of every cell that was a token once and is none any more.
         tokens: The tokens of each format and column.
         waiting: What waits for their plaintext: a `Column` for each of `tokens`.
     """
 
     page: Page
-    retyped: Sequence[tuple[int, int]]
+    lost: Sequence[tuple[int, int, Reason]]
     tokens: Sequence[Tokens]
     waiting: Sequence[Callable[[], list[Column]]]
 
@@ -118,33 +120,39 @@ class Decryption:
 
     def page(self, page: Page) -> list[list[str]]:
         """Decrypt one page; gives rows × columns of text, as wide as the header."""
-        return self.finish(self.begin(page))
+        begun = self.begin(page)
+        self.look_elsewhere(begun)
+        return self.finish(begun)
 
     def begin(self, page: Page) -> Begun:
         """Sort the cells of one page, and begin to decrypt its tokens. Pages are finished in the order of `begin`."""
-        retyped: list[tuple[int, int]] = []
+        lost: list[tuple[int, int, Reason]] = []
         by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
         for index, tally in self._tallies.items():
             found = sort(page.rows, index, self._rules.missing_values)
             tally.add(found)
-            retyped.extend((place, index) for place in found.retyped)
+            lost.extend((place, index, reason) for place, reason in found.lost)
             for tokens in found.tokens:
                 by_format[tokens.format].append(tokens)
         waiting = [begin(columns, self._ciphers.get(format_)) for format_, columns in by_format.items() if columns]
-        return Begun(page, retyped, [tokens for columns in by_format.values() for tokens in columns], waiting)
+        return Begun(page, lost, [tokens for columns in by_format.values() for tokens in columns], waiting)
 
     def finish(self, begun: Begun) -> list[list[str]]:
         """Wait for a page's plaintext; gives rows × columns of text, as wide as the header."""
         rows = [row.copy() for row in begun.page.rows]
         columns = [column for wait in begun.waiting for column in wait()]
         for tokens, column in zip(begun.tokens, columns, strict=True):
-            self._tallies[tokens.index].add_tokens(tokens.format, column)
-        failing: list[tuple[int, int, Reason]] = [(*place, Reason.SHEET_ERROR) for place in begun.retyped]
+            self._tallies[tokens.index].add_tokens(tokens.format, column, tokens.bodies)
+        failing = list(begun.lost)
         for tokens, column in zip(begun.tokens, columns, strict=True):
             failing.extend(self._put(tokens, column, rows))
         self._fail(sorted(failing), begun.page.first_row, rows)
         self.notices.note(begun.page, [tokens for tokens in begun.tokens if tokens.format is Format.SEALED_BOX])
         return rows
+
+    def look_elsewhere(self, begun: Begun) -> None:
+        """Look for tokens in the columns of a page that are not decrypted; worth it where its CSV holds a `MARKS`."""
+        self.notices.note_other_columns(begun.page)
 
     def counts(self) -> dict[str, ColumnCount]:
         """Give the counts of every column that is decrypted, by name.
@@ -185,7 +193,8 @@ class Decryption:
             SheetRefused: `"auto"` took a column for encrypted in one page and not in another.
         """
         columns = self._decrypted_columns()
-        suspects = [tally for _, tally in columns] or list(self._tallies.values())
+        hiding = [tally for tally in self._tallies.values() if self._auto and tally.hides_tokens()]
+        suspects = [*(tally for _, tally in columns), *hiding] or list(self._tallies.values())
         for tally in suspects:
             if problem := tally.key_problem(self._ciphers):
                 raise problem

@@ -60,7 +60,7 @@ def check(choice: Deidentified) -> None:
     _folder(choice)
 
 
-def write(vault: Vault, name: str, job: Job, choice: Deidentified, decrypted: Collection[str]) -> Delivered:
+def write(vault: Vault, name: str, job: Job, choice: Deidentified, places: Sequence[int]) -> Delivered:
     """Write the second CSV, or leave it alone where nothing changed.
 
     Args:
@@ -68,19 +68,16 @@ def write(vault: Vault, name: str, job: Job, choice: Deidentified, decrypted: Co
         name: Its name there.
         job: The job.
         choice: What the configuration says.
-        decrypted: Names of the columns that were decrypted.
+        places: Indices of the columns to keep, as `kept` chose them.
 
     Raises:
-        ConfigurationError: See `kept`.
         VaultError: It cannot be written, or its folder is the inside of a locked vault.
     """
     folder = _folder(choice)
     with vault.read(name) as file:
         # job.encoding, since a mark that is a part of the first name must stay: "\ufeffname" is another column
         rows = csv.reader(io.TextIOWrapper(file, encoding=job.encoding, errors="surrogatepass", newline=""))
-        header = Header(tuple(next(rows)))
-        places = kept(header, choice, decrypted)
-        pieces = _pieces(header, rows, places, CsvText(job.encoding, "off"))  # the first CSV's cells are guarded
+        pieces = _pieces(rows, places, CsvText(job.encoding, "off"))  # the first CSV's cells are guarded
         return deliver(folder, choice.output.name, pieces, Terms(max_shrink=None), rows=lambda: 0, approve=lambda: None)
 
 
@@ -93,7 +90,8 @@ def _folder(choice: Deidentified) -> Vault:
     return folder
 
 
-def _pieces(header: Header, rows: Iterator[list[str]], places: Sequence[int], text: CsvText) -> Iterator[bytes]:
-    yield text.header([header.names[place] for place in places])
+def _pieces(rows: Iterator[list[str]], places: Sequence[int], text: CsvText) -> Iterator[bytes]:
+    names = next(rows)
+    yield text.header([names[place] for place in places])
     while block := list(islice(rows, _ROWS)):
         yield text.rows([[row[place] for place in places] for row in block])

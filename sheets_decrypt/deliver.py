@@ -20,6 +20,7 @@ from sheets_decrypt.vault.interface import Replacement, Vault
 _PIECE: Final = 1 << 20
 _ROUNDING: Final = 1e-6  # rows; 29 % of 100 rows are a little less than 29 in binary
 DATED: Final = "%Y-%m-%dT%H-%M-%SZ"
+_KEPT: Final = "kept-"
 _DATED: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
 
 
@@ -205,15 +206,18 @@ def _prune(vault: Vault, name: str, terms: Terms) -> None:
 
 
 def dated(name: str, time: datetime) -> str:
-    """Give the name of a dated copy, such as `baseline.2026-01-31T06-30-00Z.csv`."""
+    """Give the name of a dated copy, such as `baseline.kept-2026-01-31T06-30-00Z.csv`.
+
+    A CSV that was put beside one that is held open has the time alone, so that it is never taken for a copy.
+    """
     path = PurePosixPath(name)
-    return str(path.with_name(f"{path.stem}.{time.strftime(DATED)}{path.suffix}"))
+    return str(path.with_name(f"{path.stem}.{_KEPT}{time.strftime(DATED)}{path.suffix}"))
 
 
 def _copies(vault: Vault, name: str) -> list[str]:
     path = PurePosixPath(name)
     folder = "" if str(path.parent) == "." else str(path.parent)
-    pattern = re.compile(re.escape(path.stem + ".") + _DATED.pattern + re.escape(path.suffix))
+    pattern = re.compile(re.escape(f"{path.stem}.{_KEPT}") + _DATED.pattern + re.escape(path.suffix))
     return [str(path.with_name(other)) for other in vault.names(folder) if pattern.fullmatch(other)]
 
 

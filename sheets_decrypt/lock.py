@@ -11,14 +11,15 @@ from sheets_decrypt.errors import ConfigurationError, RunUnderWay
 
 
 @contextmanager
-def one_run(target: str, *, wait: float = 0) -> Iterator[None]:
-    """Hold the lock for what is written to `target`.
+def one_run(identity: str, *, told: str = "", wait: float = 0) -> Iterator[None]:
+    """Hold the lock for one file.
 
-    The lock is an empty file in the user's state folder, named after a hash of the target: two configurations that
+    The lock is an empty file in the user's state folder, named after a hash of the identity: two configurations that
     write the same CSV exclude each other as well.
 
     Args:
-        target: Where the CSV goes, in words.
+        identity: A text that is the same for every way to reach the file.
+        told: Where the file is, in words; default: `identity`.
         wait: Seconds to wait for another run to end.
 
     Raises:
@@ -26,14 +27,15 @@ def one_run(target: str, *, wait: float = 0) -> Iterator[None]:
         ConfigurationError: The state folder cannot be written.
     """
     folder = platformdirs.user_state_path("sheets-decrypt") / "locks"
-    name = hashlib.sha256(target.encode(errors="surrogateescape")).hexdigest()[:32]
+    name = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
     lock = filelock.FileLock(folder / f"{name}.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(timeout=wait)
     except filelock.Timeout:
         raise RunUnderWay(
-            f"another run that writes {target} is under way", hint="wait for it to end, or give --wait SECONDS"
+            f"another run that writes {told or identity} is under way",
+            hint="wait for it to end, or give --wait SECONDS",
         ) from None
     except OSError as error:
         raise ConfigurationError(

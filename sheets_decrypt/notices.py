@@ -14,7 +14,6 @@ from sheets_decrypt.tokens import Tokens
 
 _NAMED: Final = 10
 _FEWEST_REARRANGED: Final = 3  # columns: of two tokens nothing can be said
-_SAMPLE: Final = 200  # rows of each page in which other columns are looked at
 _MARKED_FORMATS: Final = tuple(wire for wire in FORMATS if wire.format in MARKED)
 
 
@@ -50,6 +49,7 @@ class Notices:
         self._retyped: Final[dict[int, _Rows]] = {}
         self._overflow: Final = _Rows()
         self._shifted: Final = _Rows()
+        self._short: Final = _Rows()
         self._rearranged: Final = _Rows()
         self._unnamed: Final[list[str]] = []
         self.outside: Final[list[CellFailure]] = []
@@ -69,8 +69,9 @@ class Notices:
             self._note_overflow(row, cells)
         for row in page.shifted:
             self._shifted.add(row)
+        for row in page.short:
+            self._short.add(row)
         self._note_rearranged(page.first_row, sealed)
-        self._note_other_columns(page.rows[:_SAMPLE])
 
     def warnings(self, decrypted: Mapping[int, Tally], lookalikes: Sequence[str]) -> list[str]:
         """Say everything that somebody should look into, one sentence each.
@@ -101,6 +102,7 @@ class Notices:
         said = (
             (self._overflow, "data to the right of the header is left out of the csv: the trace of a shifted row"),
             (self._shifted, "the row starts further right than the rows around it: it may have been appended shifted"),
+            (self._short, "the row has fewer cells than the header; those that are missing are blank"),
             (self._rearranged, "rearranged: its encrypted cells come from several submissions"),
         )
         return [f"{rows.words()}: {text}" for rows, text in said if rows.count]
@@ -125,9 +127,14 @@ class Notices:
             if 1 < len(set(keys)) < len(keys):
                 self._rearranged.add(first_row + place)
 
-    def _note_other_columns(self, rows: Sequence[list[str]]) -> None:
+    def note_other_columns(self, page: Page) -> None:
+        """Look for columns that hold tokens with a mark and are not decrypted.
+
+        Args:
+            page: The page as the sheet holds it.
+        """
         for index in tuple(self._others):
-            if any(wire.read(row[index]) for row in rows for wire in _MARKED_FORMATS):
+            if any(wire.read(row[index]) for row in page.rows for wire in _MARKED_FORMATS):
                 self._others.discard(index)
                 self._unnamed.append(self._names[index])
 

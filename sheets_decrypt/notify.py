@@ -180,17 +180,29 @@ def _post(url: str, body: str, limits: Limits) -> str | None:
     problem = None
     for left in reversed(range(limits.tries)):
         try:
-            with requests.post(url, data=content, timeout=limits.seconds, stream=True) as reply:
-                code = reply.status_code
+            code = _status(url, content, limits)
         except requests.RequestException as error:
             problem = type(error).__name__  # its text holds the URL
         else:
-            problem = None if code < requests.codes.bad_request else f"it answered {code}"
+            problem = None if code < requests.codes.multiple_choices else f"it answered {code}"
             if code < requests.codes.server_error and code != requests.codes.too_many_requests:
                 return problem
         if left:
             time.sleep(limits.pause)
     return problem
+
+
+def _status(url: str, content: bytes, limits: Limits) -> int:
+    """Post once, to this address alone: no redirect is followed, as it leads to where nobody configured.
+
+    The request is made without the session, which would put a login of ~/.netrc into it. The environment's proxies
+    and certificates count all the same.
+    """
+    request = requests.Request("POST", url, headers={"User-Agent": "sheets-decrypt"}, data=content).prepare()
+    with requests.Session() as session:
+        way = session.merge_environment_settings(request.url, {}, True, None, None)  # noqa: FBT003  (of requests: stream)
+        with session.send(request, timeout=limits.seconds, allow_redirects=False, **way) as reply:
+            return reply.status_code
 
 
 def _send(settings: Notify, title: str, body: str, event: Event, limits: Limits) -> list[str]:

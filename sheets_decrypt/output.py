@@ -7,7 +7,7 @@ a leading `'` makes it text. `smart` spares what only looks like it: numbers and
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 LINE_END: Final = "\r\n"
@@ -17,6 +17,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NUMBER_OR_PHONE: Final = re.compile(
     r"[+-]\s?(?:\d[\d.,]*(?:[eE][+-]?\d+)?%?|\.\d+(?:[eE][+-]?\d+)?%?|\(?\d[\d ().\-/]*(?: ?(?:x|ext\.?) ?\d+)?)"
 )
+_BETWEEN: Final = "\0"
 _SMART: Final = frozenset("=@\t\r+-")
 _OWASP: Final = frozenset("=+-@\t\r\n＝＋－＠")
 
@@ -43,31 +44,38 @@ class CsvText:
 
     Args:
         encoding: `"utf-8-sig"` begins with a byte order mark, by which Excel reads accents right; or `"utf-8"`.
-        guard: Which cells get a leading `'`. The header is written as it is.
+        guard: Which cells get a leading `'`, the header's among them: whoever may edit the sheet may write it.
     """
 
     def __init__(self, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard) -> None:
         self._mark: Final = _BYTE_ORDER_MARK if encoding == "utf-8-sig" else b""
         self._triggers, self._runs = _GUARDS[guard]
+        self._needles: Final = [_BETWEEN + trigger for trigger in self._triggers]
         self.guarded_cells = 0
 
     def header(self, names: Sequence[str]) -> bytes:
-        """Give the first line, byte order mark included."""
-        return self._mark + _lines([names])
+        """Give the first line, byte order mark included. A name is guarded as a cell is."""
+        return self._mark + _lines(self._guarded([names]))
 
     def rows(self, rows: Sequence[Sequence[str]]) -> bytes:
         """Give the lines of a page.
 
         Args:
-            rows: rows × columns of text.
+            rows: rows × columns of text, all of one width.
         """
-        return _lines(self._guarded(row) for row in rows)
+        return _lines(self._guarded(rows))
 
-    def _guarded(self, row: Sequence[str]) -> Sequence[str]:
-        triggers = self._triggers
-        if not any(cell[:1] in triggers for cell in row):
-            return row
-        return [self._guard(cell) if cell[:1] in triggers else cell for cell in row]
+    def _guarded(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """Guard a column at a time: most columns hold no cell that needs a second look."""
+        columns: list[Sequence[str]] = list(zip(*rows, strict=True))
+        looked_at = [place for place, cells in enumerate(columns) if self._may_run(cells)]
+        for place in looked_at:
+            columns[place] = [self._guard(cell) if cell[:1] in self._triggers else cell for cell in columns[place]]
+        return list(zip(*columns, strict=True)) if looked_at else rows
+
+    def _may_run(self, cells: Sequence[str]) -> bool:
+        text = _BETWEEN + _BETWEEN.join(cells)
+        return any(needle in text for needle in self._needles)
 
     def _guard(self, cell: str) -> str:
         if not self._runs(cell):
@@ -76,11 +84,31 @@ class CsvText:
         return "'" + cell
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator=LINE_END).writerows(rows)
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    """Write rows as RFC 4180 has them; cells are only quoted where they must be, which the csv module decides."""
+    if not rows:
+        return b""
+    commas = len(rows[0]) - 1
+    text = LINE_END.join(map(",".join, rows))
+    ends = len(rows) - 1
+    if (
+        not commas
+        or '"' in text
+        or text.count(",") != commas * len(rows)
+        or text.count("\r") + text.count("\n") != 2 * ends
+    ):
+        text = LINE_END.join(map(_line, rows))
     # A lone surrogate cannot come from Google or from strict UTF-8; if one comes, it goes out as it came in.
-    return text.getvalue().encode("utf-8", "surrogatepass")
+    return (text + LINE_END).encode("utf-8", "surrogatepass")
+
+
+def _line(row: Sequence[str]) -> str:
+    text = ",".join(row)
+    if len(row) > 1 and text.count(",") == len(row) - 1 and not ('"' in text or "\r" in text or "\n" in text):
+        return text
+    quoted = io.StringIO()
+    csv.writer(quoted, lineterminator=LINE_END).writerow(row)
+    return quoted.getvalue().removesuffix(LINE_END)
 
 
 class RecordCount:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from sheets_decrypt import deidentify
 from sheets_decrypt.config import Config, Conversion, Job, Keys
 from sheets_decrypt.convert import Options, Target, convert
 from sheets_decrypt.csv_file import CsvFile
@@ -34,8 +35,10 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
     try:
         vault, file = open_vault(job, config.vault_of(job), resolve)
         target = Target(vault, file, vault.check())
+        if job.deidentified is not None:
+            deidentify.check(job.deidentified)
         vault.size(file)  # the vault takes note of the former csv, by which it knows a change from elsewhere
-        with one_run(vault.path(file), wait=options.wait):
+        with one_run(vault.identity(file), told=vault.path(file), wait=options.wait):
             return _recorded(log, target, job, config, options)
     except Exception as error:  # noqa: BLE001  (other jobs go on; an error that is not ours becomes exit code 1)
         return log.fail(error)
@@ -103,7 +106,7 @@ def decrypt_file(
         vault = open_drive(output.parent, accept=accept)
         target = Target(vault, output.name, vault.check())
         with (
-            one_run(vault.path(output.name), wait=options.wait),
+            one_run(vault.identity(output.name), told=vault.path(output.name), wait=options.wait),
             spread(read_keys(keys), workers) as ciphers,
             CsvFile(file) as source,
         ):

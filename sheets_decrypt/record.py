@@ -11,7 +11,7 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final
 
-from sheets_decrypt.errors import SheetsDecryptError, VaultFileMissing, place_of
+from sheets_decrypt.errors import SheetsDecryptError, VaultFileMissing, VaultLocked, place_of
 from sheets_decrypt.table import CellFailure, ColumnCount
 from sheets_decrypt.vault.interface import Vault
 
@@ -53,11 +53,13 @@ class Failure:
         code: The exit code.
         message: What happened.
         hint: The next step.
+        locked: Whether the vault was locked or not there, which is no alarm at night; the JSON has it not.
     """
 
     code: int
     message: str
     hint: str
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class RunRecord:
     def as_json(self) -> dict[str, Any]:
         """Give the record as JSON has it; keys without a value are left out."""
         content = asdict(self)
+        if self.error is not None:
+            del content["error"]["locked"]
         return {key: value for key, value in content.items() if not (key in {"output", "error"} and value is None)}
 
     def line(self) -> str:
@@ -153,10 +157,11 @@ class RunLog:
     def fail(self, error: BaseException) -> RunRecord:
         """Close the log of a run that failed. An error that is not ours is told by its type and place alone."""
         if isinstance(error, SheetsDecryptError):
-            failure = Failure(error.exit_code, error.message, error.hint)
+            failure = Failure(error.exit_code, error.message, error.hint, isinstance(error, VaultLocked))
         else:
             failure = Failure(1, f"unexpected error: {place_of(error)}", "this is a bug; please report this line")
-        self.rows_written = 0
+        if self.output is None:  # else the csv is in its place, and what came after it failed
+            self.rows_written = 0
         return self.finish(Status.FAILED, failure.code, failure)
 
 

@@ -25,6 +25,12 @@ _LARGEST: Final = 64 * 1024
 PRIVATE_KEY: Final = "SHEETS_DECRYPT_PRIVATE_KEY"
 LEGACY_SECRET: Final = "SHEETS_DECRYPT_LEGACY_SECRET"
 PASSPHRASE: Final = "SHEETS_DECRYPT_PASSPHRASE"
+_NOT_HANDED_ON: Final = frozenset({PRIVATE_KEY, LEGACY_SECRET, PASSPHRASE})
+
+
+def environment_for_children() -> dict[str, str]:
+    """Give this process's environment without the variables that hold a secret: no program that we start needs them."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
 
 
 def resolve(source: SecretSource) -> Secret:
@@ -121,11 +127,11 @@ def _from_system(action: Literal["get_password", "set_password"], *arguments: st
 
 
 def _from_env(source: SecretSource) -> str:
-    name = source.env or ""
-    value = os.environ.get(name)
+    value = os.environ.get(source.env or "")
     if value is None:
         raise KeyMissing(
-            f"the environment variable {name} is not set", hint=f"set {name}, or name another source in [keys]"
+            f"the environment variable {source.name} is not set",
+            hint=f"set {source.name}, or name another source in [keys]",
         )
     return value
 
@@ -159,6 +165,7 @@ def _from_command(source: SecretSource) -> str:
             stderr=subprocess.DEVNULL,
             timeout=_COMMAND_SECONDS,
             check=False,
+            env=environment_for_children(),
             creationflags=_NO_WINDOW,
         )
     except OSError as error:
@@ -178,9 +185,7 @@ def _from_keyring(source: SecretSource) -> str:
     service, _, name = (source.keyring or "").partition("/")
     value = _from_system("get_password", service, name)
     if value is None:
-        raise KeyMissing(
-            f"the keyring has no entry {service}/{name}", hint=f"sheets-decrypt secret set {service}/{name}"
-        )
+        raise KeyMissing(f"the keyring has no entry {source.name}", hint=f"sheets-decrypt secret set {source.name}")
     return value
 
 
@@ -189,15 +194,15 @@ def _from_credential(source: SecretSource) -> str:
     name = source.credential or ""
     if not folder:
         raise KeyMissing(
-            f"the systemd credential {name} is not there: CREDENTIALS_DIRECTORY is not set",
+            f"the systemd credential {source.name} is not there: CREDENTIALS_DIRECTORY is not set",
             hint="a credential is only there in a systemd service with LoadCredential=",
         )
     try:
         return _text((Path(folder) / Path(name).name).read_bytes(), source)
     except OSError as error:
         raise KeyMissing(
-            f"the systemd credential {name} cannot be read: {(error.strerror or 'unknown').lower()}",
-            hint=f"add LoadCredential={name}:/path to the service",
+            f"the systemd credential {source.name} cannot be read: {(error.strerror or 'unknown').lower()}",
+            hint=f"add LoadCredential={source.name}:/path to the service",
         ) from None
 
 

@@ -19,7 +19,6 @@ from pydantic import NonNegativeInt, TypeAdapter
 from sheets_decrypt.config import Config
 from sheets_decrypt.record import RunRecord, Status
 
-LOCKED: Final = 7  # the exit code of a vault that is not there
 _ROWS_KEPT: Final = 30
 
 
@@ -54,7 +53,7 @@ class JobState:
                 exit_code=record.exit_code,
                 message=record.error.message if record.error else "",
                 failed_runs=self.failed_runs + 1,
-                locked_runs=self.locked_runs + 1 if record.exit_code == LOCKED else 0,
+                locked_runs=self.locked_runs + 1 if record.error and record.error.locked else 0,
             )
         rows = (*self.rows, record.rows_read)[-_ROWS_KEPT:]
         return JobState(record.finished, record.finished, record.exit_code, rows=rows)
@@ -67,16 +66,16 @@ def load(config: Config, job: str) -> JobState:
     """Give what is remembered of a job; what cannot be read is forgotten."""
     try:
         return _read(_file(config, job).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # a path that no file can have, as well
         return JobState()
 
 
 def save(config: Config, job: str, state: JobState) -> None:
     """Remember the state of a job. Where that cannot be written, the run stands all the same."""
-    path = _file(config, job)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     content = json.dumps(asdict(state), ensure_ascii=False).encode(errors="replace")
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # the csv is written by now
+        path = _file(config, job)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             temporary.write_bytes(content)
@@ -106,5 +105,5 @@ def _file(config: Config, job: str) -> Path:
     # lead elsewhere while the vault is locked.
     base = os.path.abspath(folder.cryptomator if folder else output)  # noqa: PTH100  (resolve() follows links)
     target = f"{base}\n{output if folder else ''}"
-    name = hashlib.sha256(target.encode()).hexdigest()[:32]
+    name = hashlib.sha256(target.encode(errors="surrogateescape")).hexdigest()[:32]
     return platformdirs.user_state_path("sheets-decrypt") / "jobs" / f"{name}.json"

@@ -14,6 +14,7 @@ from sheets_decrypt import state
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.record import timestamp
+from sheets_decrypt.report import printable
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
 
@@ -131,9 +132,11 @@ def table(found: Sequence[JobStatus], *, plain: bool) -> Table:
         age = Text(_duration(one.age), style="bold red" if one.stale else "")
         if one.stale:
             age.append(" STALE")
-        last = one.last_success or "never"
         trend = " ".join(map(str, one.rows[-5:])) if plain else _trend(one.rows)
-        shown.add_row(one.job, last, age, one.schedule or "none", one.next_run or "", trend, _last_run(one))
+        job, last, schedule, upcoming = map(
+            printable, (one.job, one.last_success or "never", one.schedule or "none", one.next_run or "")
+        )
+        shown.add_row(job, last, age, schedule, upcoming, trend, _last_run(one))
     return shown
 
 
@@ -160,10 +163,10 @@ def _last_run(one: JobStatus) -> Text:
         return Text("ok", style="green")
     if one.locked_runs:
         times = "once" if one.locked_runs == 1 else f"{one.locked_runs} times in a row"
-        return Text(f"skipped, the vault is not there ({times}): {one.message}", style="yellow")
+        return Text(f"skipped, the vault is not there ({times}): {printable(one.message)}", style="yellow")
     if not one.failed_runs:
         return Text(f"code {one.exit_code}: some cells could not be decrypted", style="yellow")
-    return Text(f"failed with code {one.exit_code}: {one.message}", style="red")
+    return Text(f"failed with code {one.exit_code}: {printable(one.message)}", style="red")
 
 
 def _duration(seconds: float | None) -> str:

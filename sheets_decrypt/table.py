@@ -114,6 +114,7 @@ class Page:
         retyped: Column index → the sheet's row numbers whose cell came as a number or a boolean: someone retyped it.
         overflow: The sheet's row numbers with data to the right of the header, with that data.
         shifted: The sheet's row numbers that start further right than the rows around them.
+        short: The row numbers of records with fewer cells than the header, in a file; a sheet leaves out blank cells.
     """
 
     first_row: int
@@ -121,6 +122,7 @@ class Page:
     retyped: Mapping[int, Sequence[int]] = field(default_factory=dict)
     overflow: Mapping[int, Sequence[str]] = field(default_factory=dict)
     shifted: Sequence[int] = ()
+    short: Sequence[int] = ()
 
 
 NO_KEY_FITTED: Final = 255

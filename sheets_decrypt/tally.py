@@ -4,6 +4,7 @@ The verdict (design, "Output"): the key is wrong, and nothing is written, when e
 least half of its tokens without authentication. A damaged token says nothing of the key, and does not count.
 """
 
+import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from sheets_decrypt.tokens import Sorted
 Ciphers = Mapping[Format, Cipher]
 
 AUTHENTICATED: Final = frozenset(wire.format for wire in FORMATS if wire.authenticated)
-MARKED: Final = frozenset({Format.SEALED_BOX, Format.CRYPTOJS_PASSPHRASE})
+_HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
+MARKED: Final = frozenset(wire.format for wire in FORMATS if wire.begins)
 _SECRET_KINDS: Final = {wire.format: wire.secret_kind for wire in FORMATS}
 
 
@@ -28,6 +30,7 @@ class Tally:
     Args:
         name: The column's name.
         damaged: Format → tokens of it that no key could have decrypted.
+        hexadecimal: Cells that look like legacy tokens and are all hexadecimal, while nothing has decrypted.
         put: Some page's cells were changed, as those of a column that holds tokens.
         withheld: Some page's cells were left, as those of a column that holds none.
     """
@@ -42,6 +45,7 @@ class Tally:
     failed: Counter[Format] = field(default_factory=Counter)
     damaged: Counter[Format] = field(default_factory=Counter)
     fitted: Counter[tuple[Format, int]] = field(default_factory=Counter)
+    hexadecimal: int = 0
     put: bool = False
     withheld: bool = False
 
@@ -51,7 +55,7 @@ class Tally:
         self.missing += found.missing
         self.not_encrypted += found.not_encrypted
 
-    def add_tokens(self, format_: Format, column: Column) -> None:
+    def add_tokens(self, format_: Format, column: Column, bodies: Sequence[bytes]) -> None:
         """Count what became of the tokens of one page."""
         failed = column.keys.count(NO_KEY_FITTED)
         self.seen[format_] += len(column.keys)
@@ -61,6 +65,8 @@ class Tally:
         if failed:
             self.failed[format_] += failed
             self.damaged[format_] += sum(value is Reason.DAMAGED for value in column.values)
+            if format_ is Format.LEGACY_CBC and not self.fitted:
+                self.hexadecimal += sum(_HEXADECIMAL.issuperset(base64.b64encode(body)) for body in bodies)
 
     def holds_tokens(self) -> bool:
         """Tell a column of tokens from one whose cells only look like legacy tokens, such as hashes.
@@ -71,6 +77,14 @@ class Tally:
         marked = any(self.seen[format_] > self.damaged[format_] for format_ in MARKED)
         legacy = self.seen[Format.LEGACY_CBC]
         return marked or (legacy > 0 and 2 * self.failed[Format.LEGACY_CBC] < legacy)
+
+    def hides_tokens(self) -> bool:
+        """Tell whether a column that does not decrypt holds nothing but what looks like legacy tokens.
+
+        That is the sign of a wrong key. Digests in hexadecimal look alike and are none: no token is all hexadecimal.
+        """
+        alike = self.seen[Format.LEGACY_CBC] > 0 and not self.not_encrypted
+        return alike and not self.fitted and not self.hexadecimal
 
     def count(self, ciphers: Ciphers) -> ColumnCount:
         """Give the counts as the run record has them."""

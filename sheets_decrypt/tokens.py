@@ -3,6 +3,7 @@
 Work goes a column at a time: the counts come from whole columns, so that a cell costs little beside its cipher.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,11 @@ from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason
 
 # What Sheets shows where a retyped token was parsed as a formula (values.get gives error cells as these strings).
 _SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!"})
+
+# What is left of a token that was cut off, or that somebody copied with a blank, a line break or quotes: text without a
+# gap and longer than any word, in the letters of base64.
+_NEAR_MISS: Final = re.compile(r"[\s'\"]*(?:v2:\S{20,}|[A-Za-z0-9+/_-]{40,}={0,2})[\s'\"]*", re.IGNORECASE)
+_FIRST_LETTERS: Final = frozenset(wire.begins[0] for wire in FORMATS if wire.begins)
 
 
 @dataclass(slots=True)
@@ -39,14 +45,14 @@ class Sorted:
         blank: How many are empty.
         missing: How many stand for an unanswered question.
         not_encrypted: How many are readable.
-        retyped: The rows within the page whose token was turned into a formula's error.
+        lost: (row within the page, reason) of every cell that was a token once and is none any more.
         tokens: The tokens, by format; formats without one are left out.
     """
 
     blank: int
     missing: int
     not_encrypted: int
-    retyped: Sequence[int]
+    lost: Sequence[tuple[int, Reason]]
     tokens: Sequence[Tokens]
 
 
@@ -59,9 +65,10 @@ def sort(rows: Sequence[Sequence[str]], index: int, missing_values: Collection[s
         missing_values: Texts that stand for an unanswered question.
     """
     blank = missing = not_encrypted = 0
-    retyped: list[int] = []
+    lost: list[tuple[int, Reason]] = []
     found = [Tokens(index, wire.format) for wire in FORMATS]
     readers = [(wire.read, tokens) for wire, tokens in zip(FORMATS, found, strict=True)]
+    without_mark = [(read, tokens) for wire, (read, tokens) in zip(FORMATS, readers, strict=True) if not wire.begins]
     for place, row in enumerate(rows):
         cell = row[index]
         if not cell:
@@ -70,18 +77,25 @@ def sort(rows: Sequence[Sequence[str]], index: int, missing_values: Collection[s
         if cell in missing_values:
             missing += 1
             continue
-        for read, tokens in readers:
+        for read, tokens in readers if cell[0] in _FIRST_LETTERS else without_mark:
             body = read(cell)
             if body is not None:
                 tokens.rows.append(place)
                 tokens.bodies.append(body)
                 break
         else:
-            if cell in _SHEET_ERRORS:
-                retyped.append(place)
+            if reason := _lost(cell):
+                lost.append((place, reason))
             else:
                 not_encrypted += 1
-    return Sorted(blank, missing, not_encrypted, retyped, [tokens for tokens in found if tokens.rows])
+    return Sorted(blank, missing, not_encrypted, lost, [tokens for tokens in found if tokens.rows])
+
+
+def _lost(cell: str) -> Reason | None:
+    """Say what became of a token that no format reads any more; None for a cell that never was one."""
+    if cell in _SHEET_ERRORS:
+        return Reason.SHEET_ERROR
+    return Reason.DAMAGED if _NEAR_MISS.fullmatch(cell) else None
 
 
 def begin(columns: Sequence[Tokens], cipher: Cipher | None) -> Callable[[], list[Column]]:

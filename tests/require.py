@@ -1,4 +1,4 @@
-"""What a test needs from the machine: it skips with the reason where that is missing, and fails under `…_REQUIRE=all`."""
+"""What a test needs from the machine: it skips where that is missing, and fails under `SHEETS_DECRYPT_REQUIRE=all`."""
 
 import os
 import shutil

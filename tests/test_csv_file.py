@@ -32,12 +32,26 @@ def test_whatever_is_written_as_a_csv_is_read_back(tmp_path: Path, rows: list[li
 
 
 def test_rows_are_as_wide_as_the_header(tmp_path: Path) -> None:
-    """Short rows are filled, blank lines are rows of blanks, and what lies to the right is set apart."""
+    """Short rows are filled and named, blank lines are blank rows, and what lies to the right is set apart."""
     with CsvFile(_file(tmp_path, b"a,b\r\n1\r\n\r\n1,2,3,\r\n1,2,,\r\n")) as file:
         [page] = file.pages()
     assert page.rows == [["1", ""], ["", ""], ["1", "2"], ["1", "2"]]
     assert page.first_row == 2
     assert page.overflow == {4: ["3", ""]}
+    assert page.short == [2, 3]
+
+
+@pytest.mark.parametrize("content", [b"a,b,c\r\n1,2,3\r\n4,5", b"a,b\n1,2\n3", b'a,b,c\n"1","2","3"\n"4","5"'])
+def test_a_file_that_ends_in_the_middle_of_a_row_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A download that broke off is no sheet that ends there."""
+    with CsvFile(_file(tmp_path, content)) as file, pytest.raises(SheetRefused, match="is cut off in row"):
+        list(file.pages())
+
+
+def test_blank_lines_at_the_end_are_no_rows(tmp_path: Path) -> None:
+    """What an editor leaves at the end of a file is not an answer."""
+    with CsvFile(_file(tmp_path, b"a,b\r\n1,2\r\n\r\n\r\n")) as file:
+        assert [page.rows for page in file.pages()] == [[["1", "2"]]]
 
 
 def test_rows_come_page_by_page(tmp_path: Path) -> None:

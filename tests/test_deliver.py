@@ -155,13 +155,13 @@ def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
     _start_from(drive, None)
     folder = Path(drive.path(NAME)).parent
     (folder / "a.notes.csv").write_text("not a copy")
-    (folder / "b.2026-01-01T00-00-00Z.csv").write_text("another CSV's copy")
+    (folder / "b.kept-2026-01-01T00-00-00Z.csv").write_text("another CSV's copy")
     for rows in range(1, 6):
         _deliver(drive, _lines(rows), Terms(keep=2), rows=rows)
         time = datetime(2026, 1, rows, tzinfo=UTC).timestamp()
         os.utime(folder / NAME, (time, time))
-    copies = ["a.2026-01-03T00-00-00Z.csv", "a.2026-01-04T00-00-00Z.csv"]
-    assert list(drive.names("")) == sorted([*copies, NAME, "a.notes.csv", "b.2026-01-01T00-00-00Z.csv"])
+    copies = ["a.kept-2026-01-03T00-00-00Z.csv", "a.kept-2026-01-04T00-00-00Z.csv"]
+    assert list(drive.names("")) == sorted([*copies, NAME, "a.notes.csv", "b.kept-2026-01-01T00-00-00Z.csv"])
     assert [_content(drive, name) for name in copies] == [_lines(3), _lines(4)]
     _deliver(drive, _lines(5), Terms(keep=2), rows=5)
     assert _content(drive, copies[0]) == _lines(3)
@@ -171,7 +171,7 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
     """A run that fails at the rename has removed nothing."""
     _start_from(drive, None)
     folder = Path(drive.path(NAME)).parent
-    (folder / "a.2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))
+    (folder / "a.kept-2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))
     (folder / NAME).write_bytes(_lines(2))
 
     def fail(folder: OpenFolder, old: str, new: str) -> None:
@@ -181,16 +181,16 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
 
     with pytest.raises(VaultUnusable):
         _deliver(Drive(folder, patience=Patience(rename=fail)), _lines(3), Terms(keep=1), rows=3)
-    assert _content(drive, "a.2026-01-01T00-00-00Z.csv") == _lines(1)
+    assert _content(drive, "a.kept-2026-01-01T00-00-00Z.csv") == _lines(1)
     assert _content(drive) == _lines(2)
 
 
 @pytest.mark.parametrize(
     ("name", "copy"),
     [
-        ("baseline.csv", "baseline.2026-01-31T06-30-00Z.csv"),
-        ("surveys/base.line.csv", "surveys/base.line.2026-01-31T06-30-00Z.csv"),
-        ("noending", "noending.2026-01-31T06-30-00Z"),
+        ("baseline.csv", "baseline.kept-2026-01-31T06-30-00Z.csv"),
+        ("surveys/base.line.csv", "surveys/base.line.kept-2026-01-31T06-30-00Z.csv"),
+        ("noending", "noending.kept-2026-01-31T06-30-00Z"),
     ],
 )
 def test_a_dated_name_keeps_folder_and_ending(name: str, copy: str) -> None:

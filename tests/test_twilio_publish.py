@@ -365,7 +365,7 @@ def test_a_sheet_that_is_not_shared_or_only_to_be_read_fails(survey: Survey) -> 
 @pytest.mark.parametrize("kind", [Kind.TOKEN, Kind.VALUES, Kind.APPEND])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_google_is_asked_again_and_the_row_is_there_once(survey: Survey, kind: Kind, status: int) -> None:
-    """With 429 and 503 nothing was written, so that every step may be repeated."""
+    """With 429 nothing was written, and after a 503 the row is looked for, so that every step may be repeated."""
     if kind is Kind.TOKEN:
         survey.google.revoke_tokens()
     survey.google.fault(Fault(kind, status=status, times=2))
@@ -449,6 +449,33 @@ def test_an_append_without_an_answer_is_never_sent_a_second_time(survey: Survey,
     survey.google.fault(Fault(Kind.APPEND, what, status=500))
     assert failed(survey.publish({"name": TOKEN}), "answer was lost")
     assert survey.asked(Kind.APPEND) == 1
+    assert survey.rows() == []
+
+
+def test_a_row_that_was_written_and_answered_503_is_not_sent_twice(survey: Survey) -> None:
+    """A front server may give up while the row is being written; the token in it proves that it is there."""
+    survey.google.fault(Fault(Kind.APPEND, status=503, then=lambda: survey.refill([HEADER, [TOKEN, "", ""]])))
+    assert survey.publish({"name": TOKEN}).body["row"] == 2
+    assert survey.rows() == [[TOKEN, "", ""]]
+    assert survey.asked(Kind.APPEND) == 1
+
+
+def test_a_row_that_comes_late_after_a_503_is_found_whatever_a_later_try_met(survey: Survey) -> None:
+    """Once a try may have written the row, it is looked for before every further one."""
+    late = Fault(Kind.APPEND, status=429, then=lambda: survey.refill([HEADER, [TOKEN, "", ""]]))
+    survey.google.fault(Fault(Kind.APPEND, status=503), late)
+    assert survey.publish({"name": TOKEN}).body["row"] == 2
+    assert survey.rows() == [[TOKEN, "", ""]]
+    assert survey.asked(Kind.APPEND) == 2
+
+
+def test_after_a_503_a_row_that_cannot_be_looked_for_is_not_sent_twice(survey: Survey) -> None:
+    """Without a token in the row, and where the Sheet cannot be read, nobody knows that it is not there."""
+    survey.google.fault(Fault(Kind.APPEND, status=503))
+    assert failed(survey.publish({"name": "Ana"}), "503", "the row was not found")
+    survey.google.fault(Fault(Kind.APPEND, status=503), Fault(Kind.VALUES, status=403, times=None, after=1))
+    assert failed(survey.publish({"name": TOKEN}), "503", "the row was not found")
+    assert survey.asked(Kind.APPEND) == 2
     assert survey.rows() == []
 
 

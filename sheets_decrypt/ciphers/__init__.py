@@ -39,6 +39,7 @@ class WireFormat:
 
     Args:
         format: Its name.
+        begins: How every token of it begins; blank where tokens carry no mark.
         authenticated: Whether a wrong key and a changed token are always noticed.
         read: A cell → the token's body in bytes, or None where the cell is not of this format. A cell that is of
             this format and is cut off or misspelt gives a body that `decrypt` calls damaged.
@@ -47,6 +48,7 @@ class WireFormat:
     """
 
     format: Format
+    begins: str
     authenticated: bool
     read: Callable[[str], bytes | None]
     cipher: Callable[[Sequence[Secret]], Cipher]
@@ -54,13 +56,14 @@ class WireFormat:
 
 
 FORMATS: Final = (
-    WireFormat(Format.SEALED_BOX, True, sealed_box.read, sealed_box.SealedBox, "private_keys"),
+    WireFormat(Format.SEALED_BOX, sealed_box.MARK, True, sealed_box.read, sealed_box.SealedBox, "private_keys"),
     WireFormat(
         Format.CRYPTOJS_PASSPHRASE,
+        cryptojs_passphrase.MARK,
         False,
         cryptojs_passphrase.read,
         cryptojs_passphrase.CryptoJsPassphrase,
         "passphrases",
     ),
-    WireFormat(Format.LEGACY_CBC, False, legacy_cbc.read, legacy_cbc.LegacyCbc, "legacy_secrets"),
+    WireFormat(Format.LEGACY_CBC, "", False, legacy_cbc.read, legacy_cbc.LegacyCbc, "legacy_secrets"),
 )

@@ -16,10 +16,8 @@ def decode(text: str) -> bytes | None:
     """
     if len(text) % 4:  # strict_mode takes "AAAA=" for "AAAA"
         return None
-    if text.endswith("="):
-        last, allowed = (text[-3:-2], _LAST_BEFORE_TWO) if text.endswith("==") else (text[-2:-1], _LAST_BEFORE_ONE)
-        if last not in allowed:
-            return None
+    if text[-1:] == "=" and (text[-3] not in _LAST_BEFORE_TWO if text[-2] == "=" else text[-2] not in _LAST_BEFORE_ONE):
+        return None
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:  # binascii.Error, or a character beyond ASCII

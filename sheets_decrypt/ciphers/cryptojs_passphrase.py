@@ -16,7 +16,7 @@ from sheets_decrypt.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
-_MARK: Final = "U2FsdGVkX1"  # base64 of "Salted_" and the first bits of "_"
+MARK: Final = "U2FsdGVkX1"  # base64 of "Salted_" and the first bits of "_"
 _AFTER_MARK: Final = frozenset("89+/")
 _BLOCK: Final = 16
 _SHORTEST: Final = 32  # bytes: mark, salt and one block
@@ -25,7 +25,7 @@ _DAMAGED: Final = b""
 
 def read(cell: str) -> bytes | None:
     """Give `Salted__ ‖ salt ‖ ciphertext` where the cell begins as such a token does; else None."""
-    if not cell.startswith(_MARK) or cell[10:11] not in _AFTER_MARK:
+    if not cell.startswith(MARK) or cell[10:11] not in _AFTER_MARK:
         return None
     body = base64_strict.decode(cell)
     if body is None or len(body) < _SHORTEST or len(body) % _BLOCK:
@@ -67,7 +67,7 @@ def _decrypt(passphrase: Secret, body: bytes) -> str | Reason:
     key, iv = _key_and_iv(_bytes_of(passphrase), body[8:16])
     decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
     decrypted = decryptor.update(body[16:]) + decryptor.finalize()
-    return padding.text(decrypted, 0, len(decrypted))
+    return padding.texts(decrypted, [len(decrypted)])[0]
 
 
 def _key_and_iv(passphrase: bytes, salt: bytes) -> tuple[bytes, bytes]:

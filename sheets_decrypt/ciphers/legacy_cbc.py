@@ -80,10 +80,4 @@ def _decrypt(key: bytes, bodies: Sequence[bytes]) -> list[str | Reason]:
     # The chain's own IV is never used for a block that is kept.
     chain = Cipher(algorithms.AES(key), modes.CBC(bytes(_BLOCK))).decryptor()
     decrypted = chain.update(b"".join(bodies)) + chain.finalize()
-    values: list[str | Reason] = []
-    start = 0
-    for body in bodies:
-        end = start + len(body)
-        values.append(padding.text(decrypted, start + _BLOCK, end) if body else Reason.DAMAGED)
-        start = end
-    return values
+    return padding.texts(decrypted, list(map(len, bodies)), lead=_BLOCK)

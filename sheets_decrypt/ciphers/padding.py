@@ -3,6 +3,7 @@
 A wrong key's padding passes about once in 256 tokens (RFC 5652, section 6.3); then its bytes must be UTF-8 as well.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sheets_decrypt.table import Reason
@@ -11,21 +12,28 @@ _BLOCK: Final = 16
 _PADDINGS: Final = tuple(bytes([length]) * length for length in range(_BLOCK + 1))
 
 
-def text(decrypted: bytes, start: int, end: int) -> str | Reason:
-    """Take off the padding of `decrypted[start:end]` and read the rest as UTF-8.
+def texts(decrypted: bytes, sizes: Sequence[int], lead: int = 0) -> list[str | Reason]:
+    """Take off the paddings of plaintexts that stand one behind the other, and read the rest as UTF-8.
 
     Args:
         decrypted: Decrypted blocks of 16 bytes.
-        start: Where the plaintext begins.
-        end: Where its padding ends.
+        sizes: How many bytes each plaintext takes up, its lead and padding included; 0 stands for a damaged token.
+        lead: How many bytes before each plaintext are no part of it.
 
     Returns:
-        The plaintext; `WRONG_KEY` where the padding or the UTF-8 is not as an encryption would have left it.
+        For each size the plaintext; `WRONG_KEY` where the padding or the UTF-8 is not as an encryption would have left
+        it; `DAMAGED` for a damaged token.
     """
-    length = decrypted[end - 1]
-    if not 0 < length <= _BLOCK or decrypted[end - length : end] != _PADDINGS[length]:
-        return Reason.WRONG_KEY
-    try:
-        return decrypted[start : end - length].decode()
-    except UnicodeDecodeError:
-        return Reason.WRONG_KEY
+    found: list[str | Reason] = []
+    start = end = 0
+    for size in sizes:
+        start, end = end, end + size
+        length = decrypted[end - 1] if size else 0
+        if 0 < length <= _BLOCK and decrypted.endswith(_PADDINGS[length], start, end):
+            try:
+                found.append(decrypted[start + lead : end - length].decode())
+            except UnicodeDecodeError:
+                found.append(Reason.WRONG_KEY)
+        else:
+            found.append(Reason.WRONG_KEY if size else Reason.DAMAGED)
+    return found

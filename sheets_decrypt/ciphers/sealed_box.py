@@ -3,8 +3,8 @@
 X25519 (RFC 7748) with the recipient's private key; HKDF-SHA256 (RFC 5869) with salt = ephemeral ‖ recipient public key;
 AES-256-GCM (NIST SP 800-38D). Design, "Wire formats"; vectors in `tests/vectors/sealed_box.json`.
 
-Tokens made in one call of our own Twilio function share their ephemeral key, so a row costs one exchange: the derived
-key is remembered for as long as rows near it are read.
+Tokens made in one call of our own Twilio function share their ephemeral key, so a row costs one exchange: the last
+derived key is remembered, and the tokens of a row come one behind the other.
 """
 
 import base64
@@ -29,7 +29,6 @@ CONTEXT: Final = b"requests-to-twilio/v2"
 KEY: Final = 32
 NONCE: Final = 12
 TAG: Final = 16
-_REMEMBERED: Final = 20_000  # derived keys: more rows than a page has
 _DAMAGED: Final = b""
 
 
@@ -87,7 +86,8 @@ class PrivateKey:
             )
         self._key: Final = X25519PrivateKey.from_private_bytes(key)
         self.public_key: Final = self._key.public_key().public_bytes_raw()
-        self._derived: dict[bytes, AESGCM] = {}
+        self._last = b""
+        self._box = AESGCM(bytes(KEY))  # of no token, until the first one is opened
 
     def open(self, body: bytes) -> bytes:
         """Decrypt one token's body.
@@ -97,17 +97,15 @@ class PrivateKey:
             ValueError: The ephemeral key is no point that an honest sender makes.
         """
         ephemeral = body[:KEY]
-        box = self._derived.get(ephemeral) or self._derive(ephemeral)
-        return box.decrypt(body[KEY : KEY + NONCE], body[KEY + NONCE :], CONTEXT)
+        if ephemeral != self._last:
+            self._box = self._derive(ephemeral)
+            self._last = ephemeral
+        return self._box.decrypt(body[KEY : KEY + NONCE], body[KEY + NONCE :], CONTEXT)
 
     def _derive(self, ephemeral: bytes) -> AESGCM:
         shared = self._key.exchange(X25519PublicKey.from_public_bytes(ephemeral))
         salt = ephemeral + self.public_key
-        box = AESGCM(HKDF(hashes.SHA256(), length=KEY, salt=salt, info=CONTEXT).derive(shared))
-        if len(self._derived) >= _REMEMBERED:
-            self._derived.clear()
-        self._derived[ephemeral] = box
-        return box
+        return AESGCM(HKDF(hashes.SHA256(), length=KEY, salt=salt, info=CONTEXT).derive(shared))
 
 
 class SealedBox(Deferred):

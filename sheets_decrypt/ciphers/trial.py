@@ -30,9 +30,16 @@ def settle(results: Sequence[Sequence[str | Reason]]) -> Column:
         The plaintext where exactly one key passed the strict checks; `AMBIGUOUS` where several did.
     """
     if len(results) == 1:
-        return Column(results[0], bytes(NO_KEY_FITTED if type(value) is Reason else 0 for value in results[0]))
+        return Column(results[0], _keys(results[0]))
     settled = [_settle_one(attempts) for attempts in zip(*results, strict=True)]
     return Column([value for value, _ in settled], bytes(key for _, key in settled))
+
+
+def _keys(values: Sequence[str | Reason]) -> bytes:
+    """Give the key that fitted each token where there is one key; most columns have no failure at all."""
+    if Reason not in set(map(type, values)):
+        return bytes(len(values))
+    return bytes(NO_KEY_FITTED if type(value) is Reason else 0 for value in values)
 
 
 def _settle_one(attempts: tuple[str | Reason, ...]) -> tuple[str | Reason, int]:

@@ -31,12 +31,12 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
     config = configuration.load(configuration.find(config_path))
     code = 0
     for result in run_checks(config, chosen(config, jobs), network=not no_network):
-        terminal.say(json.dumps(asdict(result), ensure_ascii=False) if as_json else _line(result))
+        terminal.write_lines([json.dumps(asdict(result), ensure_ascii=False)] if as_json else _lines(result))
         code = code or result.exit_code
     return code
 
 
-def _line(result: "Check") -> str:
+def _lines(result: "Check") -> list[str]:
     about = f"{result.job}: " if result.job else ""
     line = f"{result.outcome:<8}{about}{result.name}: {result.message}"
-    return f"{line}\n        hint: {result.remedy}" if result.remedy else line
+    return [line, f"        hint: {result.remedy}"] if result.remedy else [line]

@@ -10,6 +10,7 @@ import click
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.report import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,13 +50,16 @@ def _tell(done: "Demonstration") -> None:
 
     terminal.say(f"1. What the Google Sheet holds ({', '.join(ENCRYPTED)} are encrypted), first rows:")
     terminal.show(_table(done.sheet))
-    terminal.say("\n2. pull-and-decrypt signs in, reads, decrypts, and writes into the vault:")
+    terminal.say()
+    terminal.say("2. pull-and-decrypt signs in, reads, decrypts, and writes into the vault:")
     tell(done.record, quiet=False, as_json=False)
     if done.record.error is not None:
         return
-    terminal.say("\n3. What the vault holds now, first rows:")
+    terminal.say()
+    terminal.say("3. What the vault holds now, first rows:")
     terminal.show(_table(done.csv))
-    terminal.say("\n4. See for yourself:")
+    terminal.say()
+    terminal.say("4. See for yourself:")
     terminal.say(f"   vault folder   {done.vault}")
     terminal.say(f"   passphrase     {done.passphrase.reveal()}  (for this sample alone)")
     terminal.say("   Open the folder with the Cryptomator app, or run:")
@@ -67,9 +71,9 @@ def _table(rows: list[list[str]]) -> "Table":
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in rows[0]:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=24)
+        table.add_column(printable(name), no_wrap=True, overflow="ellipsis", max_width=24)
     for row in rows[1:]:
-        table.add_row(*(cell.replace("\n", " ") for cell in row))
+        table.add_row(*(printable(cell.replace("\n", " ")) for cell in row))
     return table
 
 

@@ -11,6 +11,7 @@ from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.cli.pull import tell
 from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
+from sheets_decrypt.report import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -118,14 +119,15 @@ def _table(runs: list[dict[str, Any]]) -> "Table":
         table.add_column(title, justify="right" if title in {"rows", "decrypted", "failed", "code"} else "left")
     for run in runs:
         columns = run.get("columns", {}).values()
-        table.add_row(
-            str(run.get("finished", "")),
-            str(run.get("job", "")),
-            str(run.get("status", "")),
-            str(run.get("rows_read", "")),
-            str(sum(column.get("decrypted", 0) for column in columns)),
-            str(run.get("failure_count", "")),
-            str(run.get("exit_code", "")),
-            str((run.get("error") or {}).get("message", "")),
+        cells = (
+            run.get("finished", ""),
+            run.get("job", ""),
+            run.get("status", ""),
+            run.get("rows_read", ""),
+            sum(column.get("decrypted", 0) for column in columns),
+            run.get("failure_count", ""),
+            run.get("exit_code", ""),
+            (run.get("error") or {}).get("message", ""),
         )
+        table.add_row(*(printable(str(cell)) for cell in cells))
     return table

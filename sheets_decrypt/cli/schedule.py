@@ -73,7 +73,7 @@ def show(backend: str, **options: Any) -> int:
     chosen_backend = scheduling.backend_named(backend)
     for place, text in chosen_backend.render(_task(chosen_backend, options)).items():
         terminal.say(f"# {place}")
-        terminal.say(text.rstrip("\n"))
+        terminal.write_lines(text.rstrip("\n").splitlines())
     return 0
 
 

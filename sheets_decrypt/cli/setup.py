@@ -98,7 +98,7 @@ def example() -> int:
     """Print a commented configuration with every key."""
     from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
 
-    terminal.say(setup.example().rstrip())
+    terminal.write_lines(setup.example().rstrip().split("\n"))
     return 0
 
 

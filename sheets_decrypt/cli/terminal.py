@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of
+from sheets_decrypt.report import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -32,7 +33,6 @@ _LOG: Final = logging.getLogger("sheets_decrypt")
 _LOG.propagate = False
 _NAME: Final = re.compile(r"--[a-z][a-z_-]{0,40}")
 _SECRETIVE: Final = re.compile(r"secret|private|pass(phrase|word)|key", re.IGNORECASE)
-_CONTROLS: Final = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
 
 
 def run(command: click.Command, name: str) -> NoReturn:
@@ -42,7 +42,7 @@ def run(command: click.Command, name: str) -> NoReturn:
         code = command.main(prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         code = 0
-        say(error.format_message())
+        write_lines(error.format_message().split("\n"))
     except click.UsageError as error:
         code = fail(_usage(error, error.ctx.command_path if error.ctx else name))
     except click.ClickException as error:
@@ -120,20 +120,20 @@ def fail(error: SheetsDecryptError, *, about: str = "") -> int:
 
 
 def say(text: str = "", *, noted: bool = False) -> None:
-    """Print a line of the result.
+    """Print a line of the result, with what a terminal would obey spelt out.
 
     Args:
-        text: The line.
+        text: The line; a line break in it is spelt out as well (see `write_lines`), a tab is not.
         noted: It is in the log already, and is not printed where standard output leads there too.
     """
     if not (noted and _leads_into_the_log(sys.stdout)):
-        _print(text, sys.stdout)
+        _print(printable(text, keep="\t"), sys.stdout)
 
 
 def complain(text: str) -> None:
     """Print a line that is not the result, and write it to the log; once where both are the same file."""
     if not _leads_into_the_log(sys.stderr):
-        _print(_one_line(text), sys.stderr)
+        _print(printable(text), sys.stderr)
     note(text)
 
 
@@ -147,11 +147,6 @@ def _print(text: str, stream: IO[str] | None) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-def _one_line(text: str) -> str:
-    """Give a text without line breaks and escape sequences, which a column's name in the sheet may bring along."""
-    return text.translate(_CONTROLS)
 
 
 def log_to(path: Path) -> None:
@@ -192,7 +187,8 @@ class _LogFile(RotatingFileHandler):
             self._told = True
             error = sys.exc_info()[1]
             reason = (error.strerror or "unknown").lower() if isinstance(error, OSError) else type(error).__name__
-            print(f"warning: the log {self.baseFilename} cannot be written: {reason}", file=sys.stderr, flush=True)
+            lost = f"warning: the log {self.baseFilename} cannot be written: {reason}"
+            print(printable(lost), file=sys.stderr, flush=True)
 
 
 def _are_one_file(one: IO[str] | None, other: IO[str] | None) -> bool:
@@ -210,7 +206,7 @@ def _leads_into_the_log(stream: IO[str] | None) -> bool:
 def note(text: str) -> None:
     """Write a line to the log, where there is one."""
     if _LOG.handlers:
-        _LOG.info("%s", _one_line(text))
+        _LOG.info("%s", printable(text))
 
 
 def show(renderable: "RenderableType") -> None:
@@ -253,7 +249,7 @@ def _is_terminal(stream: IO[str] | None) -> bool:
 
 def confirm(question: str) -> bool:
     """Ask yes or no on the terminal; no is the default."""
-    return click.confirm(question, default=False, err=True)
+    return click.confirm(printable(question), default=False, err=True)
 
 
 @contextmanager
@@ -264,9 +260,9 @@ def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415  (see `_console`)
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows")
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("rows")
     bar = Progress(*columns, console=_console(sys.stderr), transient=True)
-    task = bar.add_task(label, total=None)
+    task = bar.add_task(printable(label), total=None)
 
     def show_bar(done: int, total: int | None) -> None:
         bar.start()  # not before: it would write over the question for a secret

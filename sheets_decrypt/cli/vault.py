@@ -10,6 +10,7 @@ import click
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.report import printable
 
 if TYPE_CHECKING:
     from sheets_decrypt.vault.cryptomator import CryptomatorVault
@@ -33,7 +34,7 @@ def _vault_options(command: _Command) -> _Command:
 @_vault_options
 def ls(path: str, name: str | None, config_path: Path | None) -> int:
     """List a folder of the vault; PATH is inside the vault, its root by default."""
-    terminal.write_lines([_shown(entry) for entry in _open(config_path, name).names(path.strip("/"))])
+    terminal.write_lines([printable(entry) for entry in _open(config_path, name).names(path.strip("/"))])
     return 0
 
 
@@ -66,11 +67,6 @@ def put(path: str, file: Path | None, name: str | None, config_path: Path | None
             sink.write(piece)
     terminal.say(f"wrote {place.path(sink.stored_as)}")
     return 0
-
-
-def _shown(name: str) -> str:
-    """Show a name in which somebody else may have put characters that change a terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 @contextmanager

@@ -180,6 +180,14 @@ def from_text(body: bytes, *, host: str) -> Failure:
     return NotGoogle(f"what answered for {host} is not google: the reply is not JSON", hint=PORTAL)
 
 
+def too_large(host: str, limit: int) -> NotGoogle:
+    """Make the error of a reply of more than `limit` bytes."""
+    return NotGoogle(
+        f"what answered for {host} is not google: the reply is larger than {limit >> 20} MiB",
+        hint="google's replies are far smaller; see which proxy or other machine stands in between",
+    )
+
+
 def out_of_time(host: str) -> Transient:
     """Make the error of a request that used up the deadline."""
     return Transient(GoogleDown, f"{host} took longer than google.deadline allows", hint=LATER)
@@ -333,7 +341,7 @@ def passes(status: int) -> bool:
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter where the zone is a huge number
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

@@ -22,6 +22,7 @@ from sheets_decrypt.google import connection, errors
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 100.0
+LARGEST_REPLY: Final = 256 << 20  # bytes after decompression; a block of rows is far smaller
 _CHUNK: Final = 1 << 16
 _ENVIRONMENT: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -125,14 +126,18 @@ class Wire(requests.Session):
         self._meter = meter
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send one request and read the whole reply."""
+        """Send one request and read the whole reply.
+
+        Raises:
+            NotGoogle: The reply is larger than any of Google's.
+        """
         host = urlsplit(request.url or "").hostname or ""
         left = self._meter.remaining(host)
         self._meter.requests += 1
         try:
             response = super().send(request, **(kwargs | self._limits(request.url or "", left)))
             with contextlib.closing(response.raw) as raw:
-                response.raw = io.BytesIO(self._body(raw, host))
+                response.raw = self._body(raw, host)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             failure = connection.explain(error, host=host)
         else:
@@ -149,13 +154,18 @@ class Wire(requests.Session):
             "stream": True,
         }
 
-    def _body(self, raw: Any, host: str) -> bytes:
-        """Read the body as it arrives: a server that sends a byte now and then does not outlast the deadline."""
-        chunks = []
-        while chunk := raw.read1(_CHUNK, decode_content=True):
-            chunks.append(chunk)
+    def _body(self, raw: Any, host: str) -> io.BytesIO:
+        """Read the body as it arrives: a server that sends a byte now and then does not outlast the deadline.
+
+        Nor does one that sends a small file which unpacks to a huge one fill the memory.
+        """
+        body = io.BytesIO()  # no local holds what was read, so that no traceback could show it
+        while body.write(raw.read1(_CHUNK, decode_content=True)):
             self._meter.remaining(host)
-        return b"".join(chunks)
+            if body.tell() > LARGEST_REPLY:
+                raise errors.too_large(host, LARGEST_REPLY)
+        body.seek(0)
+        return body
 
     def _note_the_time(self, response: requests.Response) -> None:
         date = errors.date_of(response.headers)

@@ -40,6 +40,7 @@ from sheets_decrypt.schedule.launchd import Launchd
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import Timing
+from sheets_decrypt.secrets import environment_for_children
 
 BACKENDS: Final = ("auto", "cron", "systemd", "launchd", "task-scheduler")
 _LOOK_SECONDS: Final = 30
@@ -295,7 +296,7 @@ def _reply(argv: tuple[str, ...], stdin: bytes | None = None, seconds: float | N
             capture_output=True,
             timeout=seconds,
             check=False,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**environment_for_children(), "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return Reply(None)

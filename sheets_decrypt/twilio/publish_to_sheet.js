@@ -17,11 +17,15 @@
  *   the flow's failure path.
  * - No value is ever logged or put into an error's message.
  *
- * When a try may be repeated. Reading may always be. Appending may be repeated only where Google certainly wrote
- * nothing: it answered 429 or 503, or the request never left. Where the answer was lost (a time-out, a broken
- * connection, another 5xx), the row may be there, and a second try could write it twice. Then the Sheet is read: a
- * row that holds this submission's own token was written, and the call succeeds. Where it is not found, the call
- * fails without a second try. The risk that stays: such a row may still appear, and its respondent was not thanked.
+ * When a try may be repeated. Reading may always be. Appending may be repeated at once only where Google certainly
+ * wrote nothing: it answered 429, or the request never left. After anything else the row may be there, and a second
+ * try could write it twice. Then the Sheet is read: a row that holds this submission's own token was written, and the
+ * call succeeds. Where it is not there:
+ * - after a 503, by which Google asks for another try, the row is sent again, and before each further try looked for;
+ * - after a lost answer (a time-out, a broken connection, another 5xx), or where the Sheet cannot be read or the row
+ *   holds no token to know it by, the call fails without another try.
+ * The risks that stay: a row may appear after the last look. Its respondent was not thanked; or, after a 503, it is
+ * there twice.
  *
  * No dependencies. Node.js 18 or later.
  */
@@ -44,6 +48,10 @@ const FIRST_PAUSE_MS = 250; // doubles with each repetition
 const UNAVAILABLE_PAUSE_MS = 1000; // after a 503 Google asks for at most one request a second
 const CONFIRM_PAUSE_MS = 600; // between two looks for a lost row; doubles
 const LONGEST_CONFIRM_PAUSE_MS = 2400;
+
+/** What a look for a row says where it gives no number. */
+const NOT_THERE = 0;
+const CANNOT_TELL = -1;
 
 /** Errors of a connection that was never made: Google cannot have seen the request. */
 const NEVER_SENT = new Set([
@@ -178,7 +186,10 @@ const isDown = (outcome) => outcome.status === undefined || outcome.status === 4
 /** Reading again does no harm, whatever happened to the first try. */
 const mayRead = (outcome) => isBusy(outcome) || isDown(outcome);
 
-/** Appending again does no harm only where Google certainly wrote nothing. */
+/** Google certainly wrote nothing. */
+const wroteNothing = (outcome) => outcome.status === 429 || outcome.sent === false || !isDown(outcome);
+
+/** Appending again is worth a try; whether it would do harm is for `append` to see. */
 const mayAppend = (outcome) => isBusy(outcome) || outcome.sent === false;
 
 /** How long to wait before repetition number `tries`, in milliseconds: doubling, with jitter. */
@@ -357,55 +368,94 @@ function letters(column) {
 }
 
 /**
- * Looks for a row whose append was not answered, by a token in it: no other row holds the same.
+ * Looks for a row that Google may have written, by a token in it: no other row holds the same.
+ *
+ * @returns {Promise<number>} the row's number, NOT_THERE, or CANNOT_TELL where the column could not be read or the
+ *   row holds no token.
+ */
+async function look(settings, authorization, row, deadline) {
+  const column = row.findIndex((text) => TOKEN.test(text));
+  if (column === -1) {
+    return CANNOT_TELL;
+  }
+  const range = `${letters(column)}:${letters(column)}`;
+  const url = rangeUrl(settings, range, '?majorDimension=COLUMNS&fields=values');
+  const limits = { deadline, longest: READ_MS, mayRepeat: mayRead };
+  const outcome = await send(url, { headers: authorization }, limits);
+  return isDone(outcome) ? ((outcome.body.values || [])[0] || []).indexOf(row[column]) + 1 : CANNOT_TELL;
+}
+
+/**
+ * Looks for such a row again and again: Google may still be at it.
  *
  * @returns {Promise<number>} the row's number; 0 where it was not found in time, or the row holds no token.
  */
 async function findRow(settings, authorization, row, deadline) {
-  const column = row.findIndex((text) => TOKEN.test(text));
-  if (column === -1) {
+  if (!row.some((text) => TOKEN.test(text))) {
     return 0;
   }
-  const range = `${letters(column)}:${letters(column)}`;
-  const url = rangeUrl(settings, range, '?majorDimension=COLUMNS&fields=values');
   for (let wait = CONFIRM_PAUSE_MS; ; wait *= 2) {
-    const outcome = await request(url, { headers: authorization }, deadline - Date.now());
-    const found = isDone(outcome) ? ((outcome.body.values || [])[0] || []).indexOf(row[column]) : -1;
-    if (found !== -1) {
-      return found + 1;
+    const found = await look(settings, authorization, row, deadline);
+    if (found > 0) {
+      return found;
     }
     if (wait > LONGEST_CONFIRM_PAUSE_MS || deadline - Date.now() < wait + SMALLEST_MS) {
       return 0;
     }
-    await pause(wait); // Google may still be at it
+    await pause(wait);
   }
 }
 
 /**
- * Appends the row, at most once (see the top of this file).
+ * Appends the row once (see the top of this file).
  *
  * @returns {Promise<number>} the number of the row in the Sheet.
  * @throws {PublishError} where it is not known to be there, or landed in the wrong place.
  */
 async function append(settings, authorization, row, deadline) {
   const url = rangeUrl(settings, 'A1', ':append?valueInputOption=RAW&insertDataOption=INSERT_ROWS');
-  const outcome = await send(url, {
+  const options = {
     method: 'POST',
     headers: { ...authorization, 'Content-Type': 'application/json' },
     body: JSON.stringify({ majorDimension: 'ROWS', values: [row] }),
-  }, { deadline: deadline - CONFIRM_MS, mayRepeat: mayAppend });
-  if (isDone(outcome)) {
-    return landed(outcome.body);
+  };
+  const until = deadline - CONFIRM_MS;
+  let doubtful = false; // whether one of the tries may have written the row
+  let outcome = { sent: false };
+  let tries = 0;
+  for (let known = NOT_THERE; known === NOT_THERE && until - Date.now() >= SMALLEST_MS;) {
+    outcome = await request(url, options, until - Date.now());
+    tries += 1;
+    if (isDone(outcome)) {
+      return landed(outcome.body);
+    }
+    doubtful = doubtful || !wroteNothing(outcome);
+    const wait = pauseAfter(outcome, tries);
+    if (!mayAppend(outcome) || until - Date.now() < wait + SMALLEST_MS) {
+      break;
+    }
+    await pause(wait);
+    known = doubtful ? await look(settings, authorization, row, until) : NOT_THERE;
+    if (known > 0) {
+      return known;
+    }
   }
-  if (!isDown(outcome) || mayAppend(outcome)) {
-    throw explain(APPENDING, outcome);
+  if (!doubtful) {
+    throw explain(APPENDING, { ...outcome, tries });
   }
   const found = await findRow(settings, authorization, row, deadline);
   if (!found) {
-    throw new PublishError('appending the row failed: Google\'s answer was lost, and the row was not found '
-      + 'afterwards; it was not sent again, so that it cannot be there twice');
+    throw lost(outcome, tries);
   }
   return found;
+}
+
+/** Says that nobody knows whether the row was written. */
+function lost(outcome, tries) {
+  const isLost = isDown(outcome) && !isBusy(outcome);
+  const answer = isLost ? 'Google\'s answer was lost' : `Google answered ${outcome.status}`;
+  return new PublishError(`${APPENDING} failed: ${answer}, and the row was not found afterwards; it was not sent once `
+    + `more, so that it cannot be there twice (tries: ${tries})`);
 }
 
 /**

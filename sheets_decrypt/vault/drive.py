@@ -80,6 +80,13 @@ class Drive:
         """Say where `name` is."""
         return str(self._folder.joinpath(*name.split("/")))
 
+    def identity(self, name: str) -> str:
+        """Give a text that is the same for one file, whichever way leads to it, and another for every other file.
+
+        It names the file that a link leads to, and asks nothing of a vault that is locked.
+        """
+        return os.path.normcase(os.path.realpath(self._lexical(name)))
+
     def size(self, name: str) -> int | None:
         """Give the size of a file in bytes, or None where there is no such file."""
         try:

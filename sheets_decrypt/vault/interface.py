@@ -62,6 +62,9 @@ class Vault(Protocol):
     def path(self, name: str) -> str:
         """Say where `name` is, in words for a person and for the run record."""
 
+    def identity(self, name: str) -> str:
+        """Give a text that is the same however the file is reached, and another one for every other file."""
+
     def size(self, name: str) -> int | None:
         """Give the size of a file in bytes of plaintext, or None where there is no such file."""
 

@@ -131,7 +131,7 @@ def classify(
 def parse(mountinfo: str) -> Sequence[Mount]:
     """Read the table of mounts."""
     mounts = []
-    for line in mountinfo.splitlines():
+    for line in mountinfo.split("\n"):  # a mount point may hold what splitlines() takes for a line's end
         before, found, after = line.partition(" - ")
         fields = before.split(" ")
         if found and len(fields) >= _FIELDS_BEFORE:

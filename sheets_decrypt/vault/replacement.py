@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from sheets_decrypt.errors import VaultLocked, VaultUnusable
+from sheets_decrypt.errors import VaultError, VaultLocked, VaultUnusable
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.refusals import explain, told
 
@@ -29,6 +29,7 @@ except ImportError:  # pragma: no cover — Windows, where an open file cannot b
 _SUFFIX: Final = ".sheets-decrypt-tmp"
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}" + re.escape(_SUFFIX), re.DOTALL)
 _BUFFER: Final = 1 << 20  # bytes that are collected before they go to the vault
+_TIME: Final = r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?"  # what a file beside has before its suffix
 _LONG: Final = 100  # bytes of a name beyond which a temporary file's name holds only its start and its hash
 _HELD_OPEN: Final = {5, 32, 33}  # Windows: access denied, sharing violation, lock violation
 
@@ -176,14 +177,24 @@ class NewFile:
         except PermissionError as error:
             if not _held_open(error):
                 raise
+            self._store_beside(error)
+
+    def _store_beside(self, refusal: PermissionError) -> None:
+        """Keep the new file beside the one that is held open, unless the newest one there holds the same already."""
+        beside = self._newest_beside()
+        if beside and _same_content(self._folder, beside, self._temporary):
+            self.discard()
+            what = f"{beside} beside it, which holds the same already, stays the newest"
+        else:
             beside = self._name_beside()
             try:
                 self._rename_patiently(beside)
             except PermissionError:
-                raise explain(error, self._label) from error
-            folder, slash, _ = self.stored_as.rpartition("/")
-            self.stored_as = f"{folder}{slash}{beside}"
-            self.notes = (f"{self._name} is held open by another program, so the new file is {beside} beside it",)
+                raise explain(refusal, self._label) from refusal
+            what = f"the new file is {beside} beside it"
+        folder, slash, _ = self.stored_as.rpartition("/")
+        self.stored_as = f"{folder}{slash}{beside}"
+        self.notes = (f"{self._name} is held open by another program, so {what}",)
 
     def _rename_patiently(self, name: str) -> None:
         for pause in self._patience.pauses:
@@ -205,6 +216,13 @@ class NewFile:
             number += 1
             name = f"{path.stem}.{time_now}-{number}{path.suffix}"
         return name
+
+    def _newest_beside(self) -> str | None:
+        """Give the newest of the files that were kept beside the one that is held open."""
+        path = PurePosixPath(self._name)
+        kept = re.compile(f"{re.escape(path.stem)}{_TIME}{re.escape(path.suffix)}")
+        found = [match for name in self._folder.names() if (match := kept.fullmatch(name))]
+        return max(found, key=lambda match: (match[1], int(match[2] or 1)))[0] if found else None
 
 
 def is_temporary(name: str) -> bool:
@@ -249,6 +267,24 @@ def _lock(descriptor: int) -> bool:
         except OSError:  # a vault without locks; the caller's lock on the job must do
             return True
     return True
+
+
+def _same_content(folder: OpenFolder, one: str, other: str) -> bool:
+    """Tell whether two files hold the same bytes; one that cannot be read is taken for another."""
+    try:
+        with _reader(folder, one) as first, _reader(folder, other) as second:
+            if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
+                return False
+            while block := first.read(_BUFFER):
+                if block != second.read(_BUFFER):
+                    return False
+            return not second.read(1)
+    except (OSError, VaultError):
+        return False
+
+
+def _reader(folder: OpenFolder, name: str) -> io.BufferedReader:
+    return io.BufferedReader(TellingFile(folder.open(name, os.O_RDONLY), "rb", name), _BUFFER)
 
 
 def _held_open(error: PermissionError) -> bool:

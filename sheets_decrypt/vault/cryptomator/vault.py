@@ -91,6 +91,13 @@ class CryptomatorVault:
         """Name the file and the vault."""
         return f"{name} in the Cryptomator vault {self._folder}"
 
+    def identity(self, name: str) -> str:
+        """Give a text that is the same for one file, however the vault's folder and the name are written.
+
+        The vault is not opened for it.
+        """
+        return f"{os.path.normcase(os.path.realpath(self._folder))}|{'/'.join(parts_of(name))}"
+
     def size(self, name: str) -> int | None:
         """Give the plaintext's size, which follows from the ciphertext's; None where there is no such file.
 

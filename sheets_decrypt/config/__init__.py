@@ -1,0 +1,52 @@
+"""TOML → a frozen, validated `Config`. No network, and no secret is resolved here.
+
+The models are the one source of the configuration's rules, of its documentation and of the commented example:
+every field's description is the sentence that a user reads. Unknown keys are errors with a "did you mean".
+"""
+
+from sheets_decrypt.config.jobs import Config, Conversion, Job, JobName
+from sheets_decrypt.config.loading import (
+    ENVIRONMENT,
+    FILE_NAME,
+    find,
+    load,
+    parse,
+    parse_conversion,
+    places,
+    user_file,
+)
+from sheets_decrypt.config.sections import (
+    Deidentified,
+    FilePath,
+    Google,
+    Keys,
+    Notify,
+    Secrets,
+    SecretSource,
+    Share,
+    VaultFolder,
+)
+
+__all__ = [
+    "ENVIRONMENT",
+    "FILE_NAME",
+    "Config",
+    "Conversion",
+    "Deidentified",
+    "FilePath",
+    "Google",
+    "Job",
+    "JobName",
+    "Keys",
+    "Notify",
+    "SecretSource",
+    "Secrets",
+    "Share",
+    "VaultFolder",
+    "find",
+    "load",
+    "parse",
+    "parse_conversion",
+    "places",
+    "user_file",
+]

@@ -1,0 +1,220 @@
+"""The jobs, and the whole configuration: every field's description is what a user reads."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from sheets_decrypt.config.sections import (
+    Deidentified,
+    Google,
+    Keys,
+    Notify,
+    Section,
+    Share,
+    VaultFolder,
+    beside_the_file,
+)
+
+_SPREADSHEET_URL: Final = re.compile(
+    r"https://docs\.google\.com/(?:a/[^/]+/)?spreadsheets/(?:u/\d+/)?d/([\w-]+)(.*)", re.DOTALL
+)
+_GID: Final = re.compile(r"[#?&]gid=(\d+)")
+_SPREADSHEET_ID: Final = re.compile(r"[\w-]{5,}")
+
+
+_HISTORY: Final = ".runs.jsonl"  # as `record` names the history beside a CSV
+
+
+def _spelt_alike(name: str) -> str:
+    """Give one spelling for every one that some drive or vault takes for the same name.
+
+    That refuses "a.csv" beside "A.csv" also where they are two files.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _place(path: Path) -> str:
+    """Give one spelling for every one that names the same file, as far as that can be told without looking."""
+    return _spelt_alike(os.path.abspath(path))  # noqa: PTH100  (links may lead elsewhere while the vault is locked)
+
+
+class Conversion(Section):
+    """How cells are decrypted and written."""
+
+    columns: Literal["auto"] | tuple[str, ...] = Field(
+        description='the columns to decrypt, by their names; or "auto": every column that holds tokens',
+        examples=[["name", "phone"]],
+    )
+    encoding: Literal["utf-8-sig", "utf-8"] = Field("utf-8-sig", description="utf-8-sig lets Excel read accents right")
+    formula_guard: Literal["smart", "owasp", "off"] = Field(
+        "smart", description="puts ' before a cell that a spreadsheet program would run"
+    )
+    on_error: Literal["keep", "blank", "fail"] = Field(
+        "keep", description="a cell that cannot be decrypted keeps its token, becomes blank, or fails the run"
+    )
+    missing_values: tuple[str, ...] = Field(("No Data",), description="what stands for an unanswered question")
+    keep: int = Field(0, ge=0, le=10_000, description="how many dated copies of former CSVs stay beside it")
+    max_shrink: Share = Field(0.1, description="the share of rows that may be gone before the run is refused")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _list_of_columns(cls, value: object) -> object:
+        if isinstance(value, str) and value != "auto":
+            return [value]
+        if isinstance(value, list) and not all(isinstance(name, str) for name in value):
+            raise ValueError("write each column's name in quotes")
+        if isinstance(value, list) and (not value or len(set(value)) != len(value)):
+            raise ValueError("name at least one column, and each column once")
+        return value
+
+
+class Job(Conversion):
+    """One spreadsheet tab that becomes one CSV."""
+
+    spreadsheet: str = Field(
+        description="the spreadsheet's URL or id; a gid in the URL names the tab",
+        examples=["https://docs.google.com/spreadsheets/d/…/edit#gid=0"],
+    )
+    worksheet: str | None = Field(
+        None, min_length=1, description="the tab's title; default: the URL's gid, else the first tab", examples=["data"]
+    )
+    output: Path = Field(
+        description="the CSV to write, on a mounted vault drive (or a path inside `vault`)",
+        examples=["X:/surveys/baseline.csv"],
+    )
+    vault: VaultFolder | str | None = Field(
+        None,
+        description="a Cryptomator vault to write into directly: a name under [vaults], or the vault itself",
+        examples=[{"cryptomator": "D:/Box/Surveys", "passphrase": {"keyring": "sheets-decrypt/vault"}}],
+    )
+    values: Literal["stored", "displayed"] = Field(
+        "stored", description="cells as they are stored, or as the sheet shows them"
+    )
+    accept: tuple[Literal["vault", "encrypted disk", "cannot tell"], ...] = Field(
+        ("vault",), min_length=1, description="the kinds of place that the CSV may be put on"
+    )
+    mark: str | None = Field(
+        None,
+        min_length=1,
+        description="the id in the vault's .sheets-decrypt-vault, which must be there",
+        examples=["baseline-vault"],
+    )
+    keys: Keys | None = Field(None, description="keys of this job alone, in place of [keys]")
+    notify: Notify | None = Field(None, description="whom to tell of this job, in place of [notify]")
+    deidentified: Deidentified | None = Field(
+        None,
+        description="a second CSV without any decrypted column",
+        examples=[{"output": "D:/analysis/baseline_deidentified.csv", "drop": ["free_text"]}],
+    )
+
+    @field_validator("spreadsheet")
+    @classmethod
+    def _names_a_spreadsheet(cls, value: str) -> str:
+        if not (_SPREADSHEET_URL.match(value) or _SPREADSHEET_ID.fullmatch(value)):
+            raise ValueError("give the spreadsheet's URL (https://docs.google.com/spreadsheets/d/…) or its id")
+        return value
+
+    @field_validator("output", mode="before")
+    @classmethod
+    def _names_a_file(cls, value: object) -> object:
+        if isinstance(value, str) and (value.endswith(("/", "\\")) or Path(value).name in {"", ".."}):
+            raise ValueError("name a file, such as baseline.csv")
+        return value
+
+    @model_validator(mode="after")
+    def _output_is_in_its_place(self, info: ValidationInfo) -> Self:
+        if self.vault is None:
+            object.__setattr__(self, "output", beside_the_file(self.output, info))
+        elif self.output.is_absolute() or ".." in PurePosixPath(self.output.as_posix()).parts:
+            raise ValueError("output: with a vault, give a path inside it, such as surveys/baseline.csv")
+        return self
+
+    @model_validator(mode="after")
+    def _deidentified_holds_nothing_decrypted(self) -> Self:
+        second = self.deidentified
+        if second is None:
+            return self
+        if self.columns == "auto" and second.keep is None:
+            raise ValueError('deidentified: with columns = "auto", name the columns to keep')
+        for name in second.keep or ():
+            if self.columns != "auto" and name in self.columns:
+                raise ValueError(f'deidentified.keep: column "{name}" is decrypted, so it cannot be kept there')
+            if name in second.drop:
+                raise ValueError(f'deidentified: column "{name}" is to be kept and dropped')
+        return self
+
+    @property
+    def spreadsheet_id(self) -> str:
+        """The id in the URL, or the id itself."""
+        found = _SPREADSHEET_URL.match(self.spreadsheet)
+        return found[1] if found else self.spreadsheet
+
+    @property
+    def gid(self) -> int | None:
+        """The tab's gid where the URL names one."""
+        found = _SPREADSHEET_URL.match(self.spreadsheet)
+        gid = _GID.search(found[2]) if found else None
+        return int(gid[1]) if gid else None
+
+
+JobName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    google: Google = Field(Google(), description="how to reach and sign in to Google")
+    keys: Keys = Field(Keys(), description="the keys of every job that has none of its own")
+    vaults: dict[str, VaultFolder] = Field({}, description="Cryptomator vaults that several jobs share, by name")
+    notify: Notify = Field(Notify(), description="whom to tell how runs went")
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = Field(
+        "auto", description="how many processes decrypt a large sheet; auto: one for each processor"
+    )
+    jobs: dict[JobName, Job] = Field(min_length=1, description="the jobs, by name")
+
+    @model_validator(mode="after")
+    def _vaults_exist(self) -> Self:
+        for name, job in self.jobs.items():
+            if isinstance(job.vault, str) and job.vault not in self.vaults:
+                raise ValueError(f"jobs.{name}.vault: there is no [vaults.{job.vault}]")
+        return self
+
+    @model_validator(mode="after")
+    def _each_file_is_one_output(self) -> Self:
+        """Two outputs of the same name would replace each other at every run."""
+        taken: set[tuple[str, str]] = set()
+        for name, job in self.jobs.items():
+            for key, files in self._files_of(job).items():
+                if not taken.isdisjoint(files):
+                    raise ValueError(f"jobs.{name}.{key}: name another file; this one is the output of something else")
+                taken |= files
+        return self
+
+    def _files_of(self, job: Job) -> Mapping[str, set[tuple[str, str]]]:
+        """Give what a job writes, by the key that names it: the vault's folder, or blank, and the file."""
+        folder = self.vault_of(job)
+        if folder:
+            vault, file = _place(folder.cryptomator), _spelt_alike(job.output.as_posix())
+        else:
+            vault, file = "", _place(job.output)
+        files = {"output": {(vault, file), (vault, file + _HISTORY)}}
+        if job.deidentified is not None:
+            files["deidentified.output"] = {("", _place(job.deidentified.output))}
+        return files
+
+    def keys_of(self, job: Job) -> Keys:
+        """Give the keys that `job` decrypts with."""
+        return job.keys if job.keys is not None else self.keys
+
+    def notify_of(self, job: Job) -> Notify:
+        """Give whom to tell of `job`."""
+        return job.notify if job.notify is not None else self.notify
+
+    def vault_of(self, job: Job) -> VaultFolder | None:
+        """Give the Cryptomator vault that `job` writes into, or None for a mounted drive."""
+        return self.vaults[job.vault] if isinstance(job.vault, str) else job.vault

@@ -1,0 +1,181 @@
+"""Where the configuration is found, how it is read, and how what is wrong with it is told."""
+
+import difflib
+import os
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+from pydantic import BaseModel, ValidationError
+
+from sheets_decrypt.config.jobs import Config, Conversion, Job
+from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
+from sheets_decrypt.errors import ConfigurationError
+
+ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
+FILE_NAME: Final = "sheets-decrypt.toml"
+HERE: Final = Path("config") / FILE_NAME
+
+
+def places(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
+    """Give the files that are looked for, in order, when `--config` names none."""
+    if environment.get(ENVIRONMENT):
+        yield Path(environment[ENVIRONMENT])
+        return
+    yield HERE
+    yield user_file()
+
+
+def user_file() -> Path:
+    """Give the configuration file in the user's configuration folder."""
+    return platformdirs.user_config_path("sheets-decrypt") / FILE_NAME
+
+
+def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Give the configuration file that is in use.
+
+    Raises:
+        ConfigurationError: There is none, or it lies in the current folder and others may have written it.
+    """
+    if path is not None:
+        return path
+    looked = list(places(environment))
+    for place in looked:
+        if environment.get(ENVIRONMENT) or os.path.isfile(place):  # noqa: PTH113  (False where it may not be looked at)
+            if place == HERE and not environment.get(ENVIRONMENT):
+                _refuse_anothers(place)
+            return place
+    raise ConfigurationError(
+        f"there is no configuration file; looked for {' and '.join(map(str, looked))}",
+        hint="run `sheets-decrypt init` to write one, or name one with --config",
+    )
+
+
+def _refuse_anothers(path: Path) -> None:
+    """Refuse a configuration that nobody named where somebody else may have put it: it names programs to run.
+
+    The current folder counts as well: who may write there can put another `config` in place of the one looked at.
+    That a group may write is accepted, for teams that share a folder. On Windows mode bits mean nothing.
+    """
+    if os.name != "posix":
+        return
+    for part in (path, path.parent, path.parent.parent):
+        status = part.stat()
+        if status.st_uid not in {0, os.getuid()}:
+            problem = f"{part.absolute()} belongs to another user"
+        elif status.st_mode & stat.S_IWOTH:  # also where it is sticky, as /tmp is: others can put files there
+            problem = f"{part.absolute()} can be written by everybody"
+        else:
+            continue
+        raise ConfigurationError(
+            f"the configuration {path.absolute()} is not used: {problem}",
+            hint=f"if you trust it, name it: --config {path}",
+        )
+
+
+def load(path: Path) -> Config:
+    """Read and validate a configuration file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, is not TOML, or breaks a rule.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"the configuration {path} cannot be read: {_reason(error)}",
+            hint="check the path and that it is a text file in UTF-8",
+        ) from None
+    try:
+        return parse(tomllib.loads(text), folder=path.absolute().parent)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"the configuration {path} is not TOML: {str(error).lower()}",
+            hint="strings stand in quotes; on Windows write paths with / or in '…'",
+        ) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error.message}", hint=error.hint) from None
+
+
+def parse(content: Mapping[str, object], *, folder: Path) -> Config:
+    """Validate a configuration's content.
+
+    Args:
+        content: What a TOML file holds.
+        folder: What relative paths are relative to.
+
+    Raises:
+        ConfigurationError: It breaks a rule; the first one broken is named.
+    """
+    try:
+        return Config.model_validate(dict(content), context={"folder": folder})
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def parse_conversion(content: Mapping[str, object]) -> Conversion:
+    """Validate how cells are decrypted and written, for a run without a job.
+
+    Raises:
+        ConfigurationError: It breaks a rule.
+    """
+    try:
+        return Conversion.model_validate(dict(content))
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return (error.strerror or "unknown").lower() if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def _explain(error: ValidationError) -> ConfigurationError:
+    """Turn the first broken rule into one line; the value itself is never shown, it could be a secret.
+
+    An unknown key comes before a missing one: more often than not it is the missing one, misspelt.
+    """
+    problems = error.errors(include_url=False, include_input=False)
+    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
+    where = [str(step) for step in problem["loc"] if not _is_a_branch(str(step))]
+    name = ".".join(where)
+    match problem["type"]:
+        case "extra_forbidden":
+            close = difflib.get_close_matches(where[-1], _keys_beside(where[:-1]), n=1)
+            hint = f'did you mean "{close[0]}"?' if close else "remove it, or see the README's list of keys"
+            return ConfigurationError(f"unknown key {name}", hint=hint)
+        case "missing":
+            return ConfigurationError(f"{name} is missing", hint="add it; the README lists every key")
+        case _:
+            message = str(problem["msg"]).removeprefix("Value error, ")
+            text = message[:1].lower() + message[1:]
+            return ConfigurationError(f"{name}: {text}" if name else text, hint="see the README's list of keys")
+
+
+def _is_a_branch(step: str) -> bool:
+    """Tell pydantic's name for a branch of a union from a key of the user's."""
+    return step in {"VaultFolder", "SecretSource", "str", "tuple[str, ...]", "[key]"} or step.startswith(
+        ("literal[", "function-")
+    )
+
+
+_SECTIONS: Final[Mapping[str, type[Section]]] = {
+    "google": Google,
+    "keys": Keys,
+    "vault": VaultFolder,
+    "notify": Notify,
+    "deidentified": Deidentified,
+}
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    """List the keys that the section at `path` knows."""
+    model: Any = Config
+    for step in path:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            model = {"jobs": Job, "vaults": VaultFolder}.get(path[0], SecretSource) if model is dict else SecretSource
+            continue
+        model = dict if step in {"jobs", "vaults"} else _SECTIONS.get(step, SecretSource)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
