@@ -200,7 +200,7 @@ def _status(url: str, content: bytes, limits: Limits) -> int:
     """
     request = requests.Request("POST", url, headers={"User-Agent": "sheets-decrypt"}, data=content).prepare()
     with requests.Session() as session:
-        way = session.merge_environment_settings(request.url, {}, True, None, None)  # noqa: FBT003  (of requests: stream)
+        way = session.merge_environment_settings(request.url, {}, True, None, None)
         with session.send(request, timeout=limits.seconds, allow_redirects=False, **way) as reply:
             return reply.status_code
 

@@ -155,8 +155,7 @@ def _source(text: str) -> dict[str, object]:
 def _write_private(path: Path, text: str, *, force: bool = True) -> None:
     """Write a file that only its owner can read, in one step, and have it survive a power failure.
 
-    Args:
-        force: Whether it may take the place of a file that is there, or that somebody makes meanwhile.
+    Without `force` it never takes the place of a file, not even of one that somebody makes meanwhile.
     """
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
     try:

@@ -68,6 +68,15 @@ class VaultContract:
         """The path in words holds the file's name."""
         assert "baseline.csv" in vault.path("baseline.csv")
 
+    def test_a_file_keeps_its_identity_and_shares_it_with_no_other(self, vault: Vault) -> None:
+        """One name has one identity, whether the file is there or not; another name has another."""
+        names = ["baseline.csv", "baseline.csv.bak", "endline.csv", "surveys/baseline.csv"]
+        before = [vault.identity(name) for name in names]
+        assert len(set(before)) == len(names)
+        for name in names:
+            put(vault, name, NEW)
+        assert [vault.identity(name) for name in names] == before
+
     @pytest.mark.parametrize("size", SIZES)
     def test_a_file_reads_back_byte_for_byte(self, vault: Vault, size: int) -> None:
         """What was written is what is read, at every size around the blocks of the formats."""

@@ -48,7 +48,7 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
     assert done.code == 9
     lines = done.out.splitlines()
     assert lines[0] == "ok      configuration: 1 job"
-    place = lines.index('error   baseline: columns: column "nam" is not in the header')
+    place = lines.index('error   baseline: columns: column "nam" is not in the header of 5 columns')
     assert lines[place + 1] == '        hint: did you mean "name"?'
 
 

@@ -492,6 +492,17 @@ def test_json_that_ends_in_the_middle_is_tried_again(scripted: Callable[..., Scr
     assert "oauth2.googleapis.com was cut off; tried 5 times" in error.message
 
 
+def test_a_small_reply_that_unpacks_to_a_huge_one_is_refused(scripted: Callable[..., Scripted]) -> None:
+    """The memory is not filled; it is asked once, and what was read is not shown."""
+    body = gzip.compress(CELL.encode() + bytes(257 << 20), compresslevel=1)
+    server = scripted(TOKEN, PROPERTIES, _http(body, headers="Content-Encoding: gzip\r\n"))
+    error = _meet(server)
+    assert type(error) is NotGoogle
+    assert "the reply is larger than 256 MiB" in error.message
+    assert "stands in between" in error.hint
+    assert server.replies == []
+
+
 def test_constants_that_json_does_not_know_are_refused(scripted: Callable[..., Scripted]) -> None:
     """NaN is no cell of Google's."""
     body = _http(b'{"range": "x", "values": [[NaN]]}')
@@ -591,6 +602,9 @@ def test_the_skew_counts_from_the_reply_itself(scripted: Callable[..., Scripted]
     assert "2 hours ahead" in str(_meet(scripted(_http(body, status=400, headers=date))))
     assert "too far off" in str(_meet(scripted(_http(body, status=400))))
     assert "too far off" in str(_meet(scripted(_http(body, status=400, headers="Date: today\r\n"))))
+    for zone in ("+99999", "+" + "9" * 30):
+        strange = f"Date: Mon, 01 Jan 2024 00:00:00 {zone}\r\n"
+        assert "too far off" in str(_meet(scripted(_http(body, status=400, headers=strange))))
 
 
 # Other credentials, and google-auth itself

@@ -3,6 +3,7 @@
 import logging
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from sheets_decrypt.notify import Event, Limits, Notify, Outcome, announce, announce_start
+from sheets_decrypt.sandbox import certificates
 from tests import require
 
 # apprise imports imghdr, which Python 3.11 and 3.12 have and deprecate
@@ -36,6 +39,7 @@ class Received:
     port: int = 0
     answers: list[int] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    logins: list[str | None] = field(default_factory=list)
 
     @property
     def paths(self) -> list[str]:
@@ -51,13 +55,24 @@ class Received:
 @pytest.fixture
 def web() -> Iterator[Received]:
     """Run a web server that answers 200, or what `answers` names first."""
+    with serving() as received:
+        yield received
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
+    """Run such a server; with an answer that is a redirect, it leads to `/elsewhere`."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             received.requests.append((self.path, body))
-            self.send_response(received.answers.pop(0) if received.answers else 200)
+            received.logins.append(self.headers["Authorization"])
+            status = received.answers.pop(0) if received.answers else 200
+            self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", "/elsewhere")
             self.end_headers()
 
         def log_message(self, *arguments: object) -> None:
@@ -65,6 +80,8 @@ def web() -> Iterator[Received]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         received.port = server.server_port
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield received
@@ -186,6 +203,38 @@ def test_a_broken_heartbeat_is_tried_again_and_told(
     warnings = announce(Notify(healthchecks=web.url), DONE, QUICK)
     assert len(web.requests) == asked
     assert warnings == ([f"the heartbeat to http://127.0.0.1 failed: {problem}"] if problem else [])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
+    """What a run tells goes to the configured address alone, and a redirect is told."""
+    web.answers += [status]
+    warnings = announce(Notify(healthchecks=web.url), DONE, QUICK)
+    assert web.paths == [""]
+    assert warnings == [f"the heartbeat to http://127.0.0.1 failed: it answered {status}"]
+
+
+def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program's password is not sent along; one that the address itself holds is."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"default login me password {SECRET}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert announce(Notify(healthchecks=web.url), DONE, QUICK) == []
+    assert announce(Notify(healthchecks=web.url.replace("127", "user:word@127")), DONE, QUICK) == []
+    assert web.logins == [None, "Basic dXNlcjp3b3Jk"]
+
+
+def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its proxy, and the certificates that it trusts."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{web.port}")
+    assert announce(Notify(healthchecks="http://check.invalid/x"), DONE, QUICK) == []
+    assert web.paths == ["http://check.invalid/x"]
+    bundle, tls = certificates.make(tmp_path, ["localhost"])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with serving(tls) as secure:
+        assert announce(Notify(healthchecks=f"https://localhost:{secure.port}/x"), DONE, QUICK) == []
+    assert secure.paths == ["/x"]
 
 
 def test_a_heartbeat_that_is_down_or_slow_is_a_warning(nobody: int, silent: int) -> None:

@@ -1,5 +1,6 @@
 """`init` and `keygen`: a configuration and a key pair for somebody who has neither."""
 
+import errno
 import os
 import stat
 import tomllib
@@ -9,6 +10,8 @@ import pytest
 
 from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.config import load
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.setup import keep_in_file
 from sheets_decrypt.table import Secret
 from tests import mounts, require
 from tests.survey import ENCRYPTED, World, assert_nothing_leaked
@@ -251,3 +254,65 @@ def test_nothing_of_a_survey_is_in_a_configuration(world: World) -> None:
     """`init` writes where secrets are, never what they are."""
     world.run(*_answers(world))
     assert_nothing_leaked((world.folder / "new/sheets-decrypt.toml").read_text(), world.survey)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_key_that_is_made_meanwhile_is_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Another run's key stays, also on a drive that knows no links; nothing is left of the new one."""
+    path, sync = tmp_path / "key", os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        sync(descriptor)
+        path.write_text("another's")
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "links are not supported")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", meanwhile)
+        with pytest.raises(ConfigurationError, match="is there already"):
+            keep_in_file(Secret(GEHEIM), path, force=False)
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"key": "another's"}
+    path.unlink()
+    keep_in_file(Secret(GEHEIM), path, force=False)
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"key": f"{GEHEIM}\n"}
+    assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_key_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+    """Where the disk is full for the first or, without links, for the second file, there is no half key."""
+    results = iter([None] * before + [OSError(errno.ENOSPC, "No space left on device")])
+
+    def full(_: int) -> None:
+        if error := next(results):
+            raise error
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "links are not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="cannot be written: no space left"):
+        keep_in_file(Secret(GEHEIM), tmp_path / "key", force=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_key_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool) -> None:
+    """The name of the file, and of each folder that was made for it, is synced after it was given."""
+    require.that(os.name == "posix", "folders cannot be synced here")
+    path, sync, synced = tmp_path / "new" / "folder" / "key", os.fsync, set[int]()
+
+    def noted(descriptor: int) -> None:
+        if path.exists():
+            synced.add(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    keep_in_file(Secret(GEHEIM), path, force=force)
+    assert synced == {folder.stat().st_ino for folder in (path.parent, path.parent.parent, tmp_path)}

@@ -873,3 +873,19 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> Non
         command = [sys.executable, "-c", _WRITE_AND_READ, str(tmp_path / str(size)), str(size), combo]
         peaks[size] = int(subprocess.run(command, check=True, capture_output=True).stdout)
     assert peaks[100_000_000] - peaks[10_000_000] < 4_000
+
+
+def test_a_file_has_one_identity_however_it_is_written(storage: Path, vault: CryptomatorVault, tmp_path: Path) -> None:
+    """Another way to the vault's folder, or to store an accent, makes no other file; no passphrase is needed."""
+    (tmp_path / "link").symlink_to(storage)
+    asked: list[str] = []
+
+    def passphrase() -> Secret:
+        asked.append("asked")
+        return PASSPHRASE
+
+    names = [unicodedata.normalize(form, "données/été.csv") for form in ("NFC", "NFD")]
+    folders = [storage, tmp_path / "link", tmp_path / "x" / ".." / "vault"]
+    vaults = [vault, *(CryptomatorVault(folder, passphrase) for folder in folders)]
+    assert {one.identity(name) for one in vaults for name in names} == {f"{storage}|{names[0]}"}
+    assert asked == []

@@ -694,14 +694,71 @@ def test_a_file_that_stays_open_gets_its_successor_beside_it(folder: Path) -> No
     drive = Drive(folder, patience=HeldOpen("baseline.csv", 32, times=1000).patience())
     (folder / "surveys").mkdir()
     (folder / "surveys" / "baseline.csv").write_bytes(FORMER)
-    for name in ("baseline.2026-11-23T16-28-05Z.csv", "baseline.2026-11-23T16-28-05Z-2.csv"):
+    for number, tail in enumerate(["", *(f"-{number}" for number in range(2, 12))]):
+        name = f"baseline.2026-11-23T16-28-05Z{tail}.csv"
         with drive.replace("surveys/baseline.csv") as new:
-            new.write(NEW)
+            new.write(NEW + b"%d\r\n" % number)
         assert new.stored_as == f"surveys/{name}"
         assert list(new.notes) == [f"baseline.csv is held open by another program, so the new file is {name} beside it"]
-        assert content(drive, new.stored_as) == NEW
+        assert content(drive, new.stored_as) == NEW + b"%d\r\n" % number
     assert content(drive, "surveys/baseline.csv") == FORMER
-    assert len(stored(folder)) == 3
+    assert len(stored(folder)) == 12
+
+
+@pytest.mark.parametrize("size", [0, len(NEW), (2 << 20) + 1])
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_a_file_that_stays_open_gets_no_second_copy_of_the_same(folder: Path, size: int, by_descriptor: bool) -> None:
+    """Run after run on an unchanged sheet, the newest copy beside it serves, and the note says so."""
+    data = os.urandom(size)
+    drive = Drive(folder, patience=HeldOpen("baseline.csv", 32, times=1000).patience(), by_descriptor=by_descriptor)
+    (folder / "baseline.csv").write_bytes(FORMER)
+    (folder / "baseline.2025-11-23T16-28-05Z.csv").write_bytes(b"older")
+    (folder / "baseline.2027-01-01T00-00-00Z-x.csv").write_bytes(b"another's")
+    put(drive, "baseline.csv", data)
+    before = stored(folder)
+    name = "baseline.2026-11-23T16-28-05Z.csv"
+    for _ in range(2):
+        with drive.replace("baseline.csv") as new:
+            new.write(data)
+        assert new.stored_as == name
+        says = f"so {name} beside it, which holds the same already, stays the newest"
+        assert list(new.notes) == [f"baseline.csv is held open by another program, {says}"]
+    assert stored(folder) == before
+    assert (folder / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("newest", [NEW[:-1] + b"x", NEW[:-1], NEW + b"x", None])
+def test_only_the_newest_copy_beside_it_can_stand_for_the_new_file(folder: Path, newest: bytes | None) -> None:
+    """An older copy that holds the same does not: the reader would find the newest. A folder is no copy."""
+    drive = Drive(folder, patience=HeldOpen("baseline.csv", 32, times=1000).patience())
+    (folder / "baseline.2026-01-01T00-00-00Z.csv").write_bytes(NEW)
+    beside = folder / "baseline.2026-01-01T00-00-00Z-2.csv"
+    if newest is None:
+        beside.mkdir()
+    else:
+        beside.write_bytes(newest)
+    with drive.replace("baseline.csv") as new:
+        new.write(NEW)
+    assert new.stored_as == "baseline.2026-11-23T16-28-05Z.csv"
+    assert content(drive, new.stored_as) == NEW
+    assert newest is None or beside.read_bytes() == newest
+
+
+def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_path: Path) -> None:
+    """Links to the folder or the file, dots, and a folder named in the name make no other file; locked or not."""
+    (folder / "surveys").mkdir()
+    (folder / "surveys" / "baseline.csv").write_bytes(FORMER)
+    (folder / "link.csv").symlink_to("surveys/baseline.csv")
+    (tmp_path / "link").symlink_to(folder)
+    same = {
+        Drive(folder).identity("surveys/baseline.csv"),
+        Drive(folder).identity("link.csv"),
+        Drive(folder / "surveys").identity("baseline.csv"),
+        Drive(folder / "surveys" / ".." / "surveys").identity("baseline.csv"),
+        Drive(tmp_path / "link" / "surveys").identity("baseline.csv"),
+    }
+    assert same == {str(folder / "surveys" / "baseline.csv")}
+    assert Drive(tmp_path / "missing").identity("a.csv") == str(tmp_path / "missing" / "a.csv")
 
 
 def test_a_folder_where_nothing_can_be_renamed_keeps_what_it_has(folder: Path) -> None:

@@ -108,6 +108,13 @@ def test_names_are_unescaped(sys_root: Path) -> None:
     assert classify("/mnt/my vault\ta\nb\\c/surveys", sys_root, line).where == "/mnt/my vault\ta\nb\\c"
 
 
+@pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_only_a_line_break_ends_a_line(sys_root: Path, sign: str) -> None:
+    """The kernel writes other signs that could be taken for one as they are; a vault called so is found."""
+    line = f"40 22 0:39 / /mnt/my{sign}vault rw - fuse.gocryptfs /c rw"
+    assert classify(f"/mnt/my{sign}vault/x", sys_root, line) == Place(VAULT, "gocryptfs", f"/mnt/my{sign}vault")
+
+
 def test_the_last_of_equal_mounts_wins(sys_root: Path, device: Device) -> None:
     """A vault on top of an automounter is the vault; a disk mounted over a vault is the disk."""
     device("8:2")
