@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,23 +181,20 @@ def test_a_key_that_is_given_twice_counts_once() -> None:
     assert twice.fingerprints == PASSPHRASE.fingerprints
 
 
-def test_a_row_costs_one_exchange_per_key() -> None:
-    """Tokens that share an ephemeral key share one derived key, and what is remembered is bounded."""
-    key = PrivateKey(Secret(encryption.key_text(PRIVATE)))
-    for token in encryption.sealed_row(["a", "b", "c"], PRIVATE):
-        body = WIRES[Format.SEALED_BOX].read(token)
-        assert body
-        key.open(body)
-    assert len(key._derived) == 1
+def test_a_row_costs_one_exchange_per_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens that share an ephemeral key and stand together share one derived key; others get their own."""
+    derived: list[bytes] = []
+    derive = PrivateKey._derive
 
+    def counted(key: PrivateKey, ephemeral: bytes) -> AESGCM:
+        derived.append(ephemeral)
+        return derive(key, ephemeral)
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many ephemeral keys pass by, only so many derived keys are kept, and all tokens open."""
-    monkeypatch.setattr("sheets_decrypt.ciphers.sealed_box._REMEMBERED", 3)
+    monkeypatch.setattr(PrivateKey, "_derive", counted)
     cipher = SealedBox([Secret(encryption.key_text(PRIVATE))])
-    tokens = [encryption.sealed_box(str(number), PRIVATE) for number in range(8)]
-    assert list(opened(Format.SEALED_BOX, cipher, *tokens).values) == [str(number) for number in range(8)]
-    assert len(cipher._keys[0]._derived) <= 3
+    rows = [encryption.sealed_row(["a", "b", "c"], PRIVATE), encryption.sealed_row(["d", "e", "f"], PRIVATE)]
+    assert list(opened(Format.SEALED_BOX, cipher, *rows[0], *rows[1], rows[0][0]).values) == list("abcdefa")
+    assert len(derived) == 3
 
 
 @pytest.mark.parametrize(

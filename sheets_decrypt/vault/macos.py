@@ -80,7 +80,7 @@ def classify(path: str, run: Run) -> Place:
 
 def parse(text: str) -> Sequence[Mount]:
     """Read `mount`'s answer."""
-    found = (_LINE.fullmatch(line) for line in text.splitlines())
+    found = (_LINE.fullmatch(line) for line in text.split("\n"))
     return [Mount(line["source"], line["point"], line["kind"]) for line in found if line]
 
 
