@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from sheets_decrypt import deidentify
 from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.config import Config, Job
 from sheets_decrypt.decrypt import Decryption, Rules
@@ -125,6 +126,8 @@ def check(config: Config, names: Sequence[str], *, network: bool = True) -> Iter
         try:
             for title, attempt in _CHECKS.items():
                 yield _try(job, title, attempt)
+            if job.job.deidentified is not None:
+                yield _try(job, "second csv", _second_csv)
         finally:
             if job.session is not None:
                 job.session.close()
@@ -216,6 +219,19 @@ def _columns(job: _Job) -> str:
     Decryption(sheet.header, {}, _rules(job.job))
     job.sample = next(sheet.pages(), Page(2, []))
     return "auto" if job.job.columns == "auto" else ", ".join(job.job.columns)
+
+
+def _second_csv(job: _Job) -> str:
+    """Try where the de-identified CSV goes, and whether the columns that it names are there."""
+    second = job.job.deidentified
+    if second is None:
+        raise _Skip("there is none")
+    deidentify.check(second)
+    if job.sheet is None:
+        raise _Skip(f"{second.output.parent} can be written; its columns were not tried")
+    decrypted = () if job.job.columns == "auto" else job.job.columns
+    places = deidentify.kept(job.sheet.header, second, decrypted)
+    return f"{second.output}: {len(places)} columns"
 
 
 def _fit(job: _Job) -> str:

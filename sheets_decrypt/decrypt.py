@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sheets_decrypt.ciphers import FORMATS
-from sheets_decrypt.errors import ColumnNotFound, KeyMissing, SheetEmpty, SheetRefused
+from sheets_decrypt.errors import NO_KEY, ColumnNotFound, KeyMissing, SheetEmpty, SheetRefused
 from sheets_decrypt.notices import Notices, unauthenticated
 from sheets_decrypt.table import (
     FAILURES_NAMED,
@@ -199,7 +199,7 @@ class Decryption:
             if problem := tally.key_problem(self._ciphers):
                 raise problem
         if self._auto and not columns and not self._ciphers:
-            raise KeyMissing("no key is configured", hint="add the key to [keys]; `sheets-decrypt keygen` makes one")
+            raise KeyMissing("no key is configured", hint=NO_KEY)
         for tally in self._tallies.values() if self._auto else ():
             if tally.withheld if tally.holds_tokens() else tally.put:
                 raise SheetRefused(

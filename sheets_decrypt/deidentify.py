@@ -13,7 +13,7 @@ from typing import Final
 from sheets_decrypt.config import Deidentified, Job
 from sheets_decrypt.decrypt import find
 from sheets_decrypt.deliver import Delivered, Terms, deliver
-from sheets_decrypt.errors import ConfigurationError, VaultError, VaultUnusable
+from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultError, VaultUnusable
 from sheets_decrypt.output import CsvText
 from sheets_decrypt.table import Header
 from sheets_decrypt.vault import open_folder
@@ -38,7 +38,7 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
         ConfigurationError: A column that is to be kept is decrypted.
         ColumnNotFound: A column that is named is not in the header exactly once.
     """
-    dropped = {find(header, name) for name in choice.drop}
+    dropped = {_find(header, name, "drop") for name in choice.drop}
     if choice.keep is None:
         places = range(len(header.names))
         return [place for place in places if place not in dropped and header.names[place] not in decrypted]
@@ -48,7 +48,14 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
                 f'deidentified.keep: column "{name}" holds tokens and is decrypted, so it cannot be kept there',
                 hint="take it out of keep",
             )
-    return sorted(find(header, name) for name in choice.keep)
+    return sorted(_find(header, name, "keep") for name in choice.keep)
+
+
+def _find(header: Header, name: str, key: str) -> int:
+    try:
+        return find(header, name)
+    except ColumnNotFound as error:
+        raise ColumnNotFound(f"deidentified.{key}: {error.message}", hint=error.hint) from None
 
 
 def check(choice: Deidentified) -> None:

@@ -93,6 +93,12 @@ class KeyProblem(SheetsDecryptError):
     exit_code = 4
 
 
+NO_KEY: Final = (
+    "a survey that sends answers already has a key: ask who set up Twilio, and name it in [keys] or in"
+    " SHEETS_DECRYPT_PRIVATE_KEY_FILE; only a new survey needs `sheets-decrypt keygen`"
+)
+
+
 class KeyMissing(KeyProblem):
     """No key is configured for the tokens, or its source gives none."""
 

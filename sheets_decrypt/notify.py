@@ -24,7 +24,7 @@ _LARGEST_BODY: Final = 100_000
 _HOST_IS_NO_SECRET: Final = frozenset(
     {"http", "https", "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
 )
-_NO_APPRISE: Final = 'messages to [notify] urls need apprise: pip install "sheets-decrypt[notify]"'
+_NO_APPRISE: Final = """messages to [notify] urls need apprise: in the project's folder run pip install ".[notify]\""""
 
 
 class Event(StrEnum):

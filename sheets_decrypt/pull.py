@@ -11,7 +11,7 @@ from sheets_decrypt.config import Config, Conversion, Job, Keys
 from sheets_decrypt.convert import Options, Target, convert
 from sheets_decrypt.csv_file import CsvFile
 from sheets_decrypt.decrypt import ciphers_of
-from sheets_decrypt.errors import ConfigurationError, KeyMissing, SheetsDecryptError
+from sheets_decrypt.errors import NO_KEY, ConfigurationError, KeyMissing, SheetsDecryptError
 from sheets_decrypt.lock import one_run
 from sheets_decrypt.record import RunLog, RunRecord, append_history
 from sheets_decrypt.secrets import resolve
@@ -134,5 +134,5 @@ def read_keys(keys: Keys) -> Ciphers:
         Format.CRYPTOJS_PASSPHRASE: keys.passphrases,
     }
     if not any(sources.values()):
-        raise KeyMissing("no key is configured", hint="add the key to [keys]; `sheets-decrypt keygen` makes a new pair")
+        raise KeyMissing("no key is configured", hint=NO_KEY)
     return ciphers_of({format_: [resolve(source) for source in found] for format_, found in sources.items()})

@@ -11,10 +11,12 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final
 
-from sheets_decrypt.errors import SheetsDecryptError, VaultFileMissing, VaultLocked, place_of
+from sheets_decrypt.errors import SheetsDecryptError, VaultFileMissing, VaultLocked, VaultNotEncrypted, place_of
 from sheets_decrypt.table import CellFailure, ColumnCount
 from sheets_decrypt.vault.interface import Vault
 
+# A locked vault's drive letter is gone on Windows; elsewhere its mount point stays, and leads to the plain disk below.
+_LOCKED: Final = (VaultLocked, VaultNotEncrypted)
 HISTORY_SUFFIX: Final = ".runs.jsonl"
 _LARGEST_HISTORY: Final = 4 * 1024 * 1024  # bytes; a longer one is cut to its newer half
 
@@ -157,7 +159,7 @@ class RunLog:
     def fail(self, error: BaseException) -> RunRecord:
         """Close the log of a run that failed. An error that is not ours is told by its type and place alone."""
         if isinstance(error, SheetsDecryptError):
-            failure = Failure(error.exit_code, error.message, error.hint, isinstance(error, VaultLocked))
+            failure = Failure(error.exit_code, error.message, error.hint, isinstance(error, _LOCKED))
         else:
             failure = Failure(1, f"unexpected error: {place_of(error)}", "this is a bug; please report this line")
         if self.output is None:  # else the csv is in its place, and what came after it failed

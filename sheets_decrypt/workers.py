@@ -77,7 +77,8 @@ class SpreadSealedBox:
         if self._pool is None:
             self._pool = self._start()
         size = max(1, -(-len(bodies) // (self._workers * _PIECES_PER_WORKER)))
-        pieces = [self._pool.submit(_decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
+        with _deaf_to_ctrl_c():
+            pieces = [self._pool.submit(_decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
         return lambda: _joined(pieces)
 
     def close(self) -> None:
@@ -92,6 +93,23 @@ class SpreadSealedBox:
         keys = tuple(secret.reveal() for secret in self._alone.secrets)
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_prepare, initargs=(keys,))
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that never see Ctrl-C, which a terminal sends to each; before `_prepare` they would complain.
+
+    A process inherits what is blocked. This one gets a Ctrl-C when the block ends. Windows has no such thing: there a
+    Ctrl-C in the tenths of a second in which a worker starts may print where it was, which is no value.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _joined(pieces: Sequence["Future[tuple[list[str | int], bytes]]"]) -> Column:

@@ -223,3 +223,18 @@ def test_every_decrypted_column_is_left_out_also_where_names_repeat() -> None:
     assert choice is not None
     assert kept(header, choice, {"name"}) == [0, 2, 3]
     assert kept(header, choice, {"name", "id", ""}) == []
+
+
+def test_check_tries_the_second_csv(world: World) -> None:
+    """A column that is not there, or a folder that is not there, is found before a pull finds it."""
+    second = world.folder / "analysis" / "second.csv"
+    second.parent.mkdir()
+    world.configure(deidentified={"output": str(second), "drop": ["free_text"]})
+    done = world.run("check", "--config", world.path)
+    assert done.code == 9
+    assert 'second csv: deidentified.drop: column "free_text" is not in the header' in done.out
+    world.configure(deidentified={"output": str(second), "drop": ["free"]})
+    done = world.run("check", "--config", world.path)
+    assert (done.code, f"second csv: {second}: 1 columns" in done.out) == (0, True)
+    done = world.run("check", "--config", world.path, "--no-network")
+    assert "its columns were not tried" in done.out

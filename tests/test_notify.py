@@ -221,7 +221,7 @@ def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, mo
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     assert announce(Notify(healthchecks=web.url), DONE, QUICK) == []
-    assert announce(Notify(healthchecks=web.url.replace("127", "user:word@127")), DONE, QUICK) == []
+    assert announce(Notify(healthchecks=web.url.replace("//127", "//user:word@127")), DONE, QUICK) == []
     assert web.logins == [None, "Basic dXNlcjp3b3Jk"]
 
 
@@ -321,7 +321,7 @@ def test_without_apprise_the_warning_names_what_to_install(monkeypatch: pytest.M
     """The messages are an extra; the run goes on without them."""
     monkeypatch.setitem(sys.modules, "apprise", None)
     warnings = announce(Notify(urls=("json://127.0.0.1/",)), FAILED, QUICK)
-    assert warnings == ['messages to [notify] urls need apprise: pip install "sheets-decrypt[notify]"']
+    assert warnings == ['messages to [notify] urls need apprise: in the project\'s folder run pip install ".[notify]"']
 
 
 @pytest.mark.parametrize(

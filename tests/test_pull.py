@@ -577,7 +577,8 @@ class _stalled:  # noqa: N801  (reads as a function: a run that Google lets wait
         world.google.fault(Fault("values", "call", after=3, then=stall))
         self._process = subprocess.Popen(
             [*survey.PROGRAM, "pull", "--config", str(world.path)],
-            env=world.environment(),
+            # without coverage, whose own lock may stand still where a signal comes in
+            env={name: value for name, value in world.environment().items() if not name.startswith("COVERAGE_")},
             cwd=world.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

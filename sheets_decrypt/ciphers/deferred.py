@@ -1,17 +1,18 @@
 """A cipher that does its work when the result is asked for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from sheets_decrypt.table import Column
 
 
-class Deferred:
+class Deferred(ABC):
     """Gives a cipher its `begin`: nothing is done before the result is asked for."""
 
+    @abstractmethod
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
         """See `Cipher.decrypt`."""
-        raise NotImplementedError
 
     def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
         """See `Cipher.begin`."""

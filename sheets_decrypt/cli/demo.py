@@ -48,7 +48,7 @@ def _tell(done: "Demonstration") -> None:
     from sheets_decrypt.sandbox.demo import OUTPUT  # noqa: PLC0415
     from sheets_decrypt.sandbox.sample import ENCRYPTED  # noqa: PLC0415
 
-    terminal.say(f"1. What the Google Sheet holds ({', '.join(ENCRYPTED)} are encrypted), first rows:")
+    terminal.say(f"1. What the Google Sheet holds ({', '.join(ENCRYPTED)} are encrypted), a row of each format:")
     terminal.show(_table(done.sheet))
     terminal.say()
     terminal.say("2. pull-and-decrypt signs in, reads, decrypts, and writes into the vault:")
@@ -56,13 +56,13 @@ def _tell(done: "Demonstration") -> None:
     if done.record.error is not None:
         return
     terminal.say()
-    terminal.say("3. What the vault holds now, first rows:")
+    terminal.say("3. What the vault holds now, the same rows:")
     terminal.show(_table(done.csv))
     terminal.say()
     terminal.say("4. See for yourself:")
     terminal.say(f"   vault folder   {done.vault}")
     terminal.say(f"   passphrase     {done.passphrase.reveal()}  (for this sample alone)")
-    terminal.say("   Open the folder with the Cryptomator app, or run:")
+    terminal.say("   Open the folder with the Cryptomator app, or run the next line. Delete it when you are done.")
     terminal.say(f"   {terminal.command('sheets-decrypt', 'vault', 'cat', '--config', done.config, OUTPUT)}")
 
 

@@ -37,6 +37,23 @@ def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., 
     )
 
 
+def _refuse_old_option(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Lead a user of the script that this replaces to what does its work now."""
+    del ctx
+    if value is not None:
+        raise ConfigurationError(
+            f"{parameter.opts[0]} is an option of csv_decryptor.py, which this program replaces",
+            hint='for a csv that you have already: sheets-decrypt decrypt-file FILE --columns A,B; and see "Moving from'
+            ' csv_decryptor.py" in the README',
+        )
+
+
+def _old_option(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    return click.option(
+        name, hidden=True, expose_value=False, callback=_refuse_old_option, is_flag=False, flag_value="", default=None
+    )
+
+
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items()),
@@ -70,6 +87,8 @@ def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., 
 @_secret_option("--secret-key", "--secret_key")
 @_secret_option("--private-key", "--private_key")
 @_secret_option("--passphrase")
+@_old_option("--encrypted_csv_path")
+@_old_option("--list_of_columns_to_decrypt")
 @click.version_option(package_name="sheets-decrypt", message="%(prog)s %(version)s")
 def pull_and_decrypt(**options: Any) -> int:
     """Pull the encrypted rows of a Google Sheet, decrypt them here, and put one CSV on the vault drive.
@@ -172,7 +191,8 @@ def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:
         terminal.say(record.line())
     elif record.error is None and not (quiet and record.exit_code == 0):
         terminal.say(report.summary(record), noted=True)
-    for warning in [*record.warnings, *report.failures(record)]:
+    # Under a wrong key every cell fails: then the error says it all.
+    for warning in [*record.warnings, *(report.failures(record) if record.error is None else ())]:
         terminal.complain(f"warning: {record.job}: {warning}")
     if not quiet and not as_json:
         for note in record.notes:

@@ -10,6 +10,7 @@ from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.errors import ConfigurationError
 
 _SOURCES: Final = "keyring:SERVICE/NAME, file:PATH, env:NAME, credential:NAME or prompt"
+_WHERE: Final = "where the private key is kept, and not the key itself: press Enter for the keyring, or type file:PATH"
 _DEFAULT_KEYRING: Final = "sheets-decrypt/private-key"
 
 
@@ -42,7 +43,7 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
         worksheet=options["worksheet"],
         columns=_given(options, "columns", 'the columns to decrypt, as "name,phone", or "auto"'),
         output=_given(options, "output", "the CSV to write, on the vault drive, such as X:/surveys/baseline.csv"),
-        credentials=_given(options, "credentials", "the service account's key file", "credentials.json"),
+        credentials=_given(options, "credentials", "the key file from Google, with its full path", "credentials.json"),
         mark=options["mark"],
         sources=_sources(options),
     )
@@ -70,7 +71,7 @@ def _sources(options: dict[str, str | None]) -> dict[str, str]:
     }
     given = {key: source for key, source in named.items() if source}
     if not given and terminal.is_interactive():
-        given = {"private_keys": terminal.ask(f"where the private key is: {_SOURCES}", f"keyring:{_DEFAULT_KEYRING}")}
+        given = {"private_keys": terminal.ask(_WHERE, f"keyring:{_DEFAULT_KEYRING}")}
     return given or {"private_keys": f"keyring:{_DEFAULT_KEYRING}"}
 
 
@@ -95,7 +96,7 @@ def validate(file: Path | None, config_path: Path | None) -> int:
 
 @config.command()
 def example() -> int:
-    """Print a commented configuration with every key."""
+    """Print a commented configuration to start from; `config keys` lists every key."""
     from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
 
     terminal.write_lines(setup.example().rstrip().split("\n"))

@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -25,7 +25,7 @@ _SPREADSHEET_URL: Final = re.compile(
 )
 _GID: Final = re.compile(r"[#?&]gid=(\d+)")
 _SPREADSHEET_ID: Final = re.compile(r"[\w-]{5,}")
-
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
 
 _HISTORY: Final = ".runs.jsonl"  # as `record` names the history beside a CSV
 
@@ -50,12 +50,16 @@ class Conversion(Section):
         description='the columns to decrypt, by their names; or "auto": every column that holds tokens',
         examples=[["name", "phone"]],
     )
-    encoding: Literal["utf-8-sig", "utf-8"] = Field("utf-8-sig", description="utf-8-sig lets Excel read accents right")
+    encoding: Literal["utf-8-sig", "utf-8"] = Field(
+        "utf-8-sig", description='"utf-8-sig" lets Excel read accents right; "utf-8" has no mark'
+    )
     formula_guard: Literal["smart", "owasp", "off"] = Field(
-        "smart", description="puts ' before a cell that a spreadsheet program would run"
+        "smart",
+        description="puts ' before a cell that Excel would run as a formula: smart (not before numbers), owasp or off",
     )
     on_error: Literal["keep", "blank", "fail"] = Field(
-        "keep", description="a cell that cannot be decrypted keeps its token, becomes blank, or fails the run"
+        "keep",
+        description="a cell that cannot be decrypted keeps its token (keep), becomes blank, or fails the run (fail)",
     )
     missing_values: tuple[str, ...] = Field(("No Data",), description="what stands for an unanswered question")
     keep: int = Field(0, ge=0, le=10_000, description="how many dated copies of former CSVs stay beside it")
@@ -93,10 +97,12 @@ class Job(Conversion):
         examples=[{"cryptomator": "D:/Box/Surveys", "passphrase": {"keyring": "sheets-decrypt/vault"}}],
     )
     values: Literal["stored", "displayed"] = Field(
-        "stored", description="cells as they are stored, or as the sheet shows them"
+        "stored", description='"stored": cells as they are stored; "displayed": as the sheet shows them'
     )
     accept: tuple[Literal["vault", "encrypted disk", "cannot tell"], ...] = Field(
-        ("vault",), min_length=1, description="the kinds of place that the CSV may be put on"
+        ("vault",),
+        min_length=1,
+        description='the places that are good enough: "vault", "encrypted disk", "cannot tell"',
     )
     mark: str | None = Field(
         None,
@@ -130,7 +136,7 @@ class Job(Conversion):
     def _output_is_in_its_place(self, info: ValidationInfo) -> Self:
         if self.vault is None:
             object.__setattr__(self, "output", beside_the_file(self.output, info))
-        elif self.output.is_absolute() or ".." in PurePosixPath(self.output.as_posix()).parts:
+        elif _DRIVE.match(str(self.output)) or self.output.is_absolute() or ".." in self.output.parts:
             raise ValueError("output: with a vault, give a path inside it, such as surveys/baseline.csv")
         return self
 
@@ -172,7 +178,7 @@ class Config(Section):
     keys: Keys = Field(Keys(), description="the keys of every job that has none of its own")
     vaults: dict[str, VaultFolder] = Field({}, description="Cryptomator vaults that several jobs share, by name")
     notify: Notify = Field(Notify(), description="whom to tell how runs went")
-    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=256)] = Field(
         "auto", description="how many processes decrypt a large sheet; auto: one for each processor"
     )
     jobs: dict[JobName, Job] = Field(min_length=1, description="the jobs, by name")

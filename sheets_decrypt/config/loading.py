@@ -148,6 +148,15 @@ def _explain(error: ValidationError) -> ConfigurationError:
             return ConfigurationError(f"unknown key {name}", hint=hint)
         case "missing":
             return ConfigurationError(f"{name} is missing", hint="add it; the README lists every key")
+        case "model_type" | "dataclass_type" if "keys" in where:
+            return ConfigurationError(
+                f"{name} is not a source; a secret is never written into the configuration",
+                hint='say where it is, such as { file = "X:/keys/private" } or { keyring = "service/name" }',
+            )
+        case "string_pattern_mismatch" if where[-1:] == ["public_key"]:
+            return ConfigurationError(
+                f"{name} is no public key", hint="paste the line of 43 characters that keygen printed"
+            )
         case _:
             message = str(problem["msg"]).removeprefix("Value error, ")
             text = message[:1].lower() + message[1:]

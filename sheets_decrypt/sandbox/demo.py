@@ -25,7 +25,7 @@ from sheets_decrypt.vault.cryptomator import CryptomatorVault
 
 JOB: Final = "demo"
 OUTPUT: Final = "surveys/demo.csv"
-_SHOWN: Final = 3  # rows
+_SHOWN: Final = (0, 13, 1, 7)  # the header, and a row of each format, the newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Demonstration:
         vault: The Cryptomator vault's folder.
         passphrase: Its passphrase; it protects made-up data only.
         config: The configuration file that the pull used.
-        sheet: The first rows, as Google holds them.
-        csv: The first rows, as the vault holds them.
+        sheet: Some rows, as Google holds them.
+        csv: The same rows, as the vault holds them.
         record: The pull's record.
         whole: Whether the CSV says exactly what people answered.
     """
@@ -67,9 +67,11 @@ def demonstrate(folder: Path) -> Demonstration:
         record = pull(JOB, config.jobs[JOB], config)
     rows = list(_read_back(config)) if record.error is None else []
     whole = rows == [list(sample.HEADER), *survey.answers]
-    return Demonstration(
-        folder / "vault", passphrase, path, survey.sheet[: _SHOWN + 1], rows[: _SHOWN + 1], record, whole
-    )
+    return Demonstration(folder / "vault", passphrase, path, _shown(survey.sheet), _shown(rows), record, whole)
+
+
+def _shown(rows: list[list[str]]) -> list[list[str]]:
+    return [rows[place] for place in _SHOWN if place < len(rows)]
 
 
 def _configure(folder: Path, survey: sample.Sample, passphrase: Secret, url: str, google: Sandbox) -> Path:

@@ -1,0 +1,285 @@
+"""`sheets-decrypt vault ls|cat|put`: what is in a Cryptomator vault, seen and changed where no drive is mounted."""
+
+import os
+import pty
+import select
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.table import Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests.survey import CSV, PROGRAM, VAULT_PASSPHRASE, Done, World, assert_nothing_leaked
+
+# Everything that must pass through as it is: no UTF-8, line breaks of all kinds, NUL, an escape; more than one piece.
+BYTES = bytes(range(256)) + b"\r\n\n\r\x1b[31m\x00" + b"piece " * 200_000
+FORMER = b"the former content\r\n"
+
+
+def _vault(world: World, command: str, *arguments: object, stdin: str = "") -> Done:
+    return world.run("vault", command, "--config", world.path, *arguments, stdin=stdin)
+
+
+def _store(world: World, name: str, content: bytes, vault: CryptomatorVault | None = None) -> None:
+    with (vault or world.vault).replace(name) as file:
+        file.write(content)
+
+
+def _piped(world: World, *arguments: object, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Run in a process of its own whose input and output are pipes of bytes."""
+    done = subprocess.run(
+        [*PROGRAM, "vault", *map(str, arguments), "--config", str(world.path)],
+        env=world.environment(),
+        cwd=world.folder,
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    assert_nothing_leaked(done.stdout + done.stderr, world.survey)
+    return done.returncode, done.stdout, done.stderr
+
+
+def _at_a_terminal(world: World, *arguments: object, answer: bytes = b"") -> tuple[int, bytes]:
+    """Run at a terminal, answer its first question, and give the exit code and what was to be seen."""
+    main, other = pty.openpty()
+    command = [*PROGRAM, "vault", *map(str, arguments), "--config", str(world.path)]
+    seen = b""
+    with subprocess.Popen(
+        command, env=world.environment(), cwd=world.folder, stdin=other, stdout=other, stderr=other,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(other)
+        while select.select([main], [], [], 60)[0]:
+            try:
+                piece = os.read(main, 4096)
+            except OSError:  # the program ended
+                break
+            if not piece:
+                break
+            seen += piece
+            if answer and b"[y/N]: " in seen:
+                os.write(main, answer)
+                answer = b""
+    os.close(main)
+    assert_nothing_leaked(seen, world.survey)
+    return process.returncode, seen
+
+
+def _failed(done: Done, code: int, *words: str) -> None:
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("error: ")
+    for word in words:
+        assert word in done.err
+
+
+@pytest.fixture
+def two(world: World) -> CryptomatorVault:
+    """Add a second vault under [vaults], which the job `second` writes into; give it."""
+    vault = CryptomatorVault.create(world.folder / "other", Secret(VAULT_PASSPHRASE))
+    world.configure({"baseline": {}, "second": {"vault": "shared"}})
+    section = '[vaults.shared]\ncryptomator = "other"\npassphrase = {file = "keys/vault"}\n'
+    world.path.write_text(world.path.read_text("utf-8") + section, "utf-8")
+    return vault
+
+
+# ls
+
+
+def test_the_root_is_listed_by_default_and_folders_end_in_a_slash(world: World) -> None:
+    """One name a line, sorted."""
+    _store(world, "notes.txt", b"x")
+    _store(world, CSV, b"x")
+    _store(world, "a.csv", b"x")
+    assert _vault(world, "ls") == Done(0, "a.csv\nnotes.txt\nsurveys/\n", "")
+    assert _vault(world, "ls", "/") == _vault(world, "ls")
+
+
+@pytest.mark.parametrize("path", ["surveys", "surveys/", "/surveys"])
+def test_a_folder_is_listed_however_its_slashes_are_written(world: World, path: str) -> None:
+    """A path is inside the vault, with a slash around it or none."""
+    _store(world, CSV, b"x")
+    assert _vault(world, "ls", path) == Done(0, "baseline.csv\n", "")
+
+
+def test_an_empty_vault_lists_nothing(world: World) -> None:
+    """That is no error."""
+    assert _vault(world, "ls") == Done(0, "", "")
+
+
+def test_control_characters_in_a_name_are_spelt_out(world: World) -> None:
+    """A name that another program put there colours no terminal, and breaks no line or column."""
+    _store(world, "red\x1b[31m\nline\ttab\u202e.csv", b"x")
+    assert _vault(world, "ls") == Done(0, "red\\u001b[31m\\u000aline\\u0009tab\\u202e.csv\n", "")
+
+
+def test_a_folder_that_is_not_there_is_an_error(world: World) -> None:
+    """It is not the same as an empty one."""
+    _failed(_vault(world, "ls", "nowhere"), 7, "there is no folder nowhere in the Cryptomator vault")
+
+
+# cat
+
+
+@pytest.mark.parametrize("path", ["data.bin", "/data.bin"])
+def test_a_file_goes_into_a_pipe_as_it_is(world: World, path: str) -> None:
+    """Not a byte more, fewer or changed, and no question."""
+    _store(world, "data.bin", BYTES)
+    assert _piped(world, "cat", path) == (0, BYTES, b"")
+
+
+def test_a_terminal_asks_before_it_shows_a_file(world: World) -> None:
+    """Plaintext on a screen is seen by whoever stands behind: no is the default, and then nothing is printed."""
+    _store(world, "a.txt", FORMER)
+    for answer in (b"n\n", b"\n"):
+        code, seen = _at_a_terminal(world, "cat", "a.txt", answer=answer)
+        assert code == 0
+        assert b"print a.txt to this screen? [y/N]: " in seen
+        assert FORMER.strip() not in seen
+    code, seen = _at_a_terminal(world, "cat", "a.txt", answer=b"y\n")
+    assert code == 0
+    assert FORMER.strip() in seen
+
+
+def test_yes_prints_to_a_terminal_without_a_question(world: World) -> None:
+    """Whoever has decided is not asked."""
+    _store(world, "a.txt", FORMER)
+    code, seen = _at_a_terminal(world, "cat", "--yes", "a.txt")
+    assert code == 0
+    assert b"[y/N]" not in seen
+    assert FORMER.strip() in seen
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("nowhere.csv", "there is no file nowhere.csv"), ("../a.csv", "is no path inside a vault"), ("/", "is no path")],
+)
+def test_a_file_that_is_not_there_is_exit_code_7(world: World, path: str, words: str) -> None:
+    """As is a name that leads out of the vault."""
+    _failed(_vault(world, "cat", path), 7, words)
+
+
+def test_a_damaged_file_is_not_taken_for_a_whole_one(world: World) -> None:
+    """What was verified may be printed; the exit code says that the rest is missing."""
+    _store(world, "data.bin", BYTES)
+    [encrypted] = [path for path in world.vault_folder.rglob("*.c9r") if path.is_file() and path.stat().st_size > 10**6]
+    content = bytearray(encrypted.read_bytes())
+    content[-1] ^= 1
+    encrypted.write_bytes(content)
+    code, out, err = _piped(world, "cat", "data.bin")
+    assert code == 7
+    assert BYTES.startswith(out)
+    assert len(out) < len(BYTES)
+    assert b"data.bin" in err
+
+
+# put
+
+
+def test_a_file_is_put_into_the_vault(world: World, tmp_path: Path) -> None:
+    """Folders that are missing are made, and where it went is told."""
+    (tmp_path / "local.bin").write_bytes(BYTES)
+    done = _vault(world, "put", "/new/folder/data.bin", tmp_path / "local.bin")
+    where = f"new/folder/data.bin in the Cryptomator vault {world.vault_folder}"
+    assert done == Done(0, f"wrote {where}\n", "")
+    assert world.csv("new/folder/data.bin") == BYTES
+    assert not any(BYTES[-1000:] in content for content, _ in world.encrypted_files().values())
+
+
+@pytest.mark.parametrize("content", [BYTES, b""])
+def test_standard_input_is_put_into_the_vault(world: World, content: bytes) -> None:
+    """What another program writes needs no file of plaintext in between."""
+    code, out, err = _piped(world, "put", "data.bin", stdin=content)
+    assert (code, err) == (0, b"")
+    assert out.startswith(b"wrote data.bin in the Cryptomator vault")
+    assert world.csv("data.bin") == content
+
+
+def test_a_file_that_is_there_is_replaced_only_with_force(world: World, tmp_path: Path) -> None:
+    """A slip of the name loses nothing: not one encrypted file is changed."""
+    (tmp_path / "local").write_bytes(b"new")
+    _store(world, "a.csv", FORMER)
+    before = world.encrypted_files()
+    _failed(_vault(world, "put", "a.csv", tmp_path / "local"), 2, "a.csv in the", "is there already", "--force")
+    assert world.encrypted_files() == before
+    assert _vault(world, "put", "--force", "a.csv", tmp_path / "local").code == 0
+    assert world.csv("a.csv") == b"new"
+    assert world.vault.names("") == ["a.csv"]
+
+
+@pytest.mark.parametrize("local", ["nowhere", "a folder"])
+def test_a_local_file_that_cannot_be_read_changes_nothing(world: World, tmp_path: Path, local: str) -> None:
+    """Exit code 2, it is named, and with `--force` too the former file stays."""
+    (tmp_path / "a folder").mkdir()
+    _store(world, "a.csv", FORMER)
+    before = world.encrypted_files()
+    _failed(_vault(world, "put", "--force", "a.csv", tmp_path / local), 2, f"{tmp_path / local} cannot be read: ")
+    assert world.encrypted_files() == before
+
+
+def test_a_file_is_not_put_where_a_folder_is(world: World, tmp_path: Path) -> None:
+    """The folder's files stay, with `--force` too."""
+    (tmp_path / "local").write_bytes(b"new")
+    _store(world, CSV, FORMER)
+    before = world.encrypted_files()
+    _failed(_vault(world, "put", "--force", "surveys", tmp_path / "local"), 7, "surveys")
+    assert world.encrypted_files() == before
+
+
+# Which vault
+
+
+def test_with_several_vaults_one_is_named(world: World, two: CryptomatorVault) -> None:
+    """By its name under [vaults], or by a job that writes into it; the hint lists both."""
+    _store(world, "first.csv", b"x")
+    _store(world, "second.csv", b"x", two)
+    _failed(_vault(world, "ls"), 2, "the configuration has 2 vaults", "--vault takes one of baseline, second, shared")
+    assert _vault(world, "ls", "--vault", "baseline").out == "first.csv\n"
+    assert _vault(world, "ls", "--vault", "shared").out == "second.csv\n"
+    assert _vault(world, "ls", "--vault", "second").out == "second.csv\n"
+    assert _vault(world, "cat", "second.csv", "--vault", "shared").out == "x"
+
+
+def test_a_vault_that_several_jobs_share_is_one(world: World) -> None:
+    """Nobody is asked which of two names for the same vault is meant."""
+    world.configure({"baseline": {}, "endline": {"output": "surveys/endline.csv"}})
+    _store(world, "a.csv", b"x")
+    assert _vault(world, "ls").out == "a.csv\n"
+
+
+@pytest.mark.parametrize("command", [("ls",), ("cat", "a.csv"), ("put", "a.csv", "sheets-decrypt.toml")])
+def test_a_name_of_no_vault_is_refused(world: World, two: CryptomatorVault, command: tuple[str, ...]) -> None:
+    """The hint lists the names that there are, and nothing is written."""
+    before = world.encrypted_files()
+    done = _vault(world, *command, "--vault", "thrid")
+    _failed(done, 2, 'there is no cryptomator vault "thrid"', "--vault takes one of baseline, second, shared")
+    assert world.encrypted_files() == before
+
+
+def test_without_a_vault_in_the_configuration_that_is_told(world: World) -> None:
+    """A job that writes onto a mounted drive has no vault to look into, by its name neither."""
+    del world.settings["vault"]
+    world.configure(output=str(world.folder / "drive/a.csv"))
+    _failed(_vault(world, "ls"), 2, "the configuration has 0 vaults", "add a vault to the configuration")
+    _failed(_vault(world, "ls", "--vault", "baseline"), 2, 'there is no cryptomator vault "baseline"')
+
+
+# What protects the vault
+
+
+@pytest.mark.parametrize("command", [("ls",), ("cat", "a.csv"), ("put", "--force", "a.csv", "sheets-decrypt.toml")])
+def test_a_wrong_passphrase_opens_nothing(world: World, command: tuple[str, ...]) -> None:
+    """Exit code 7, nothing is changed, and the passphrase is not shown."""
+    _store(world, "a.csv", FORMER)
+    before = world.encrypted_files()
+    world.keep("vault", "a wrong guess 5512")
+    done = _vault(world, *command)
+    _failed(done, 7, "passphrase")
+    assert "a wrong guess 5512" not in done.err
+    assert world.encrypted_files() == before
+
+
+def test_a_folder_that_is_no_vault_is_exit_code_7(world: World) -> None:
+    """It is named."""
+    (world.vault_folder / "vault.cryptomator").unlink()
+    _failed(_vault(world, "ls"), 7, str(world.vault_folder))
