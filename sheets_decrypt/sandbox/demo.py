@@ -25,7 +25,7 @@ from sheets_decrypt.vault.cryptomator import CryptomatorVault
 
 JOB: Final = "demo"
 OUTPUT: Final = "surveys/demo.csv"
-_SHOWN: Final = (0, 13, 1, 7)  # the header, and a row of each format, the newest first
+_SHOWN: Final = (0, 13, 2, 9)  # the header, and a row of each format, the newest first
 
 
 @dataclass(frozen=True, slots=True)
