@@ -93,8 +93,7 @@ def convert(
     log.warnings.extend(delivered.notes)
     log.rows_written = 0 if options.dry_run else work.rows()
     if isinstance(conversion, Job) and conversion.deidentified is not None and not options.dry_run:
-        places = deidentify.kept(source.header, conversion.deidentified, log.columns)
-        second = deidentify.write(target.vault, delivered.name, conversion, conversion.deidentified, places)
+        second = deidentify.write(target.vault, delivered.name, conversion, conversion.deidentified, work.kept)
         log.warnings.extend(second.notes)
     if log.failure_count:
         return log.finish(Status.PARTIAL, PARTIAL)
@@ -126,6 +125,7 @@ class _Work:
         self._decryption: Final = Decryption(source.header, ciphers, rules)
         self._csv: Final = CsvText(conversion.encoding, conversion.formula_guard)
         self._rows = 0
+        self.kept: list[int] = []  # the columns of the second CSV, chosen by `approve`
         log.rows_read = 0
 
     def rows(self) -> int:
@@ -166,7 +166,7 @@ class _Work:
             raise AssertionError  # a page lost rows: a bug, and never a result
         decryption.judge_keys()
         if self._second is not None:
-            deidentify.kept(self._source.header, self._second, log.columns)
+            self.kept = deidentify.kept(self._source.header, self._second, log.columns)
         if log.failure_count and self._conversion.on_error == "fail":
             raise CellsRefused(
                 f"{log.failure_count} cells could not be decrypted, the first in row {log.failures[0].row}",

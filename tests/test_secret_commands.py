@@ -1,8 +1,5 @@
 """`sheets-decrypt secret set|test` with a keyring that keeps its entries in a file; no secret is ever shown."""
 
-import os
-import pty
-import select
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +8,7 @@ import pytest
 
 from sheets_decrypt.ciphers import sealed_box
 from tests import require
+from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, Done, clean_environment, public_key_of, run
 from tests.survey import make as make_survey
 from tests.unattended_parts import KEYRING
@@ -36,26 +34,8 @@ def _secret(environment: dict[str, str], folder: Path, *arguments: str, stdin: s
 
 def _typed(environment: dict[str, str], *arguments: str, keys: bytes) -> tuple[int, str]:
     """Type at a terminal, and give the exit code and what was to be seen."""
-    main, other = pty.openpty()
-    command = [*PROGRAM, "secret", *arguments]
-    seen = b""
-    with subprocess.Popen(
-        command, env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True
-    ) as process:
-        os.close(other)
-        while select.select([main], [], [], 60)[0]:
-            try:
-                piece = os.read(main, 4096)
-            except OSError:  # the program ended
-                break
-            if not piece:
-                break
-            seen += piece
-            if keys and b": " in seen:
-                os.write(main, keys)
-                keys = b""
-    os.close(main)
-    return process.returncode, seen.decode()
+    code, seen = at_a_terminal([*PROGRAM, "secret", *arguments], environment, after=b": ", keys=keys)
+    return code, seen.decode()
 
 
 def test_a_secret_from_standard_input_is_stored_and_read_unseen(environment: dict[str, str], tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """`sheets-decrypt vault ls|cat|put`: what is in a Cryptomator vault, seen and changed where no drive is mounted."""
 
-import os
-import pty
-import select
 import subprocess
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import pytest
 
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests.pseudo_terminal import at_a_terminal
 from tests.survey import CSV, PROGRAM, VAULT_PASSPHRASE, Done, World, assert_nothing_leaked
 
 # Everything that must pass through as it is: no UTF-8, line breaks of all kinds, NUL, an escape; more than one piece.
@@ -42,28 +40,10 @@ def _piped(world: World, *arguments: object, stdin: bytes = b"") -> tuple[int, b
 
 def _at_a_terminal(world: World, *arguments: object, answer: bytes = b"") -> tuple[int, bytes]:
     """Run at a terminal, answer its first question, and give the exit code and what was to be seen."""
-    main, other = pty.openpty()
     command = [*PROGRAM, "vault", *map(str, arguments), "--config", str(world.path)]
-    seen = b""
-    with subprocess.Popen(
-        command, env=world.environment(), cwd=world.folder, stdin=other, stdout=other, stderr=other,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-        os.close(other)
-        while select.select([main], [], [], 60)[0]:
-            try:
-                piece = os.read(main, 4096)
-            except OSError:  # the program ended
-                break
-            if not piece:
-                break
-            seen += piece
-            if answer and b"[y/N]: " in seen:
-                os.write(main, answer)
-                answer = b""
-    os.close(main)
+    code, seen = at_a_terminal(command, world.environment(), folder=world.folder, after=b"[y/N]: ", keys=answer)
     assert_nothing_leaked(seen, world.survey)
-    return process.returncode, seen
+    return code, seen
 
 
 def _failed(done: Done, code: int, *words: str) -> None:
