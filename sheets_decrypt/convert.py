@@ -146,10 +146,10 @@ class _Work:
             yield self._written(begun.popleft())
 
     def _written(self, begun: Begun) -> bytes:
-        rows = self._decryption.finish(begun)
-        self._rows += len(rows)
+        columns = self._decryption.finish(begun)
+        self._rows += len(columns[0])
         self._progress(self._rows, self._source.row_total)
-        lines = self._csv.rows(rows)
+        lines = self._csv.columns(columns)
         if any(mark in lines for mark in MARKS):
             self._decryption.look_elsewhere(begun)
         return lines

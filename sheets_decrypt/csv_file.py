@@ -34,7 +34,6 @@ class CsvFile:
             raise ConfigurationError(
                 f"{path} cannot be read: {(error.strerror or 'unknown').lower()}", hint="check the path of the file"
             ) from None
-        self._line = 0
         self._ended = True
         self._records: Final = self._rows()
         try:
@@ -69,7 +68,7 @@ class CsvFile:
 
     def _page(self, first: int, block: list[list[str]]) -> Page:
         width = len(self.header.names)
-        if all(len(row) == width for row in block):
+        if set(map(len, block)) == {width}:
             return Page(first, block)
         overflow = {first + place: row[width:] for place, row in enumerate(block) if any(row[width:])}
         short = [first + place for place, row in enumerate(block) if len(row) < width]
@@ -78,25 +77,24 @@ class CsvFile:
 
     def _rows(self) -> Iterator[list[str]]:
         """Give the records. A line without a quote is split here, which is faster; the csv module reads the others."""
-        blank = 0  # lines; at the end of a file they are no rows
+        number = blank = 0  # lines; blank ones at the end of a file are no rows
+        line = "\n"
         try:
             for line in self._file:
-                self._line += 1
-                self._ended = line.endswith(("\r", "\n"))
-                if line in {"\r\n", "\n"}:
-                    blank += 1
-                    continue
-                yield from ([""] for _ in range(blank))
-                blank = 0
+                number += 1
                 if '"' in line:
                     reader = csv.reader(chain((line,), self._file), strict=True)
-                    yield next(reader)
-                    self._line += reader.line_num - 1
-                    self._ended = reader.line_num > 1 or self._ended
+                    row = next(reader)
+                    number += reader.line_num - 1
                 else:
-                    yield line.rstrip("\r\n").split(",")
+                    row = line.rstrip("\r\n").split(",")
+                    if row == [""]:
+                        blank += 1
+                        continue
+                if blank:
+                    yield from ([""] for _ in range(blank))
+                    blank = 0
+                yield row
         except (csv.Error, UnicodeDecodeError):  # their text could hold a value
-            raise SheetRefused(
-                f"{self._path} is not a csv in utf-8 (line {self._line})",
-                hint=_AGAIN,
-            ) from None
+            raise SheetRefused(f"{self._path} is not a csv in utf-8 (line {number})", hint=_AGAIN) from None
+        self._ended = line.endswith(("\r", "\n"))  # a record of several lines that is cut off was refused above

@@ -84,12 +84,14 @@ class Begun:
 
     Args:
         page: The page.
+        columns: Its cells, columns × rows.
         lost: (row within the page, column index, reason) of every cell that was a token once and is none any more.
         tokens: The tokens of each format and column.
         waiting: What waits for their plaintext: a `Column` for each of `tokens`.
     """
 
     page: Page
+    columns: Sequence[Sequence[str]]
     lost: Sequence[tuple[int, int, Reason]]
     tokens: Sequence[Tokens]
     waiting: Sequence[Callable[[], list[Column]]]
@@ -112,6 +114,7 @@ class Decryption:
         _refuse_tokens(header)
         self._ciphers: Final = ciphers
         self._rules: Final = rules
+        self._width: Final = len(header.names)
         self._auto: Final = rules.columns == AUTO
         indices = range(len(header.names)) if rules.columns == AUTO else [find(header, name) for name in rules.columns]
         self._tallies: Final = {index: Tally(header.names[index]) for index in indices}
@@ -122,37 +125,40 @@ class Decryption:
         """Decrypt one page; gives rows × columns of text, as wide as the header."""
         begun = self.begin(page)
         self.look_elsewhere(begun)
-        return self.finish(begun)
+        return [list(row) for row in zip(*self.finish(begun), strict=True)]
 
     def begin(self, page: Page) -> Begun:
         """Sort the cells of one page, and begin to decrypt its tokens. Pages are finished in the order of `begin`."""
+        columns = list(zip(*page.rows, strict=True)) or [()] * self._width
         lost: list[tuple[int, int, Reason]] = []
         by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
         for index, tally in self._tallies.items():
-            found = sort(page.rows, index, self._rules.missing_values)
+            found = sort(columns[index], index, self._rules.missing_values)
             tally.add(found)
             lost.extend((place, index, reason) for place, reason in found.lost)
             for tokens in found.tokens:
                 by_format[tokens.format].append(tokens)
-        waiting = [begin(columns, self._ciphers.get(format_)) for format_, columns in by_format.items() if columns]
-        return Begun(page, lost, [tokens for columns in by_format.values() for tokens in columns], waiting)
+        waiting = [begin(found, self._ciphers.get(format_)) for format_, found in by_format.items() if found]
+        return Begun(page, columns, lost, [tokens for found in by_format.values() for tokens in found], waiting)
 
-    def finish(self, begun: Begun) -> list[list[str]]:
-        """Wait for a page's plaintext; gives rows × columns of text, as wide as the header."""
-        rows = [row.copy() for row in begun.page.rows]
-        columns = [column for wait in begun.waiting for column in wait()]
-        for tokens, column in zip(begun.tokens, columns, strict=True):
+    def finish(self, begun: Begun) -> list[Sequence[str]]:
+        """Wait for a page's plaintext; gives columns × rows of text, a column for each name of the header."""
+        columns = list(begun.columns)
+        decrypted = [column for wait in begun.waiting for column in wait()]
+        for tokens, column in zip(begun.tokens, decrypted, strict=True):
             self._tallies[tokens.index].add_tokens(tokens.format, column, tokens.bodies)
         failing = list(begun.lost)
-        for tokens, column in zip(begun.tokens, columns, strict=True):
-            failing.extend(self._put(tokens, column, rows))
-        self._fail(sorted(failing), begun.page.first_row, rows)
+        for tokens, column in zip(begun.tokens, decrypted, strict=True):
+            failing.extend(self._put(tokens, column, columns))
+        self._fail(sorted(failing), begun.page.first_row)
+        if self._rules.blank_failures:
+            self._blank(failing, columns)
         self.notices.note(begun.page, [tokens for tokens in begun.tokens if tokens.format is Format.SEALED_BOX])
-        return rows
+        return columns
 
     def look_elsewhere(self, begun: Begun) -> None:
         """Look for tokens in the columns of a page that are not decrypted; worth it where its CSV holds a `MARKS`."""
-        self.notices.note_other_columns(begun.page)
+        self.notices.note_other_columns(begun.columns)
 
     def counts(self) -> dict[str, ColumnCount]:
         """Give the counts of every column that is decrypted, by name.
@@ -211,32 +217,33 @@ class Decryption:
     def _decrypted_columns(self) -> list[tuple[int, Tally]]:
         return [(index, tally) for index, tally in self._tallies.items() if not self._auto or tally.holds_tokens()]
 
-    def _put(self, tokens: Tokens, column: Column, rows: list[list[str]]) -> list[tuple[int, int, Reason]]:
+    def _put(self, tokens: Tokens, column: Column, columns: list[Sequence[str]]) -> list[tuple[int, int, Reason]]:
         """Put the values of one column in their places; gives the failures by place."""
         tally, index = self._tallies[tokens.index], tokens.index
         failed = column.keys.count(NO_KEY_FITTED)
-        holding = self._may_change(tally) if failed < len(column.keys) else False
-        if holding and not failed:
-            for place, value in zip(tokens.rows, column.values, strict=True):
-                rows[place][index] = value
-        elif holding:
-            for place, value in zip(tokens.rows, column.values, strict=True):
-                if not isinstance(value, Reason):
-                    rows[place][index] = value
+        if failed < len(column.keys) and self._may_change(tally):
+            columns[index] = _replaced(columns[index], tokens.rows, column, failed)
         if not failed:
             return []
         results = zip(tokens.rows, column.values, strict=True)
         return [(place, index, value) for place, value in results if isinstance(value, Reason)]
 
-    def _fail(self, failing: Sequence[tuple[int, int, Reason]], first_row: int, rows: list[list[str]]) -> None:
-        """Count and name the cells that stay encrypted, in the order of rows; blank them where that is asked for."""
+    def _fail(self, failing: Sequence[tuple[int, int, Reason]], first_row: int) -> None:
+        """Count and name the cells that stay encrypted, in the order of rows."""
         for place, index, reason in failing:
             tally = self._tallies[index]
             tally.reasons[reason] += 1
             if len(self._failures[index]) < FAILURES_NAMED:
                 self._failures[index].append(CellFailure(first_row + place, tally.name, reason))
-            if self._rules.blank_failures and self._may_change(tally):
-                rows[place][index] = ""
+
+    def _blank(self, failing: Sequence[tuple[int, int, Reason]], columns: list[Sequence[str]]) -> None:
+        """Blank the cells that stay encrypted."""
+        for index in {index for _, index, _ in failing}:
+            if self._may_change(self._tallies[index]):
+                cells = list(columns[index])
+                for place in (place for place, column, _ in failing if column == index):
+                    cells[place] = ""
+                columns[index] = cells
 
     def _may_change(self, tally: Tally) -> bool:
         """Tell whether a column's cells are changed, and take note of it: under "auto" the verdict may still turn."""
@@ -244,6 +251,17 @@ class Decryption:
         tally.put |= holding
         tally.withheld |= not holding
         return holding
+
+
+def _replaced(cells: Sequence[str], rows: Sequence[int], column: Column, failed: int) -> Sequence[str]:
+    """Give a column's cells with the plaintext in the place of every token that has one."""
+    if len(rows) == len(cells) and not failed:
+        return column.values
+    replaced = list(cells)
+    for place, value in zip(rows, column.values, strict=True):
+        if not isinstance(value, Reason):
+            replaced[place] = value
+    return replaced
 
 
 def _refuse_tokens(header: Header) -> None:

@@ -3,7 +3,7 @@
 A notice names rows and columns, never a value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -118,25 +118,34 @@ class Notices:
         """Tokens of one call share their ephemeral key; where only some of a row's do, it comes from several calls."""
         if len(sealed) < _FEWEST_REARRANGED:
             return
-        ephemerals: dict[int, list[bytes]] = {}
-        for tokens in sealed:
-            for place, body in zip(tokens.rows, tokens.bodies, strict=True):
-                if body:
-                    ephemerals.setdefault(place, []).append(sealed_box.ephemeral_of(body))
-        for place, keys in sorted(ephemerals.items()):
+        for place, keys in _ephemerals(sealed):
             if 1 < len(set(keys)) < len(keys):
-                self._rearranged.add(first_row + place)
+                known = [key for key in keys if key]  # a damaged token has none
+                if 1 < len(set(known)) < len(known):
+                    self._rearranged.add(first_row + place)
 
-    def note_other_columns(self, page: Page) -> None:
+    def note_other_columns(self, columns: Sequence[Sequence[str]]) -> None:
         """Look for columns that hold tokens with a mark and are not decrypted.
 
         Args:
-            page: The page as the sheet holds it.
+            columns: The page's cells as the sheet holds them, columns × rows.
         """
         for index in tuple(self._others):
-            if any(wire.read(row[index]) for row in page.rows for wire in _MARKED_FORMATS):
+            if any(wire.read(cell) for cell in columns[index] for wire in _MARKED_FORMATS):
                 self._others.discard(index)
                 self._unnamed.append(self._names[index])
+
+
+def _ephemerals(sealed: Sequence[Tokens]) -> Iterable[tuple[int, Sequence[bytes]]]:
+    """Give row within the page and ephemeral keys of every row that holds sealed boxes, in the order of rows."""
+    keys = [list(map(sealed_box.ephemeral_of, tokens.bodies)) for tokens in sealed]
+    if all(tokens.rows == sealed[0].rows for tokens in sealed):
+        return zip(sealed[0].rows, zip(*keys, strict=True), strict=True)
+    by_row: dict[int, list[bytes]] = {}
+    for tokens, column in zip(sealed, keys, strict=True):
+        for place, key in zip(tokens.rows, column, strict=True):
+            by_row.setdefault(place, []).append(key)
+    return sorted(by_row.items())
 
 
 def _readable(tally: Tally) -> str:

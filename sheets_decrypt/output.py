@@ -4,10 +4,9 @@ The guard follows OWASP's page "CSV Injection": a spreadsheet program runs a cel
 a leading `'` makes it text. `smart` spares what only looks like it: numbers and phone numbers.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Final, Literal
 
 LINE_END: Final = "\r\n"
@@ -18,6 +17,9 @@ _NUMBER_OR_PHONE: Final = re.compile(
     r"[+-]\s?(?:\d[\d.,]*(?:[eE][+-]?\d+)?%?|\.\d+(?:[eE][+-]?\d+)?%?|\(?\d[\d ().\-/]*(?: ?(?:x|ext\.?) ?\d+)?)"
 )
 _BETWEEN: Final = "\0"
+_QUOTE: Final = '"'
+_SPECIAL: Final = (_QUOTE, ",", "\r", "\n")
+_must_be_quoted: Final = re.compile('[",\r\n]').search  # RFC 4180, section 2, rules 6 and 7
 _SMART: Final = frozenset("=@\t\r+-")
 _OWASP: Final = frozenset("=+-@\t\r\n＝＋－＠")
 
@@ -50,12 +52,11 @@ class CsvText:
     def __init__(self, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard) -> None:
         self._mark: Final = _BYTE_ORDER_MARK if encoding == "utf-8-sig" else b""
         self._triggers, self._runs = _GUARDS[guard]
-        self._needles: Final = [_BETWEEN + trigger for trigger in self._triggers]
         self.guarded_cells = 0
 
     def header(self, names: Sequence[str]) -> bytes:
         """Give the first line, byte order mark included. A name is guarded as a cell is."""
-        return self._mark + _lines(self._guarded([names]))
+        return self._mark + self.rows([names])
 
     def rows(self, rows: Sequence[Sequence[str]]) -> bytes:
         """Give the lines of a page.
@@ -63,19 +64,30 @@ class CsvText:
         Args:
             rows: rows × columns of text, all of one width.
         """
-        return _lines(self._guarded(rows))
+        return self.columns(list(zip(*rows, strict=True)))
 
-    def _guarded(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-        """Guard a column at a time: most columns hold no cell that needs a second look."""
-        columns: list[Sequence[str]] = list(zip(*rows, strict=True))
-        looked_at = [place for place, cells in enumerate(columns) if self._may_run(cells)]
-        for place in looked_at:
-            columns[place] = [self._guard(cell) if cell[:1] in self._triggers else cell for cell in columns[place]]
-        return list(zip(*columns, strict=True)) if looked_at else rows
+    def columns(self, columns: Sequence[Sequence[str]]) -> bytes:
+        """Give the lines of a page.
 
-    def _may_run(self, cells: Sequence[str]) -> bool:
+        Args:
+            columns: columns × rows of text, all of one height.
+        """
+        fields = [self._fields(cells) for cells in columns]
+        if len(fields) == 1:  # a line with nothing on it would be no record
+            fields = [[field or _QUOTE + _QUOTE for field in fields[0]]]
+        lines = map(",".join, zip(*fields, strict=True))
+        # A lone surrogate cannot come from Google or from strict UTF-8; if one comes, it goes out as it came in.
+        return LINE_END.join(chain(lines, ("",))).encode("utf-8", "surrogatepass")
+
+    def _fields(self, cells: Sequence[str]) -> Sequence[str]:
+        """Guard and quote the cells of one column: most columns hold none that needs a second look."""
         text = _BETWEEN + _BETWEEN.join(cells)
-        return any(needle in text for needle in self._needles)
+        # One character is looked for much faster than two.
+        if any(trigger in text and _BETWEEN + trigger in text for trigger in self._triggers):
+            cells = [self._guard(cell) if cell[:1] in self._triggers else cell for cell in cells]
+        if any(special in text for special in _SPECIAL):
+            cells = [_quoted(cell) if _must_be_quoted(cell) else cell for cell in cells]
+        return cells
 
     def _guard(self, cell: str) -> str:
         if not self._runs(cell):
@@ -84,31 +96,8 @@ class CsvText:
         return "'" + cell
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    """Write rows as RFC 4180 has them; cells are only quoted where they must be, which the csv module decides."""
-    if not rows:
-        return b""
-    commas = len(rows[0]) - 1
-    text = LINE_END.join(map(",".join, rows))
-    ends = len(rows) - 1
-    if (
-        not commas
-        or '"' in text
-        or text.count(",") != commas * len(rows)
-        or text.count("\r") + text.count("\n") != 2 * ends
-    ):
-        text = LINE_END.join(map(_line, rows))
-    # A lone surrogate cannot come from Google or from strict UTF-8; if one comes, it goes out as it came in.
-    return (text + LINE_END).encode("utf-8", "surrogatepass")
-
-
-def _line(row: Sequence[str]) -> str:
-    text = ",".join(row)
-    if len(row) > 1 and text.count(",") == len(row) - 1 and not ('"' in text or "\r" in text or "\n" in text):
-        return text
-    quoted = io.StringIO()
-    csv.writer(quoted, lineterminator=LINE_END).writerow(row)
-    return quoted.getvalue().removesuffix(LINE_END)
+def _quoted(cell: str) -> str:
+    return _QUOTE + cell.replace(_QUOTE, _QUOTE + _QUOTE) + _QUOTE
 
 
 class RecordCount:

@@ -4,8 +4,9 @@ Work goes a column at a time: the counts come from whole columns, so that a cell
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Final
 
 from sheets_decrypt.ciphers import FORMATS, Cipher
@@ -17,10 +18,11 @@ _SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV
 # What is left of a token that was cut off, or that somebody copied with a blank, a line break or quotes: text without a
 # gap and longer than any word, in the letters of base64.
 _NEAR_MISS: Final = re.compile(r"[\s'\"]*(?:v2:\S{20,}|[A-Za-z0-9+/_-]{40,}={0,2})[\s'\"]*", re.IGNORECASE)
+_BETWEEN: Final = "\0"
 _FIRST_LETTERS: Final = frozenset(wire.begins[0] for wire in FORMATS if wire.begins)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens of one format in one column of a page.
 
@@ -33,8 +35,8 @@ class Tokens:
 
     index: int
     format: Format
-    rows: list[int] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
+    rows: Sequence[int]
+    bodies: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +58,55 @@ class Sorted:
     tokens: Sequence[Tokens]
 
 
-def sort(rows: Sequence[Sequence[str]], index: int, missing_values: Collection[str]) -> Sorted:
+def sort(cells: Sequence[str], index: int, missing_values: AbstractSet[str]) -> Sorted:
     """Tell blank, missing, token and readable cells of one column apart.
 
     Args:
-        rows: The page's rows.
+        cells: The column's cells in one page.
         index: The column's index.
         missing_values: Texts that stand for an unanswered question.
     """
-    blank = missing = not_encrypted = 0
-    lost: list[tuple[int, Reason]] = []
-    found = [Tokens(index, wire.format) for wire in FORMATS]
-    readers = [(wire.read, tokens) for wire, tokens in zip(FORMATS, found, strict=True)]
-    without_mark = [(read, tokens) for wire, (read, tokens) in zip(FORMATS, readers, strict=True) if not wire.begins]
-    for place, row in enumerate(rows):
-        cell = row[index]
-        if not cell:
-            blank += 1
-            continue
-        if cell in missing_values:
-            missing += 1
-            continue
-        for read, tokens in readers if cell[0] in _FIRST_LETTERS else without_mark:
+    blank = cells.count("")
+    rows: Sequence[int] = range(len(cells))
+    answers = cells
+    if blank or not missing_values.isdisjoint(cells):
+        rows = [place for place, cell in enumerate(cells) if cell and cell not in missing_values]
+        answers = [cells[place] for place in rows]
+    missing = len(cells) - blank - len(rows)
+    if tokens := _nothing_but_tokens(answers, rows, index):
+        return Sorted(blank, missing, 0, [], [tokens])
+    found, left = _one_by_one(answers, rows, index)
+    lost = [(place, reason) for place, cell in left if (reason := _lost(cell))]
+    return Sorted(blank, missing, len(left) - len(lost), lost, found)
+
+
+def _nothing_but_tokens(cells: Sequence[str], rows: Sequence[int], index: int) -> Tokens | None:
+    """Read cells that are all whole tokens of one format; None where they are anything else."""
+    text = _BETWEEN.join(cells)
+    marked = [wire for wire in FORMATS if wire.begins and wire.begins in text]
+    fitting = marked or [wire for wire in FORMATS if not wire.begins]
+    if not cells or len(fitting) > 1:
+        return None
+    bodies = fitting[0].read_all(cells)
+    return None if bodies is None else Tokens(index, fitting[0].format, rows, bodies)
+
+
+def _one_by_one(cells: Sequence[str], rows: Sequence[int], index: int) -> tuple[list[Tokens], list[tuple[int, str]]]:
+    """Give the tokens by format, and (row within the page, cell) of every cell that is none."""
+    found: list[tuple[list[int], list[bytes]]] = [([], []) for _ in FORMATS]
+    readers = [(wire.read, *lists) for wire, lists in zip(FORMATS, found, strict=True)]
+    without_mark = [reader for wire, reader in zip(FORMATS, readers, strict=True) if not wire.begins]
+    left = []
+    for place, cell in zip(rows, cells, strict=True):
+        for read, places, bodies in readers if cell[0] in _FIRST_LETTERS else without_mark:
             body = read(cell)
             if body is not None:
-                tokens.rows.append(place)
-                tokens.bodies.append(body)
+                places.append(place)
+                bodies.append(body)
                 break
         else:
-            if reason := _lost(cell):
-                lost.append((place, reason))
-            else:
-                not_encrypted += 1
-    return Sorted(blank, missing, not_encrypted, lost, [tokens for tokens in found if tokens.rows])
+            left.append((place, cell))
+    return [Tokens(index, wire.format, *lists) for wire, lists in zip(FORMATS, found, strict=True) if lists[0]], left
 
 
 def _lost(cell: str) -> Reason | None:
@@ -110,10 +128,10 @@ def begin(columns: Sequence[Tokens], cipher: Cipher | None) -> Callable[[], list
     """
     if cipher is None:
         return lambda: [_without_key(tokens) for tokens in columns]
-    order = _by_rows(columns)
-    bodies = [body for tokens in columns for body in tokens.bodies]
-    waiting = cipher.begin(bodies if order is None else [bodies[place] for place in order])
-    return lambda: _split(_unordered(waiting(), order), columns)
+    if len(columns) == 1 or columns[0].format is not Format.SEALED_BOX:
+        waiting = cipher.begin([body for tokens in columns for body in tokens.bodies])
+        return lambda: _split(waiting(), columns)
+    return _begin_by_rows(columns, cipher)
 
 
 def _without_key(tokens: Tokens) -> Column:
@@ -121,23 +139,34 @@ def _without_key(tokens: Tokens) -> Column:
     return Column(values, bytes([NO_KEY_FITTED]) * len(values))
 
 
-def _by_rows(columns: Sequence[Tokens]) -> list[int] | None:
-    """Give the order in which the tokens of one row stand together: they may share a derived key."""
-    if len(columns) == 1 or columns[0].format is not Format.SEALED_BOX:
-        return None
+def _begin_by_rows(columns: Sequence[Tokens], cipher: Cipher) -> Callable[[], list[Column]]:
+    """Begin with the tokens of one row standing together: they may share a derived key."""
+    if any(tokens.rows != columns[0].rows for tokens in columns[1:]):
+        order = _order(columns)
+        bodies = [body for tokens in columns for body in tokens.bodies]
+        waiting = cipher.begin([bodies[place] for place in order])
+        return lambda: _split(_unordered(waiting(), order), columns)
+    waiting = cipher.begin([body for row in zip(*(tokens.bodies for tokens in columns), strict=True) for body in row])
+    return lambda: _unravelled(waiting(), len(columns))
+
+
+def _order(columns: Sequence[Tokens]) -> list[int]:
+    """Give the place, in the columns one behind the other, of every token in the order of rows."""
     rows = [row for tokens in columns for row in tokens.rows]
     return sorted(range(len(rows)), key=rows.__getitem__)
 
 
-def _unordered(column: Column, order: Sequence[int] | None) -> Column:
-    if order is None:
-        return column
+def _unordered(column: Column, order: Sequence[int]) -> Column:
     values: list[str | Reason] = [""] * len(order)
     keys = bytearray(len(order))
     for place, value, key in zip(order, column.values, column.keys, strict=True):
         values[place] = value
         keys[place] = key
     return Column(values, bytes(keys))
+
+
+def _unravelled(column: Column, count: int) -> list[Column]:
+    return [Column(column.values[place::count], column.keys[place::count]) for place in range(count)]
 
 
 def _split(column: Column, columns: Sequence[Tokens]) -> list[Column]:

@@ -33,6 +33,13 @@ def read(cell: str) -> bytes | None:
     return body
 
 
+def read_all(cells: Sequence[str]) -> list[bytes] | None:
+    """Give what `read` gives for each cell where all are whole tokens; else None."""
+    bodies = [read(cell) for cell in cells]
+    whole = [body for body in bodies if body]
+    return whole if len(whole) == len(bodies) else None
+
+
 class CryptoJsPassphrase(Deferred):
     """Decrypts CryptoJS passphrase tokens with one or more passphrases.
 

@@ -15,7 +15,8 @@ from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
 _BLOCK: Final = 16
-_SHORTEST: Final = 44  # characters: an IV and one block
+_LEAST: Final = 32  # bytes: an IV and one block
+_SHORTEST: Final = 44  # characters, of so many bytes
 _DAMAGED: Final = b""
 _ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 
@@ -29,6 +30,14 @@ def read(cell: str) -> bytes | None:
     if body is None:
         return _DAMAGED if _decodes_loosely(cell) else None
     return body
+
+
+def read_all(cells: Sequence[str]) -> list[bytes] | None:
+    """Give what `read` gives for each cell where all are whole tokens; else None."""
+    bodies = base64_strict.decode_all(cells)
+    if bodies is None or any(size < _LEAST or size % _BLOCK for size in set(map(len, bodies))):
+        return None
+    return bodies
 
 
 def _decodes_loosely(cell: str) -> bool:
