@@ -118,7 +118,10 @@ class Notices:
         """Tokens of one call share their ephemeral key; where only some of a row's do, it comes from several calls."""
         if len(sealed) < _FEWEST_REARRANGED:
             return
-        for place, keys in _ephemerals(sealed):
+        columns = [sealed_box.ephemerals_of(tokens.bodies) for tokens in sealed]
+        if all(column == columns[0] for column in columns):  # each row comes from one submission
+            return
+        for place, keys in _by_row([tokens.rows for tokens in sealed], columns):
             if 1 < len(set(keys)) < len(keys):
                 known = [key for key in keys if key]  # a damaged token has none
                 if 1 < len(set(known)) < len(known):
@@ -136,14 +139,13 @@ class Notices:
                 self._unnamed.append(self._names[index])
 
 
-def _ephemerals(sealed: Sequence[Tokens]) -> Iterable[tuple[int, Sequence[bytes]]]:
+def _by_row(rows: Sequence[Sequence[int]], columns: Sequence[Sequence[bytes]]) -> Iterable[tuple[int, Sequence[bytes]]]:
     """Give row within the page and ephemeral keys of every row that holds sealed boxes, in the order of rows."""
-    keys = [list(map(sealed_box.ephemeral_of, tokens.bodies)) for tokens in sealed]
-    if all(tokens.rows == sealed[0].rows for tokens in sealed):
-        return zip(sealed[0].rows, zip(*keys, strict=True), strict=True)
+    if all(places == rows[0] for places in rows):
+        return zip(rows[0], zip(*columns, strict=True), strict=True)
     by_row: dict[int, list[bytes]] = {}
-    for tokens, column in zip(sealed, keys, strict=True):
-        for place, key in zip(tokens.rows, column, strict=True):
+    for places, column in zip(rows, columns, strict=True):
+        for place, key in zip(places, column, strict=True):
             by_row.setdefault(place, []).append(key)
     return sorted(by_row.items())
 

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Final, Literal
 
-from sheets_decrypt.ciphers.sealed_box import SealedBox, ephemeral_of
+from sheets_decrypt.ciphers.sealed_box import SealedBox, ephemerals_of
 from sheets_decrypt.table import Column, Format, Reason, Secret
 from sheets_decrypt.tally import Ciphers
 
-# A pool starts in about the time of so many exchanges; fewer are done sooner without one.
-WORTH: Final = 12_000
+# Two processes and their start take as long as this process alone for 7,000 exchanges; a sheet that has come to so many
+# seldom ends there.
+WORTH: Final = 5_000
 _PIECES_PER_WORKER: Final = 4
 
 
@@ -71,10 +72,10 @@ class SpreadSealedBox:
 
     def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
         """Begin to decrypt; what is given back waits for the result."""
-        self._asked += len(set(map(ephemeral_of, bodies)))
-        if self._asked < self._worth:
-            return lambda: self._alone.decrypt(bodies)
         if self._pool is None:
+            self._asked += len(set(ephemerals_of(bodies)))
+            if self._asked < self._worth:
+                return lambda: self._alone.decrypt(bodies)
             self._pool = self._start()
         size = max(1, -(-len(bodies) // (self._workers * _PIECES_PER_WORKER)))
         with _deaf_to_ctrl_c():
@@ -112,18 +113,16 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def _joined(pieces: Sequence["Future[tuple[list[str | int], bytes]]"]) -> Column:
+def _joined(pieces: Sequence["Future[Column]"]) -> Column:
     values: list[str | Reason] = []
     keys = bytearray()
     for piece in pieces:
-        found, fitted = piece.result()
-        values.extend(_REASONS[value] if isinstance(value, int) else value for value in found)
-        keys += fitted
+        column = piece.result()
+        values += column.values
+        keys += column.keys
     return Column(values, bytes(keys))
 
 
-_REASONS: Final = tuple(Reason)
-_NUMBERS: Final = {reason: number for number, reason in enumerate(_REASONS)}
 _cipher: SealedBox | None = None  # of a worker process; set once, when it starts
 
 
@@ -142,8 +141,7 @@ def _end_with_parent() -> None:
         os._exit(1)  # noqa: TID251  (the parent was killed: nobody waits for a result)
 
 
-def _decrypt(bodies: Sequence[bytes]) -> tuple[list[str | int], bytes]:
-    """Decrypt in a worker; a reason travels as its number, which is smaller than its name."""
+def _decrypt(bodies: Sequence[bytes]) -> Column:
+    """Decrypt in a worker."""
     assert _cipher is not None  # noqa: S101  (`_prepare` ran before)
-    column = _cipher.decrypt(bodies)
-    return [_NUMBERS[value] if isinstance(value, Reason) else value for value in column.values], column.keys
+    return _cipher.decrypt(bodies)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sheets_decrypt.ciphers import FORMATS, Cipher, sealing
 from sheets_decrypt.ciphers.cryptojs_passphrase import CryptoJsPassphrase
 from sheets_decrypt.ciphers.legacy_cbc import LegacyCbc, key_of
-from sheets_decrypt.ciphers.sealed_box import PrivateKey, SealedBox, decode_key, encode_key, ephemeral_of, fingerprint
+from sheets_decrypt.ciphers.sealed_box import PrivateKey, SealedBox, decode_key, encode_key, ephemerals_of, fingerprint
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason, Secret
 from tests import encryption
@@ -93,9 +93,37 @@ def test_our_own_sealing_shares_one_ephemeral_key(texts: list[str]) -> None:
     private_key, public_key = sealing.generate()
     tokens = sealing.seal(texts, public_key)
     bodies = [body for token in tokens if (body := WIRES[Format.SEALED_BOX].read(token))]
-    assert len({ephemeral_of(body) for body in bodies}) == 1
+    assert len(set(ephemerals_of(bodies))) == 1
     assert len({body[32:44] for body in bodies}) == len(texts)
     assert list(SealedBox([private_key]).decrypt(bodies).values) == texts
+
+
+@st.composite
+def _columns_of_tokens(draw: st.DrawFn) -> list[str]:
+    """Draw a column of tokens of one format, in which a cell may be damaged, of another format, or no token."""
+    texts = draw(st.lists(TEXT, min_size=1, max_size=5))
+    kinds = {
+        Format.SEALED_BOX: encryption.sealed_row(texts, PRIVATE),
+        Format.LEGACY_CBC: [encryption.legacy_cbc(text, "your_secret_key1") for text in texts],
+        Format.CRYPTOJS_PASSPHRASE: [encryption.cryptojs(text, "correct horse battery staple") for text in texts],
+    }
+    tokens = [token for kind in kinds.values() for token in kind]
+    cells = kinds[draw(st.sampled_from(Format))]
+    if draw(st.booleans()):
+        token = cells.pop(draw(st.integers(0, len(cells) - 1)))
+        cut = draw(st.integers(1, len(token)))
+        letter = draw(st.sampled_from("=AB /é"))
+        odd = st.sampled_from([token[:cut], token[cut:] or "x", token[: cut - 1] + letter + token[cut:], "readable"])
+        cells.insert(draw(st.integers(0, len(cells))), draw(st.one_of(odd, st.sampled_from(tokens))))
+    return cells
+
+
+@given(_columns_of_tokens())
+def test_a_column_is_read_at_once_as_its_cells_are_one_by_one(cells: list[str]) -> None:
+    """`read_all` gives what `read` gives for each cell, and nothing where one of them is no whole token."""
+    for wire in FORMATS:
+        bodies = [wire.read(cell) for cell in cells]
+        assert wire.read_all(cells) == (bodies if all(bodies) else None)
 
 
 def test_the_independent_ladder_is_right() -> None:

@@ -234,6 +234,15 @@ def test_any_text_comes_back_from_a_csv_reader(encoding: str, names: list[str], 
     assert read(data) == [names, *rows]
 
 
+@given(st.integers(1, 3), st.data())
+def test_a_cell_is_quoted_only_where_it_must_be(width: int, data: st.DataObject) -> None:
+    """The bytes are those of the csv module, which quotes what RFC 4180 wants quoted and an empty line's only cell."""
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=6))
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\r\n").writerows(rows)
+    assert CsvText("utf-8", "off").rows(rows) == written.getvalue().encode()
+
+
 @given(ROWS, st.integers(0, 8))
 def test_pages_give_the_same_bytes_as_one(rows: list[list[str]], cut: int) -> None:
     """However the rows are cut into pages, the bytes and the count of guarded cells are the same."""

@@ -30,6 +30,7 @@ KEY: Final = 32
 NONCE: Final = 12
 TAG: Final = 16
 _DAMAGED: Final = b""
+_SHA256: Final = hashes.SHA256()
 
 
 def read(cell: str) -> bytes | None:
@@ -52,9 +53,9 @@ def read_all(cells: Sequence[str]) -> list[bytes] | None:
     return bodies
 
 
-def ephemeral_of(body: bytes) -> bytes:
-    """Give the 32-byte ephemeral public key of a token's body, or nothing where the token is damaged."""
-    return body[:KEY]
+def ephemerals_of(bodies: Sequence[bytes]) -> list[bytes]:
+    """Give the 32-byte ephemeral public key of each body, or nothing where the token is damaged."""
+    return [body[:KEY] for body in bodies]
 
 
 def decode_key(text: str) -> bytes | None:
@@ -115,7 +116,7 @@ class PrivateKey:
     def _derive(self, ephemeral: bytes) -> AESGCM:
         shared = self._key.exchange(X25519PublicKey.from_public_bytes(ephemeral))
         salt = ephemeral + self.public_key
-        return AESGCM(HKDF(hashes.SHA256(), length=KEY, salt=salt, info=CONTEXT).derive(shared))
+        return AESGCM(HKDF(_SHA256, KEY, salt, CONTEXT).derive(shared))
 
 
 class SealedBox(Deferred):
@@ -137,10 +138,16 @@ class SealedBox(Deferred):
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
         """Decrypt a sequence of tokens, the key that fitted last first; see `Cipher.decrypt`."""
-        opened = [self._open(body) for body in bodies]
-        return Column([value for value, _ in opened], bytes(key for _, key in opened))
+        values: list[str | Reason] = []
+        fitted = bytearray()
+        for body in bodies:
+            value, key = self._open(body)
+            values.append(value)
+            fitted.append(key)
+        return Column(values, bytes(fitted))
 
     def _open(self, body: bytes) -> tuple[str | Reason, int]:
+        """Decrypt one token with the first key that fits, and begin with that key from now on."""
         if not body:
             return Reason.DAMAGED, NO_KEY_FITTED
         for place, key in enumerate(self._order):
