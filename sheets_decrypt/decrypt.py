@@ -84,14 +84,12 @@ class Begun:
 
     Args:
         page: The page.
-        columns: Its cells, columns × rows.
         lost: (row within the page, column index, reason) of every cell that was a token once and is none any more.
         tokens: The tokens of each format and column.
         waiting: What waits for their plaintext: a `Column` for each of `tokens`.
     """
 
     page: Page
-    columns: Sequence[Sequence[str]]
     lost: Sequence[tuple[int, int, Reason]]
     tokens: Sequence[Tokens]
     waiting: Sequence[Callable[[], list[Column]]]
@@ -129,7 +127,7 @@ class Decryption:
 
     def begin(self, page: Page) -> Begun:
         """Sort the cells of one page, and begin to decrypt its tokens. Pages are finished in the order of `begin`."""
-        columns = list(zip(*page.rows, strict=True)) or [()] * self._width
+        columns = page.columns or [()] * self._width
         lost: list[tuple[int, int, Reason]] = []
         by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
         for index, tally in self._tallies.items():
@@ -139,11 +137,11 @@ class Decryption:
             for tokens in found.tokens:
                 by_format[tokens.format].append(tokens)
         waiting = [begin(found, self._ciphers.get(format_)) for format_, found in by_format.items() if found]
-        return Begun(page, columns, lost, [tokens for found in by_format.values() for tokens in found], waiting)
+        return Begun(page, lost, [tokens for found in by_format.values() for tokens in found], waiting)
 
     def finish(self, begun: Begun) -> list[Sequence[str]]:
         """Wait for a page's plaintext; gives columns × rows of text, a column for each name of the header."""
-        columns = list(begun.columns)
+        columns = list(begun.page.columns or [()] * self._width)
         decrypted = [column for wait in begun.waiting for column in wait()]
         for tokens, column in zip(begun.tokens, decrypted, strict=True):
             self._tallies[tokens.index].add_tokens(tokens.format, column, tokens.bodies)
@@ -158,7 +156,7 @@ class Decryption:
 
     def look_elsewhere(self, begun: Begun) -> None:
         """Look for tokens in the columns of a page that are not decrypted; worth it where its CSV holds a `MARKS`."""
-        self.notices.note_other_columns(begun.columns)
+        self.notices.note_other_columns(begun.page.columns)
 
     def counts(self) -> dict[str, ColumnCount]:
         """Give the counts of every column that is decrypted, by name.

@@ -133,7 +133,7 @@ class Notices:
         Args:
             columns: The page's cells as the sheet holds them, columns × rows.
         """
-        for index in tuple(self._others):
+        for index in tuple(self._others if columns else ()):
             if any(wire.read(cell) for cell in columns[index] for wire in _MARKED_FORMATS):
                 self._others.discard(index)
                 self._unnamed.append(self._names[index])

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Final, Literal
 
+from sheets_decrypt.table import columns_of
+
 LINE_END: Final = "\r\n"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -64,7 +66,7 @@ class CsvText:
         Args:
             rows: rows × columns of text, all of one width.
         """
-        return self.columns(list(zip(*rows, strict=True)))
+        return self.columns(columns_of(rows))
 
     def columns(self, columns: Sequence[Sequence[str]]) -> bytes:
         """Give the lines of a page.

@@ -117,12 +117,23 @@ class Page:
         short: The row numbers of records with fewer cells than the header, in a file; a sheet leaves out blank cells.
     """
 
+    # The cells by columns, which is how they are decrypted and written; none where there are no rows. It stands before
+    # `rows` so that it dies before them: cells that die in the order in which they were made die faster.
+    columns: Sequence[Sequence[str]] = field(init=False, repr=False, compare=False)
     first_row: int
     rows: Sequence[list[str]]
     retyped: Mapping[int, Sequence[int]] = field(default_factory=dict)
     overflow: Mapping[int, Sequence[str]] = field(default_factory=dict)
     shifted: Sequence[int] = ()
     short: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", columns_of(self.rows))
+
+
+def columns_of(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Turn rows × columns into columns × rows; the rows are all of one width."""
+    return list(zip(*rows, strict=True))
 
 
 NO_KEY_FITTED: Final = 255

@@ -69,7 +69,7 @@ def sort(cells: Sequence[str], index: int, missing_values: AbstractSet[str]) -> 
     blank = cells.count("")
     rows: Sequence[int] = range(len(cells))
     answers = cells
-    if blank or not missing_values.isdisjoint(cells):
+    if blank or any(value in cells for value in missing_values):
         rows = [place for place, cell in enumerate(cells) if cell and cell not in missing_values]
         answers = [cells[place] for place in rows]
     missing = len(cells) - blank - len(rows)

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from typing import Final, Literal
 
@@ -20,7 +20,7 @@ from sheets_decrypt.tally import Ciphers
 # Two processes and their start take as long as this process alone for 7,000 exchanges; a sheet that has come to so many
 # seldom ends there.
 WORTH: Final = 5_000
-_PIECES_PER_WORKER: Final = 4
+_PIECES_PER_WORKER: Final = 8
 
 
 @contextmanager
@@ -33,14 +33,35 @@ def spread(ciphers: Ciphers, workers: int | Literal["auto"]) -> Iterator[Ciphers
     """
     count = processors() if workers == "auto" else workers
     alone = ciphers.get(Format.SEALED_BOX)
-    if count < 2 or not isinstance(alone, SealedBox):  # noqa: PLR2004  (one process is this one)
-        yield ciphers
-        return
-    pool = SpreadSealedBox(alone, count)
+    with _named_meanwhile(ciphers):
+        if count < 2 or not isinstance(alone, SealedBox):  # noqa: PLR2004  (one process is this one)
+            yield ciphers
+            return
+        pool = SpreadSealedBox(alone, count)
+        try:
+            yield {**ciphers, Format.SEALED_BOX: pool}
+        finally:
+            pool.close()
+
+
+@contextmanager
+def _named_meanwhile(ciphers: Ciphers) -> Iterator[None]:
+    """Have the keys' names worked out beside the decryption: they are slow on purpose, and wanted at the end.
+
+    Here a thread does help: scrypt lets go of the interpreter's lock.
+    """
+
+    def name() -> None:
+        with suppress(MemoryError):  # whoever asks for the names gets it
+            for cipher in ciphers.values():
+                assert cipher.fingerprints  # noqa: S101  (asked for is worked out)
+
+    thread = threading.Thread(target=name)
+    thread.start()
     try:
-        yield {**ciphers, Format.SEALED_BOX: pool}
+        yield
     finally:
-        pool.close()
+        thread.join()
 
 
 def processors() -> int:

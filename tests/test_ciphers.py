@@ -183,17 +183,17 @@ def test_several_private_keys_open_each_others_columns(monkeypatch: pytest.Monke
     tokens = [encryption.sealed_box(f"answer {number}", key) for number, key in enumerate([OTHER, OTHER, PRIVATE])]
     tried: list[int] = []
     for place, key in enumerate(cipher._keys):
-        monkeypatch.setattr(key, "open", _watched(key.open, place, tried))
+        monkeypatch.setattr(key, "_derive", _watched(key._derive, place, tried))
     column = opened(Format.SEALED_BOX, cipher, *tokens)
     assert list(column.values) == ["answer 0", "answer 1", "answer 2"]
     assert column.keys == bytes([1, 1, 0])
     assert tried == [0, 1, 1, 1, 0]
 
 
-def _watched(open_: Callable[[bytes], bytes], place: int, tried: list[int]) -> Callable[[bytes], bytes]:
-    def watching(body: bytes) -> bytes:
+def _watched(derive: Callable[[bytes], AESGCM], place: int, tried: list[int]) -> Callable[[bytes], AESGCM]:
+    def watching(ephemeral: bytes) -> AESGCM:
         tried.append(place)
-        return open_(body)
+        return derive(ephemeral)
 
     return watching
 

@@ -7,6 +7,7 @@ EVP_BytesToKey with MD5 and one iteration (OpenSSL manual, EVP_BytesToKey(3); ve
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -52,9 +53,13 @@ class CryptoJsPassphrase(Deferred):
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
         self._passphrases: Final = tuple(dict.fromkeys(secrets))
-        self.fingerprints: Final = [
-            trial.fingerprint("cryptojs-passphrase", _bytes_of(secret)) for secret in self._passphrases
-        ]
+        for secret in self._passphrases:
+            _bytes_of(secret)
+
+    @cached_property
+    def fingerprints(self) -> Sequence[str]:
+        """Name the keys; the first time takes a twentieth of a second for each."""
+        return [trial.fingerprint("cryptojs-passphrase", _bytes_of(secret)) for secret in self._passphrases]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
         """Decrypt a sequence of tokens with every passphrase; see `Cipher.decrypt`."""

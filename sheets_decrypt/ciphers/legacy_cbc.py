@@ -5,6 +5,7 @@ The first-generation Twilio function makes these with CryptoJS 3.1.2 (design, "W
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -73,7 +74,11 @@ class LegacyCbc(Deferred):
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
         self._keys: Final = tuple(dict.fromkeys(key_of(secret) for secret in secrets))
-        self.fingerprints: Final = [trial.fingerprint("legacy-cbc", key) for key in self._keys]
+
+    @cached_property
+    def fingerprints(self) -> Sequence[str]:
+        """Name the keys; the first time takes a twentieth of a second for each."""
+        return [trial.fingerprint("legacy-cbc", key) for key in self._keys]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
         """Decrypt a sequence of tokens with every key; see `Cipher.decrypt`."""

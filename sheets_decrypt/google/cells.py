@@ -4,9 +4,9 @@ A cell of a sheet is a string, a number or a boolean. Numbers come as their JSON
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeGuard
 
 from sheets_decrypt.table import Header, Page
 
@@ -71,26 +71,44 @@ def page(first_row: int, rows: Sequence[Row], header: Header) -> Page:
     width = len(header.names)
     texts: list[list[str]] = []
     retyped: defaultdict[int, list[int]] = defaultdict(list)
-    overflow: dict[int, Sequence[str]] = {}
-    for number, row in enumerate(rows, first_row):
-        line = [cell if cell.__class__ is str else text_of(cell) for cell in row]
-        for column, cell in enumerate(row[:width]):
+    for number, row in enumerate(_fitted(rows, width), first_row):
+        if _is_text(row):
+            texts.append(row)
+            continue
+        texts.append(list(map(text_of, row)))
+        for column, cell in enumerate(row):
             if cell.__class__ is not str and cell is not None:
                 retyped[column].append(number)
-        if any(line[width:]):
-            overflow[number] = tuple(line[width:])
-        texts.append(line[:width] + [""] * (width - len(line)))
+    overflow = {number: beyond for number, row in enumerate(rows, first_row) if (beyond := _beyond(row, width))}
     return Page(first_row, texts, dict(retyped), overflow, _shifted(first_row, texts, overflow, header))
 
 
+def _fitted(rows: Sequence[Row], width: int) -> Sequence[Row]:
+    """Pad and cut rows to one width; the API leaves out blank cells at a row's end."""
+    if set(map(len, rows)) == {width}:
+        return rows
+    return [[*row, *[""] * (width - len(row))][:width] for row in rows]
+
+
+def _is_text(row: Row) -> TypeGuard[list[str]]:
+    """Tell whether all cells of a row came as strings, as they do unless somebody retyped one."""
+    return set(map(type, row)) == {str}
+
+
+def _beyond(row: Row, width: int) -> tuple[str, ...]:
+    """Give what stands to the right of the header, or nothing where that is blank."""
+    cells = tuple(map(text_of, row[width:])) if len(row) > width else ()
+    return cells if any(cells) else ()
+
+
 def _shifted(
-    first_row: int, texts: Sequence[list[str]], overflow: dict[int, Sequence[str]], header: Header
+    first_row: int, texts: Sequence[Sequence[str]], overflow: Mapping[int, Sequence[str]], header: Header
 ) -> Sequence[int]:
     """Give the rows whose first cell is blank though they hold data, where most rows around them fill it.
 
     That is the trace that an append leaves when it lands further right. It is no proof: an answer may be missing.
     """
-    if not header.names[0].strip():
+    if not header.names[0].strip() or all(line[0] for line in texts):
         return ()
     held = [number for number, line in enumerate(texts, first_row) if any(line) or number in overflow]
     blank_start = [number for number in held if not texts[number - first_row][0]]
