@@ -28,18 +28,15 @@ _OWASP: Final = frozenset("=+-@\t\r\n＝＋－＠")
 Guard = Literal["smart", "owasp", "off"]
 
 
-def _smart(cell: str) -> bool:
-    return cell[0] not in "+-" or not _NUMBER_OR_PHONE.fullmatch(cell)
+def _nothing(_: str) -> None:
+    """Spare no cell."""
 
 
-def _always(cell: str) -> bool:
-    return bool(cell)
-
-
-_GUARDS: Final[Mapping[str, tuple[frozenset[str], Callable[[str], bool]]]] = {
-    "smart": (_SMART, _smart),
-    "owasp": (_OWASP, _always),
-    "off": (frozenset(), _always),
+# Guard → how the cells begin that it looks at, and what it spares among them.
+_GUARDS: Final[Mapping[str, tuple[frozenset[str], Callable[[str], object]]]] = {
+    "smart": (_SMART, _NUMBER_OR_PHONE.fullmatch),
+    "owasp": (_OWASP, _nothing),
+    "off": (frozenset(), _nothing),
 }
 
 
@@ -53,7 +50,7 @@ class CsvText:
 
     def __init__(self, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard) -> None:
         self._mark: Final = _BYTE_ORDER_MARK if encoding == "utf-8-sig" else b""
-        self._triggers, self._runs = _GUARDS[guard]
+        self._triggers, self._spares = _GUARDS[guard]
         self.guarded_cells = 0
 
     def header(self, names: Sequence[str]) -> bytes:
@@ -86,16 +83,16 @@ class CsvText:
         text = _BETWEEN + _BETWEEN.join(cells)
         # One character is looked for much faster than two.
         if any(trigger in text and _BETWEEN + trigger in text for trigger in self._triggers):
-            cells = [self._guard(cell) if cell[:1] in self._triggers else cell for cell in cells]
+            cells = self._guarded(cells)
         if any(special in text for special in _SPECIAL):
             cells = [_quoted(cell) if _must_be_quoted(cell) else cell for cell in cells]
         return cells
 
-    def _guard(self, cell: str) -> str:
-        if not self._runs(cell):
-            return cell
-        self.guarded_cells += 1
-        return "'" + cell
+    def _guarded(self, cells: Sequence[str]) -> Sequence[str]:
+        triggers, spares = self._triggers, self._spares
+        guarded = ["'" + cell if cell[:1] in triggers and not spares(cell) else cell for cell in cells]
+        self.guarded_cells += sum(map(len, guarded)) - sum(map(len, cells))  # one character each
+        return guarded
 
 
 def _quoted(cell: str) -> str:

@@ -20,7 +20,7 @@ from sheets_decrypt.tally import Ciphers
 # Two processes and their start take as long as this process alone for 7,000 exchanges; a sheet that has come to so many
 # seldom ends there.
 WORTH: Final = 5_000
-_PIECES_PER_WORKER: Final = 8
+_PIECES_PER_WORKER: Final = 1
 
 
 @contextmanager
