@@ -10,17 +10,18 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import wait
+from math import ceil
 from typing import Final, Literal
 
 from sheets_decrypt.ciphers.sealed_box import SealedBox, ephemerals_of
-from sheets_decrypt.table import Column, Format, Reason, Secret
+from sheets_decrypt.table import Column, Format, Reason
 from sheets_decrypt.tally import Ciphers
+from sheets_decrypt.worker import decrypt, prepare
 
 # Two processes and their start take as long as this process alone for 7,000 exchanges; a sheet that has come to so many
 # seldom ends there.
 WORTH: Final = 5_000
-_PIECES_PER_WORKER: Final = 1
+_PIECE: Final = 2_500  # exchanges, a tenth of a second: long beside what a piece costs, short at the end of a sheet
 
 
 @contextmanager
@@ -93,14 +94,15 @@ class SpreadSealedBox:
 
     def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
         """Begin to decrypt; what is given back waits for the result."""
+        exchanges = len(set(ephemerals_of(bodies)))
         if self._pool is None:
-            self._asked += len(set(ephemerals_of(bodies)))
+            self._asked += exchanges
             if self._asked < self._worth:
                 return lambda: self._alone.decrypt(bodies)
             self._pool = self._start()
-        size = max(1, -(-len(bodies) // (self._workers * _PIECES_PER_WORKER)))
+        size = max(1, ceil(len(bodies) / max(self._workers, exchanges // _PIECE)))
         with _deaf_to_ctrl_c():
-            pieces = [self._pool.submit(_decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
+            pieces = [self._pool.submit(decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
         return lambda: _joined(pieces)
 
     def close(self) -> None:
@@ -114,12 +116,12 @@ class SpreadSealedBox:
         # through the pipe that starts the process, never through its arguments or environment.
         keys = tuple(secret.reveal() for secret in self._alone.secrets)
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_prepare, initargs=(keys,))
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=prepare, initargs=(keys,))
 
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that never see Ctrl-C, which a terminal sends to each; before `_prepare` they would complain.
+    """Start processes that never see Ctrl-C, which a terminal sends to each; before `prepare` they would complain.
 
     A process inherits what is blocked. This one gets a Ctrl-C when the block ends. Windows has no such thing: there a
     Ctrl-C in the tenths of a second in which a worker starts may print where it was, which is no value.
@@ -142,27 +144,3 @@ def _joined(pieces: Sequence["Future[Column]"]) -> Column:
         values += column.values
         keys += column.keys
     return Column(values, bytes(keys))
-
-
-_cipher: SealedBox | None = None  # of a worker process; set once, when it starts
-
-
-def _prepare(keys: tuple[str, ...]) -> None:
-    """Make a worker's cipher. Ctrl-C is the parent's to handle, and a worker never outlives its parent."""
-    global _cipher  # noqa: PLW0603  (a process pool hands over state in no other way)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _cipher = SealedBox([Secret(key) for key in keys])
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)  # noqa: TID251  (the parent was killed: nobody waits for a result)
-
-
-def _decrypt(bodies: Sequence[bytes]) -> Column:
-    """Decrypt in a worker."""
-    assert _cipher is not None  # noqa: S101  (`_prepare` ran before)
-    return _cipher.decrypt(bodies)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt import config, convert, pull, workers
+from sheets_decrypt import config, convert, pull, worker, workers
 from sheets_decrypt.ciphers import sealing
 from sheets_decrypt.ciphers.sealed_box import SealedBox, read
 from sheets_decrypt.config import Conversion, Keys
@@ -312,14 +312,14 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 def test_a_worker_leaves_ctrl_c_to_its_parent_and_sends_its_column(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a worker sends is what the parent reads again as the same column, its reasons among the values."""
-    monkeypatch.setattr(workers, "_cipher", None)
+    monkeypatch.setattr(worker, "_cipher", None)
     former = signal.getsignal(signal.SIGINT)
     try:
-        workers._prepare(tuple(secret.reveal() for secret in SECRETS))
+        worker.prepare(tuple(secret.reveal() for secret in SECRETS))
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, former)
-    sent = pickle.loads(pickle.dumps(workers._decrypt([*GOOD, *BAD])))
+    sent = pickle.loads(pickle.dumps(worker.decrypt([*GOOD, *BAD])))
     assert sent == SealedBox(SECRETS).decrypt([*GOOD, *BAD])
     assert [type(value) for value in sent.values] == [str] * len(GOOD) + [Reason] * len(BAD)
 
@@ -328,7 +328,7 @@ def test_a_worker_without_a_parent_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     """A process that `multiprocessing` did not start has nobody to end with; one whose parent ended, ends."""
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
-    workers._end_with_parent()
+    worker._end_with_parent()
     assert ended == []
     reading, writing = os.pipe()
 
@@ -337,7 +337,7 @@ def test_a_worker_without_a_parent_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(multiprocessing, "parent_process", Parent)
     os.close(writing)  # as the system does for a process that ends
-    workers._end_with_parent()
+    worker._end_with_parent()
     os.close(reading)
     assert ended == [1]
 

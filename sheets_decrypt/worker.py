@@ -1,0 +1,37 @@
+"""One worker process: it gets the private keys when it starts, then pieces of pages.
+
+It stands alone so that a worker starts fast: it imports little besides the cipher.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import wait
+
+from sheets_decrypt.ciphers.sealed_box import SealedBox
+from sheets_decrypt.table import Column, Secret
+
+_cipher: SealedBox | None = None  # set once, when the process starts
+
+
+def prepare(keys: tuple[str, ...]) -> None:
+    """Make a worker's cipher. Ctrl-C is the parent's to handle, and a worker never outlives its parent."""
+    global _cipher  # noqa: PLW0603  (a process pool hands over state in no other way)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _cipher = SealedBox([Secret(key) for key in keys])
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)  # noqa: TID251  (the parent was killed: nobody waits for a result)
+
+
+def decrypt(bodies: Sequence[bytes]) -> Column:
+    """Decrypt one piece; see `Cipher.decrypt`."""
+    assert _cipher is not None  # noqa: S101  (`prepare` ran before)
+    return _cipher.decrypt(bodies)
