@@ -95,6 +95,7 @@ def convert(
     if isinstance(conversion, Job) and conversion.deidentified is not None and not options.dry_run:
         second = deidentify.write(target.vault, delivered.name, conversion, conversion.deidentified, work.kept)
         log.warnings.extend(second.notes)
+        log.notes.append(f"the de-identified csv has {len(work.kept)} columns: {conversion.deidentified.output}")
     if log.failure_count:
         return log.finish(Status.PARTIAL, PARTIAL)
     return log.finish(Status.WRITTEN if delivered.changed else Status.UNCHANGED, 0)

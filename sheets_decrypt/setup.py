@@ -30,6 +30,12 @@ _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "a secret's source": SecretSource,
 }
 
+_EXAMPLE: Final[Mapping[str, object]] = {
+    "spreadsheet": "https://docs.google.com/spreadsheets/d/1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg/edit#gid=0",
+    "columns": ["name", "phone"],
+    "output": "X:/surveys/baseline.csv",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -65,11 +71,7 @@ def write(path: Path, answers: Answers) -> None:
         ConfigurationError: An answer breaks a rule, or the file cannot be written.
         VaultError: A mark is wanted, and the output is not on an unlocked vault.
     """
-    settings: dict[str, object] = {
-        "spreadsheet": answers.spreadsheet,
-        "columns": answers.columns if answers.columns == "auto" else _names(answers.columns),
-        "output": _portable(answers.output),
-    }
+    settings = {name: _setting(name, getattr(answers, name)) for name in _EXAMPLE}
     settings |= {"worksheet": answers.worksheet} if answers.worksheet else {}
     settings |= {"mark": answers.mark} if answers.mark else {}
     google = {"credentials": _portable(answers.credentials)}
@@ -83,15 +85,35 @@ def write(path: Path, answers: Answers) -> None:
     _write_private(path, text)
 
 
+def refuse(name: str, answer: str) -> None:
+    """Refuse an answer as soon as it is given, where no configuration could hold it.
+
+    Args:
+        name: A key of a job, or `private_keys`.
+        answer: What `init` was told.
+
+    Raises:
+        ConfigurationError: It breaks a rule.
+    """
+    if name == "private_keys":
+        _source(answer)
+    if name in _EXAMPLE:
+        try:
+            parse({"jobs": {"job": {**_EXAMPLE, name: _setting(name, answer)}}}, folder=Path())
+        except ConfigurationError as error:
+            raise ConfigurationError(error.message.removeprefix("jobs.job."), hint=error.hint) from None
+
+
+def _setting(name: str, answer: str) -> object:
+    if name == "columns":
+        return answer if answer == "auto" else _names(answer)
+    return _portable(answer) if name == "output" else answer
+
+
 def example() -> str:
     """Give a commented configuration with every key, none of it real."""
-    job = {
-        "spreadsheet": "https://docs.google.com/spreadsheets/d/1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg/edit#gid=0",
-        "columns": ["name", "phone"],
-        "output": "X:/surveys/baseline.csv",
-    }
     keys = {"private_keys": [{"keyring": "sheets-decrypt/private-key"}]}
-    return template.render("baseline", job, google={"credentials": "credentials.json"}, keys=keys)
+    return template.render("baseline", _EXAMPLE, google={"credentials": "credentials.json"}, keys=keys)
 
 
 def all_keys() -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from math import ceil
 from typing import Final, Literal
 
@@ -18,9 +19,7 @@ from sheets_decrypt.table import Column, Format, Reason
 from sheets_decrypt.tally import Ciphers
 from sheets_decrypt.worker import decrypt, prepare
 
-# Two processes and their start take as long as this process alone for 7,000 exchanges; a sheet that has come to so many
-# seldom ends there.
-WORTH: Final = 5_000
+WORTH: Final = 7_000  # exchanges: two processes and their start take as long as this process alone
 _PIECE: Final = 2_500  # exchanges, a tenth of a second: long beside what a piece costs, short at the end of a sheet
 
 
@@ -71,6 +70,21 @@ def processors() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+@dataclass(slots=True, eq=False)
+class _Page:
+    """The tokens of one page.
+
+    Args:
+        bodies: The tokens' bodies.
+        exchanges: How many exchanges they cost.
+        pieces: What the processes make of them; None while they were not given any.
+    """
+
+    bodies: Sequence[bytes]
+    exchanges: int
+    pieces: list["Future[Column]"] | None = None
+
+
 class SpreadSealedBox:
     """Sealed boxes with the same keys, decrypted by several processes once enough exchanges have been asked for.
 
@@ -86,6 +100,7 @@ class SpreadSealedBox:
         self._worth: Final = worth
         self._asked = 0
         self._pool: ProcessPoolExecutor | None = None
+        self._held: list[_Page] = []  # begun while it was not known whether processes are worth it
         self.fingerprints: Final = alone.fingerprints
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
@@ -94,16 +109,27 @@ class SpreadSealedBox:
 
     def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
         """Begin to decrypt; what is given back waits for the result."""
-        exchanges = len(set(ephemerals_of(bodies)))
-        if self._pool is None:
-            self._asked += exchanges
-            if self._asked < self._worth:
-                return lambda: self._alone.decrypt(bodies)
-            self._pool = self._start()
-        size = max(1, ceil(len(bodies) / max(self._workers, exchanges // _PIECE)))
+        page = _Page(bodies, len(set(ephemerals_of(bodies))))
+        self._asked += page.exchanges
+        self._held.append(page)
+        if self._asked >= self._worth:
+            self._pool = self._pool or self._start()
+            for held in self._held:
+                held.pieces = self._submit(held, self._pool)
+            self._held.clear()
+        return lambda: self._finish(page)
+
+    def _submit(self, page: "_Page", pool: ProcessPoolExecutor) -> list["Future[Column]"]:
+        bodies = page.bodies
+        size = max(1, ceil(len(bodies) / max(self._workers, page.exchanges // _PIECE)))
         with _deaf_to_ctrl_c():
-            pieces = [self._pool.submit(decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
-        return lambda: _joined(pieces)
+            return [pool.submit(decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
+
+    def _finish(self, page: "_Page") -> Column:
+        if page.pieces is not None:
+            return _joined(page.pieces)
+        self._held = [held for held in self._held if held is not page]
+        return self._alone.decrypt(page.bodies)
 
     def close(self) -> None:
         """End the processes; what they have not begun is dropped."""

@@ -50,6 +50,18 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
     assert lines[0] == "ok      configuration: 1 job"
     place = lines.index('error   baseline: columns: column "nam" is not in the header of 5 columns')
     assert lines[place + 1] == '        hint: did you mean "name"?'
+    assert lines[-1].startswith("a pull would fail: ")
+    assert ", 1 error" in lines[-1]
+
+
+def test_people_read_a_verdict_in_the_last_line(world: World) -> None:
+    """Nobody counts the lines to know whether a pull would work."""
+    assert (
+        world.process("check", "--config", world.path).out.splitlines()[-1].startswith("a pull has all that it needs: ")
+    )
+    untried = world.process("check", "--config", world.path, "--no-network").out.splitlines()[-1]
+    assert untried.startswith("nothing that was tried would stop a pull: ")
+    assert untried.endswith(" skipped")
 
 
 def test_without_the_network_google_is_not_asked(world: World) -> None:

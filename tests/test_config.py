@@ -137,6 +137,24 @@ def test_an_unknown_key_is_told_with_the_closest(content: dict[str, Any], name: 
     assert error.hint == f'did you mean "{meant}"?'
 
 
+def test_every_problem_is_told_at_once() -> None:
+    """Nobody runs a command five times to hear of five mistakes; the hint is the first one's."""
+    content = {"gogle": {}, "jobs": {"a": JOB | {"columns": [], "colums": [], "spreadsheet": "? ?"}}}
+    error = _error(content)
+    first, second, third, *rest = error.message.split("; ")
+    assert {first, second} == {"unknown key gogle", "unknown key jobs.a.colums"}
+    assert third.startswith("jobs.a.spreadsheet: give the spreadsheet's URL")
+    assert rest == ["jobs.a.columns: name at least one column, and each column once"]
+    assert error.hint.startswith("did you mean ")
+
+
+def test_many_problems_are_counted() -> None:
+    """The first six are told."""
+    error = _error({f"key{number}": 1 for number in range(10)})
+    assert error.message.count("unknown key") == 6
+    assert error.message.endswith("; and 4 more")
+
+
 def test_a_key_like_no_other_has_another_hint() -> None:
     """Where nothing is close, nothing is guessed."""
     error = _error({"jobs": {"a": JOB | {"zzz": 1}}})

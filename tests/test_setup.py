@@ -166,6 +166,29 @@ def test_init_asks_on_a_terminal(world: World) -> None:
     assert found.keys.private_keys[0].keyring == "sheets-decrypt/private-key"
 
 
+def test_init_asks_again_after_an_answer_that_cannot_be(world: World) -> None:
+    """An answer is refused at its own question, and not when all of them have been given."""
+    url = world.google.url(world.spreadsheet)
+    shown, code = on_a_terminal(
+        world, "init", "--config", world.folder / "asked.toml",
+        answers=["not a sheet", url, "name,name", "name", str(world.folder / "drive/a.csv"), "", "mine", "file:key"],
+    )  # fmt: skip
+    assert code == 0
+    assert shown.count("the spreadsheet's URL: ") == 2
+    assert "error: spreadsheet: give the spreadsheet's URL" in shown
+    assert "error: columns: name at least one column, and each column once" in shown
+    assert "error: a secret's source is not as it should be" in shown
+
+
+def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: World) -> None:
+    """Nobody answers four questions to hear that the first word was wrong."""
+    path = world.folder / "asked.toml"
+    shown, code = on_a_terminal(world, "init", "--config", path, "--spreadsheet", "not a sheet", answers=[])
+    assert code == 2
+    assert "error: spreadsheet: give the spreadsheet's URL" in shown
+    assert "the columns to decrypt" not in shown
+
+
 def test_init_that_is_broken_off_writes_nothing(world: World) -> None:
     """Ctrl-C at a question is exit code 130."""
     shown, code = on_a_terminal(world, "init", "--config", world.folder / "asked.toml", answers=["\x03"])

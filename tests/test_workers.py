@@ -420,6 +420,25 @@ def test_a_file_gives_the_same_csv_with_workers_and_without(
     assert started >= 1
 
 
+def test_decrypt_file_takes_the_number_of_processes_from_the_configuration(
+    world: World, tmp_path: Path, small_is_worth_it: list[int]
+) -> None:
+    """`workers = 1` starts none there either."""
+    downloaded = tmp_path / "downloaded.csv"
+    downloaded.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet], mark=False))
+    settings = world.path.read_text("utf-8")
+    with mounts.gocryptfs(tmp_path) as drive:
+        for count in (2, 1):
+            world.path.write_text(f"workers = {count}\n{settings}", "utf-8")
+            done = world.run(
+                "decrypt-file", downloaded, "--config", world.path, "--columns", "name,phone,address",
+                "--output", drive.point / f"{count}.csv",
+            )  # fmt: skip
+            assert done.code == 0
+    [started] = small_is_worth_it
+    assert started >= 1
+
+
 # Ctrl-C
 
 ROWS = 90_000

@@ -1,6 +1,8 @@
 """The command `sheets-decrypt check`."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +32,24 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
 
     config = configuration.load(configuration.find(config_path))
     code = 0
+    outcomes: Counter[str] = Counter()
     for result in run_checks(config, chosen(config, jobs), network=not no_network):
         terminal.write_lines([json.dumps(asdict(result), ensure_ascii=False)] if as_json else _lines(result))
         code = code or result.exit_code
+        outcomes[result.outcome] += 1
+    if not as_json:
+        terminal.say(_verdict(outcomes))
     return code
+
+
+def _verdict(outcomes: Mapping[str, int]) -> str:
+    """Say in one line what the checks together mean."""
+    found = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+    if outcomes.get("error"):
+        return f"a pull would fail: {found}"
+    if outcomes.get("skipped"):
+        return f"nothing that was tried would stop a pull: {found}"
+    return f"a pull has all that it needs: {found}"
 
 
 def _lines(result: "Check") -> list[str]:

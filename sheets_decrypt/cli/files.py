@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -46,14 +46,16 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     if not file.name:
         raise ConfigurationError(f"{file} is no file", hint="name the csv that was downloaded")
     target = output or file.with_name(f"{file.stem}_decrypted.csv")
+    keys, workers = _keys_and_workers(options)
     with terminal.progress(file.name, wanted=not options["quiet"]) as progress:
         record = run(
             file,
             target.absolute(),
             _conversion(options),
-            _keys(options),
+            keys,
             accept=options["accept"] or ("vault",),
             options=Options(options["allow_shrink"], options["dry_run"], progress=progress),
+            workers=workers,
         )
     tell(record, quiet=options["quiet"], as_json=options["as_json"])
     return record.exit_code
@@ -68,15 +70,16 @@ def _conversion(options: Mapping[str, Any]) -> "Conversion":
     return config.parse_conversion({"columns": names, **given})
 
 
-def _keys(options: Mapping[str, Any]) -> "Keys":
+def _keys_and_workers(options: Mapping[str, Any]) -> tuple["Keys", int | Literal["auto"]]:
     from sheets_decrypt import config  # noqa: PLC0415  (imported when the command runs)
     from sheets_decrypt.secrets import from_environment  # noqa: PLC0415
 
     keys = from_environment()
     if keys.given() and not (options["config_path"] or options["job"]):
-        return keys
+        return keys, "auto"
     content = config.load(config.find(options["config_path"]))
-    return content.keys_of(content.jobs[chosen(content, [options["job"]])[0]]) if options["job"] else content.keys
+    job = content.jobs[chosen(content, [options["job"]])[0]] if options["job"] else None
+    return content.keys_of(job) if job else content.keys, content.workers
 
 
 @click.command()

@@ -137,7 +137,7 @@ def _configuration(options: Mapping[str, Any]) -> "Config":
 
 
 def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
-    """Make a configuration of one job from the options; its keys come from the environment or from --config."""
+    """Make a configuration of one job from the options; its keys come from --config, else from the environment."""
     from sheets_decrypt import config  # noqa: PLC0415  (see `_configuration`)
     from sheets_decrypt.secrets import from_environment  # noqa: PLC0415
 
@@ -154,11 +154,12 @@ def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
     name = re.sub(r"[^\w.-]+", "_", Path(given["output"]).stem) or "job"
     one = config.parse({"jobs": {name: job}}, folder=Path.cwd())
     base = config.load(options["config_path"]) if options["config_path"] else None
-    keys = from_environment()
+    keys = base.keys if base and base.keys.given() else from_environment()
     google = base.google if base else config.Google()
     if options["credentials"]:
         google = google.model_copy(update={"credentials": Path(options["credentials"])})
-    return one.model_copy(update={"google": google, "keys": keys if keys.given() or base is None else base.keys})
+    workers = base.workers if base else one.workers
+    return one.model_copy(update={"google": google, "keys": keys, "workers": workers})
 
 
 def _run(config: "Config", names: list[str], manner: _Manner) -> int:

@@ -12,7 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -227,9 +227,16 @@ def is_interactive() -> bool:
     return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
 
 
-def ask(question: str, default: str | None = None) -> str:
-    """Ask on the terminal."""
-    return str(click.prompt(question, default=default, err=True))
+def ask(question: str, default: str | None = None, *, refuse: Callable[[str], object] = len) -> str:
+    """Ask on the terminal, again and again while `refuse` raises a SheetsDecryptError."""
+    while True:
+        answer = str(click.prompt(question, default=default, err=True))
+        try:
+            refuse(answer)
+        except SheetsDecryptError as error:
+            fail(error)
+        else:
+            return answer
 
 
 def ask_unseen(question: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import platformdirs
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from sheets_decrypt.config.jobs import Config, Conversion, Job
 from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
@@ -17,6 +18,7 @@ from sheets_decrypt.errors import ConfigurationError
 
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"
+_MOST_TOLD: Final = 5  # problems besides the first
 HERE: Final = Path("config") / FILE_NAME
 
 
@@ -133,14 +135,34 @@ def _reason(error: OSError | UnicodeError) -> str:
 
 
 def _explain(error: ValidationError) -> ConfigurationError:
-    """Turn the first broken rule into one line; the value itself is never shown, it could be a secret.
+    """Turn the broken rules into one line; the value itself is never shown, it could be a secret.
 
-    An unknown key comes before a missing one: more often than not it is the missing one, misspelt.
+    Unknown keys come first, and then no missing one is told: more often than not it is the missing one, misspelt.
     """
     problems = error.errors(include_url=False, include_input=False)
-    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
+    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
+    rest = [problem for problem in problems if problem["type"] not in {"extra_forbidden", "missing" if unknown else ""}]
+    told: dict[str, ErrorDetails] = {}
+    for problem in [*unknown, *rest]:
+        name = _name(problem)
+        # A value that no branch of a union takes breaks a rule of each branch: the innermost one is enough.
+        if not any(other == name or other.startswith(f"{name}.") for other in told):
+            told[name] = problem
+    first, *others = map(_explain_one, told.values())
+    if not others:
+        return first
+    more = "; ".join(other.message for other in others[:_MOST_TOLD])
+    left = f"; and {len(others) - _MOST_TOLD} more" if len(others) > _MOST_TOLD else ""
+    return ConfigurationError(f"{first.message}; {more}{left}", hint=first.hint)
+
+
+def _name(problem: ErrorDetails) -> str:
+    return ".".join(str(step) for step in problem["loc"] if not _is_a_branch(str(step)))
+
+
+def _explain_one(problem: ErrorDetails) -> ConfigurationError:
     where = [str(step) for step in problem["loc"] if not _is_a_branch(str(step))]
-    name = ".".join(where)
+    name = _name(problem)
     match problem["type"]:
         case "extra_forbidden":
             close = difflib.get_close_matches(where[-1], _keys_beside(where[:-1]), n=1)
