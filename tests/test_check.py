@@ -54,14 +54,12 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
     assert ", 1 error" in lines[-1]
 
 
-def test_people_read_a_verdict_in_the_last_line(world: World) -> None:
+@pytest.mark.parametrize("options", [[], ["--no-network"]])
+def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]) -> None:
     """Nobody counts the lines to know whether a pull would work."""
-    assert (
-        world.process("check", "--config", world.path).out.splitlines()[-1].startswith("a pull has all that it needs: ")
-    )
-    untried = world.process("check", "--config", world.path, "--no-network").out.splitlines()[-1]
-    assert untried.startswith("nothing that was tried would stop a pull: ")
-    assert untried.endswith(" skipped")
+    *checks, verdict = world.process("check", "--config", world.path, *options).out.splitlines()
+    skipped = sum(line.startswith("skipped") for line in checks)
+    assert verdict == f"nothing was found that would stop a pull: {len(checks) - skipped} ok, {skipped} skipped"
 
 
 def test_without_the_network_google_is_not_asked(world: World) -> None:

@@ -141,10 +141,9 @@ def test_every_problem_is_told_at_once() -> None:
     """Nobody runs a command five times to hear of five mistakes; the hint is the first one's."""
     content = {"gogle": {}, "jobs": {"a": JOB | {"columns": [], "colums": [], "spreadsheet": "? ?"}}}
     error = _error(content)
-    first, second, third, *rest = error.message.split("; ")
-    assert {first, second} == {"unknown key gogle", "unknown key jobs.a.colums"}
-    assert third.startswith("jobs.a.spreadsheet: give the spreadsheet's URL")
-    assert rest == ["jobs.a.columns: name at least one column, and each column once"]
+    told = error.message.split("; ")
+    assert set(told[:2]) == {"unknown key gogle", "unknown key jobs.a.colums"}
+    assert {problem.partition(": ")[0] for problem in told[2:]} == {"jobs.a.spreadsheet", "jobs.a.columns"}
     assert error.hint.startswith("did you mean ")
 
 

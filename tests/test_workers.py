@@ -168,6 +168,21 @@ def test_below_its_worth_no_process_is_started() -> None:
         cipher.close()
 
 
+def test_pages_that_came_before_their_number_was_known_go_to_the_processes_too() -> None:
+    """The first page waits for the second one to tell how large the sheet is."""
+    before = _workers_of(os.getpid())
+    cipher = SpreadSealedBox(SealedBox(SECRETS), 2, worth=10)
+    try:
+        first = cipher.begin(GOOD[:8])
+        assert _workers_of(os.getpid()) == before
+        second = cipher.begin([*BAD, *GOOD[8:]])
+        assert len(_workers_of(os.getpid())) > len(before)
+        assert _told(first()) == _told(SealedBox(SECRETS).decrypt(GOOD[:8]))
+        assert _told(second()) == _told(SealedBox(SECRETS).decrypt([*BAD, *GOOD[8:]]))
+    finally:
+        cipher.close()
+
+
 def test_one_worker_is_this_process() -> None:
     """`workers = 1` gives the ciphers back as they are; so does a job without sealed boxes."""
     ciphers: Ciphers = {Format.SEALED_BOX: SealedBox(SECRETS)}

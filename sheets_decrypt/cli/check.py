@@ -45,11 +45,9 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
 def _verdict(outcomes: Mapping[str, int]) -> str:
     """Say in one line what the checks together mean."""
     found = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
-    if outcomes.get("error"):
-        return f"a pull would fail: {found}"
-    if outcomes.get("skipped"):
-        return f"nothing that was tried would stop a pull: {found}"
-    return f"a pull has all that it needs: {found}"
+    return (
+        f"a pull would fail: {found}" if outcomes.get("error") else f"nothing was found that would stop a pull: {found}"
+    )
 
 
 def _lines(result: "Check") -> list[str]:

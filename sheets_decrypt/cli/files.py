@@ -46,12 +46,13 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     if not file.name:
         raise ConfigurationError(f"{file} is no file", hint="name the csv that was downloaded")
     target = output or file.with_name(f"{file.stem}_decrypted.csv")
+    conversion = _conversion(options)
     keys, workers = _keys_and_workers(options)
     with terminal.progress(file.name, wanted=not options["quiet"]) as progress:
         record = run(
             file,
             target.absolute(),
-            _conversion(options),
+            conversion,
             keys,
             accept=options["accept"] or ("vault",),
             options=Options(options["allow_shrink"], options["dry_run"], progress=progress),
