@@ -114,7 +114,7 @@ class Decryption:
         self._rules: Final = rules
         self._width: Final = len(header.names)
         self._auto: Final = rules.columns == AUTO
-        indices = range(len(header.names)) if rules.columns == AUTO else [find(header, name) for name in rules.columns]
+        indices = range(self._width) if rules.columns == AUTO else [find(header, name) for name in rules.columns]
         self._tallies: Final = {index: Tally(header.names[index]) for index in indices}
         self._failures: Final[dict[int, list[CellFailure]]] = {index: [] for index in indices}
         self.notices: Final = Notices(header, frozenset(indices))
@@ -127,7 +127,7 @@ class Decryption:
 
     def begin(self, page: Page) -> Begun:
         """Sort the cells of one page, and begin to decrypt its tokens. Pages are finished in the order of `begin`."""
-        columns = page.columns or [()] * self._width
+        columns = self._columns(page)
         lost: list[tuple[int, int, Reason]] = []
         by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
         for index, tally in self._tallies.items():
@@ -141,7 +141,7 @@ class Decryption:
 
     def finish(self, begun: Begun) -> list[Sequence[str]]:
         """Wait for a page's plaintext; gives columns × rows of text, a column for each name of the header."""
-        columns = list(begun.page.columns or [()] * self._width)
+        columns = list(self._columns(begun.page))
         decrypted = [column for wait in begun.waiting for column in wait()]
         for tokens, column in zip(begun.tokens, decrypted, strict=True):
             self._tallies[tokens.index].add_tokens(tokens.format, column, tokens.bodies)
@@ -156,7 +156,11 @@ class Decryption:
 
     def look_elsewhere(self, begun: Begun) -> None:
         """Look for tokens in the columns of a page that are not decrypted; worth it where its CSV holds a `MARKS`."""
-        self.notices.note_other_columns(begun.page.columns)
+        self.notices.note_other_columns(self._columns(begun.page))
+
+    def _columns(self, page: Page) -> Sequence[Sequence[str]]:
+        """Give a page's columns, as many as the header has names, also where the page has no row."""
+        return page.columns or [()] * self._width
 
     def counts(self) -> dict[str, ColumnCount]:
         """Give the counts of every column that is decrypted, by name.

@@ -118,10 +118,12 @@ class Notices:
         """Tokens of one call share their ephemeral key; where only some of a row's do, it comes from several calls."""
         if len(sealed) < _FEWEST_REARRANGED:
             return
+        rows = [tokens.rows for tokens in sealed]
         columns = [sealed_box.ephemerals_of(tokens.bodies) for tokens in sealed]
-        if all(column == columns[0] for column in columns):  # each row comes from one submission
+        # Each row comes from one submission; a column that was moved down has the same keys in other rows.
+        if all(places == rows[0] for places in rows) and all(column == columns[0] for column in columns):
             return
-        for place, keys in _by_row([tokens.rows for tokens in sealed], columns):
+        for place, keys in _by_row(rows, columns):
             if 1 < len(set(keys)) < len(keys):
                 known = [key for key in keys if key]  # a damaged token has none
                 if 1 < len(set(known)) < len(known):
@@ -133,7 +135,7 @@ class Notices:
         Args:
             columns: The page's cells as the sheet holds them, columns × rows.
         """
-        for index in tuple(self._others if columns else ()):
+        for index in tuple(self._others):
             if any(wire.read(cell) for cell in columns[index] for wire in _MARKED_FORMATS):
                 self._others.discard(index)
                 self._unnamed.append(self._names[index])

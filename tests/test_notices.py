@@ -122,6 +122,17 @@ def test_rows_whose_tokens_come_from_several_submissions_are_named(cells: list[s
     assert decryption.warnings() == (expected if named else [])
 
 
+def test_a_column_that_was_moved_down_by_a_cell_is_named() -> None:
+    """Its keys come in the same order as those of the others, in other rows."""
+    submissions = [
+        encryption.sealed_row(["Ana", "+57", "Calle"], PRIVATE),
+        encryption.sealed_row(["Li", "+86", "Lu"], PRIVATE),
+    ]
+    (a1, b1, c1), (a2, b2, c2) = submissions
+    decryption = watch("abc", Page(2, [[a1, "", c1], [a2, b1, c2], ["", b2, ""]]), columns="abc")
+    assert decryption.warnings() == ["row 3: rearranged: its encrypted cells come from several submissions"]
+
+
 def test_every_report_says_which_values_nothing_vouches_for() -> None:
     """Values of the formats without authentication are counted by column; sealed boxes need no such note."""
     decryption = watch("abc", Page(2, [[SEALED, JS, CBC], [SEALED, CBC, "x"]]), columns="abc")
