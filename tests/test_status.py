@@ -2,11 +2,8 @@
 
 import json
 import os
-import pty
 import re
-import select
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,6 +19,7 @@ from sheets_decrypt.schedule import interface
 from sheets_decrypt.schedule.interface import ALL_JOBS
 from sheets_decrypt.state import JobState
 from sheets_decrypt.status import JobStatus, page, survey, table
+from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, World, assert_nothing_leaked
 from tests.unattended_parts import browser_dom, configuration, scheduled
 
@@ -226,30 +224,15 @@ def test_a_scheduler_that_cannot_be_read_hides_nothing(world: World, tmp_path: P
 def test_status_on_a_terminal_has_colours_and_bars(world: World) -> None:
     """A person at a terminal sees the sparkline and the colours."""
     world.pull()
-    out = _on_a_terminal(world, "status", "--config", str(world.path))
+    environment = world.environment({"TERM": "xterm", "COLUMNS": "160"})
+    environment.pop("NO_COLOR", None)
+    command = [*PROGRAM, "status", "--config", str(world.path)]
+    code, seen = at_a_terminal(command, environment, after=b"", keys=b"")
+    out = seen.decode()
+    assert code == 0
     assert_nothing_leaked(out, world.survey)
     assert "█ 6" in out
     assert "\x1b[32mok" in out
-
-
-def _on_a_terminal(world: World, *arguments: str) -> str:
-    main, other = pty.openpty()
-    environment = world.environment({"TERM": "xterm", "COLUMNS": "160"})
-    environment.pop("NO_COLOR", None)
-    with subprocess.Popen([*PROGRAM, *arguments], env=environment, stdin=other, stdout=other, stderr=other) as process:
-        os.close(other)
-        pieces = []
-        while select.select([main], [], [], 60)[0]:
-            try:
-                piece = os.read(main, 65536)
-            except OSError:  # the program ended
-                break
-            if not piece:
-                break
-            pieces.append(piece)
-    os.close(main)
-    assert process.returncode == 0
-    return b"".join(pieces).decode()
 
 
 # The page

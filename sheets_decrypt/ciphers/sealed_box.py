@@ -103,29 +103,16 @@ class PrivateKey:
         self._last = b""
         self._box = AESGCM(bytes(KEY))  # of no token, until the first one is opened
 
-    def open(self, body: bytes) -> bytes:
-        """Decrypt one token's body.
-
-        Raises:
-            InvalidTag: This key does not fit, or the token was changed.
-            ValueError: The ephemeral key is no point that an honest sender makes.
-        """
-        ephemeral = body[:KEY]
-        if ephemeral != self._last:
-            self._box = self._derive(ephemeral)
-            self._last = ephemeral
-        return self._box.decrypt(body[KEY:_SEALED], body[_SEALED:], CONTEXT)
-
     def open_all(self, bodies: Iterable[bytes], texts: list[str | Reason]) -> None:
-        """Add the text of each token to `texts`, in one tight loop; what `open` raises ends it.
+        """Decrypt tokens in one tight loop, and add the text of each to `texts`; the first that fails ends it.
 
         Args:
             bodies: The tokens' bodies.
             texts: Gets the plaintext of those that were opened.
 
         Raises:
-            InvalidTag: See `open`.
-            ValueError: See `open`, or what was sealed is not UTF-8.
+            InvalidTag: This key does not fit, or the token was changed.
+            ValueError: The ephemeral key is no point that an honest sender makes, or what was sealed is not UTF-8.
         """
         last, box = self._last, self._box
         for body in bodies:
@@ -178,14 +165,15 @@ class SealedBox(Deferred):
         """Decrypt one token with the first key that fits, and begin with that key from now on."""
         if not body:
             return Reason.DAMAGED, NO_KEY_FITTED
+        texts: list[str | Reason] = []
         for place, key in enumerate(self._order):
             try:
-                value = self._keys[key].open(body).decode()
+                self._keys[key].open_all([body], texts)
             except InvalidTag:
                 continue
             except ValueError:  # no honest ephemeral key, or sealed text that is not UTF-8
                 return Reason.DAMAGED, NO_KEY_FITTED
             if place:
                 self._order.insert(0, self._order.pop(place))
-            return value, key
+            return texts[0], key
         return Reason.WRONG_KEY, NO_KEY_FITTED

@@ -56,14 +56,12 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
 
 def _given(options: dict[str, str | None], name: str, question: str, default: str | None = None) -> str:
     """Give an option's value, or ask for it."""
-    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
-
     value = options[name]
     if value is not None:
-        setup.refuse(name, value)
+        _refuse(name, value)
         return value
     if terminal.is_interactive():
-        return terminal.ask(question, default, refuse=partial(setup.refuse, name))
+        return terminal.ask(question, default, refuse=partial(_refuse, name))
     raise ConfigurationError(f"--{name} is missing, and there is no terminal to ask on", hint=f"add --{name}")
 
 
@@ -75,11 +73,15 @@ def _sources(options: dict[str, str | None]) -> dict[str, str]:
     }
     given = {key: source for key, source in named.items() if source}
     if not given and terminal.is_interactive():
-        from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
-
-        refuse = partial(setup.refuse, "private_keys")
+        refuse = partial(_refuse, "private_keys")
         given = {"private_keys": terminal.ask(_WHERE, f"keyring:{_DEFAULT_KEYRING}", refuse=refuse)}
     return given or {"private_keys": f"keyring:{_DEFAULT_KEYRING}"}
+
+
+def _refuse(name: str, answer: str) -> None:
+    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
+
+    setup.refuse(name, answer)
 
 
 @click.group()

@@ -144,7 +144,7 @@ def _explain(error: ValidationError) -> ConfigurationError:
     rest = [problem for problem in problems if problem["type"] not in {"extra_forbidden", "missing" if unknown else ""}]
     told: dict[str, ErrorDetails] = {}
     for problem in [*unknown, *rest]:
-        name = _name(problem)
+        name = ".".join(_where(problem))
         # A value that no branch of a union takes breaks a rule of each branch: the innermost one is enough.
         if not any(other == name or other.startswith(f"{name}.") for other in told):
             told[name] = problem
@@ -156,13 +156,13 @@ def _explain(error: ValidationError) -> ConfigurationError:
     return ConfigurationError(f"{first.message}; {more}{left}", hint=first.hint)
 
 
-def _name(problem: ErrorDetails) -> str:
-    return ".".join(str(step) for step in problem["loc"] if not _is_a_branch(str(step)))
+def _where(problem: ErrorDetails) -> list[str]:
+    return [str(step) for step in problem["loc"] if not _is_a_branch(str(step))]
 
 
 def _explain_one(problem: ErrorDetails) -> ConfigurationError:
-    where = [str(step) for step in problem["loc"] if not _is_a_branch(str(step))]
-    name = _name(problem)
+    where = _where(problem)
+    name = ".".join(where)
     match problem["type"]:
         case "extra_forbidden":
             close = difflib.get_close_matches(where[-1], _keys_beside(where[:-1]), n=1)
