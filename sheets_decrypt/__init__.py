@@ -6,7 +6,7 @@ name only when every row has passed and the keys have proved right. What was don
 
     from pathlib import Path
     from sheets_decrypt import load
-    from sheets_decrypt.pull import pull
+    from sheets_decrypt.story import pull
 
     config = load(Path("sheets-decrypt.toml"))
     record = pull("baseline", config.jobs["baseline"], config)
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sheets_decrypt.config import Config, Job, load
     from sheets_decrypt.convert import Options
     from sheets_decrypt.errors import SheetsDecryptError
-    from sheets_decrypt.record import RunRecord
+    from sheets_decrypt.runs.record import RunRecord
 
 __all__ = ["Config", "Job", "Options", "RunRecord", "SheetsDecryptError", "load"]
 
@@ -31,7 +31,7 @@ _HOMES: Final = {
     "Config": "config",
     "Job": "config",
     "Options": "convert",
-    "RunRecord": "record",
+    "RunRecord": "runs.record",
     "SheetsDecryptError": "errors",
     "load": "config",
 }

@@ -12,17 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt import deidentify
-from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.config import Config, Job
-from sheets_decrypt.decrypt import Decryption, Rules
+from sheets_decrypt.decryption.ciphers import sealed_box, sealing
+from sheets_decrypt.decryption.sheet import Decryption, Rules
+from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.errors import KeyMissing, KeyWrong, SheetsDecryptError, WorksheetNotFound
 from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import Sheet, open_sheet
-from sheets_decrypt.pull import read_keys
-from sheets_decrypt.secrets import resolve
+from sheets_decrypt.keys import read_keys
+from sheets_decrypt.output import deidentified as deidentify
+from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.table import Format, Page
-from sheets_decrypt.tally import Ciphers
 from sheets_decrypt.vault import open_vault
 
 SAMPLE: Final = 50  # rows

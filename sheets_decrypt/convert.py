@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from sheets_decrypt import deidentify
 from sheets_decrypt.config import Conversion, Job
-from sheets_decrypt.decrypt import MARKS, Begun, Decryption, Rules
-from sheets_decrypt.deliver import Terms, deliver
+from sheets_decrypt.decryption.sheet import MARKS, Begun, Decryption, Rules
+from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.errors import CellsRefused
-from sheets_decrypt.output import CsvText
-from sheets_decrypt.record import Output, RunLog, RunRecord, Status
+from sheets_decrypt.output import deidentified as deidentify
+from sheets_decrypt.output.csv_text import CsvText
+from sheets_decrypt.output.delivery import Terms, deliver
+from sheets_decrypt.runs.record import Output, RunLog, RunRecord, Status
 from sheets_decrypt.table import Header, Page
-from sheets_decrypt.tally import Ciphers
 from sheets_decrypt.vault.interface import Place, Vault
 
 PARTIAL: Final = 3

@@ -238,3 +238,8 @@ def place_of(error: BaseException) -> str:
         trace = trace.tb_next
     where = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace is not None else ""
     return type(error).__name__ + where
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the system says went wrong, such as `permission denied`; the path is left to the caller."""
+    return (error.strerror or "unknown").lower()

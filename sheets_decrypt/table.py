@@ -4,10 +4,15 @@ A sheet is a header and pages. A page is a block of consecutive rows. Everything
 so that memory does not grow with the sheet.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NoReturn
+
+from sheets_decrypt.errors import ColumnNotFound
+
+_NEARLY: Final = 0.75  # difflib's ratio: one letter of four may differ
 
 
 class Secret:
@@ -102,6 +107,33 @@ class Header:
     """
 
     names: tuple[str, ...]
+
+    def index_of(self, name: str) -> int:
+        """Return the index of the column called `name`.
+
+        Raises:
+            ColumnNotFound: The header does not have it exactly once.
+        """
+        times = self.names.count(name)
+        if times == 1:
+            return self.names.index(name)
+        if times:
+            raise ColumnNotFound(
+                f'"{name}" appears {"twice" if times == 2 else f"{times} times"} in the header',  # noqa: PLR2004
+                hint="give each column a name of its own in the sheet",
+            )
+        # Suggest only a close match: a first row that is not a header holds people's answers.
+        close = difflib.get_close_matches(name, self.names, n=1, cutoff=_NEARLY)
+        if close:
+            raise ColumnNotFound(f'"{name}" not found in row 1', hint=f'did you mean "{close[0]}"?')
+        if len(self.names) == 1:
+            raise ColumnNotFound(
+                f'"{name}" not found: row 1 has one column', hint='in a file: are its columns separated by ";" or tabs?'
+            )
+        raise ColumnNotFound(
+            f'"{name}" not found in row 1, which has {len(self.names)} columns',
+            hint="check the spelling against row 1, and that this is the right tab",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from sheets_decrypt import cli, config, template
-from sheets_decrypt.ciphers import sealed_box, sealing
+from sheets_decrypt import cli, config
+from sheets_decrypt.config import template
+from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.sandbox.google import Cell, Sandbox, Tab
 from sheets_decrypt.sandbox.sample import cryptojs_passphrase, legacy_cbc
 from sheets_decrypt.table import Secret

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.ciphers import sealed_box, sealing
+from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.sandbox.google import parse_fault
 from tests.survey import ENCRYPTED, HEADER, World, public_key_of
 
@@ -48,7 +48,7 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
     assert done.code == 9
     lines = done.out.splitlines()
     assert lines[0] == "ok      configuration: 1 job"
-    place = lines.index('error   baseline: columns: column "nam" is not in the header of 5 columns')
+    place = lines.index('error   baseline: columns: "nam" not found in row 1')
     assert lines[place + 1] == '        hint: did you mean "name"?'
     assert lines[-1].startswith("a pull would fail: ")
     assert ", 1 error" in lines[-1]

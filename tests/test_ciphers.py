@@ -8,10 +8,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheets_decrypt.ciphers import FORMATS, Cipher, sealing
-from sheets_decrypt.ciphers.cryptojs_passphrase import CryptoJsPassphrase
-from sheets_decrypt.ciphers.legacy_cbc import LegacyCbc, key_of
-from sheets_decrypt.ciphers.sealed_box import PrivateKey, SealedBox, decode_key, encode_key, ephemerals_of, fingerprint
+from sheets_decrypt.decryption.ciphers import FORMATS, Cipher, sealing
+from sheets_decrypt.decryption.ciphers.cryptojs_passphrase import CryptoJsPassphrase
+from sheets_decrypt.decryption.ciphers.legacy_cbc import LegacyCbc, key_of
+from sheets_decrypt.decryption.ciphers.sealed_box import (
+    PrivateKey,
+    SealedBox,
+    decode_key,
+    encode_key,
+    ephemerals_of,
+    fingerprint,
+)
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason, Secret
 from tests import encryption

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sheets_decrypt.ciphers import FORMATS, Cipher, base64_strict
-from sheets_decrypt.ciphers.cryptojs_passphrase import CryptoJsPassphrase
-from sheets_decrypt.ciphers.legacy_cbc import LegacyCbc
-from sheets_decrypt.ciphers.sealed_box import SealedBox
+from sheets_decrypt.decryption.ciphers import FORMATS, Cipher, base64_strict
+from sheets_decrypt.decryption.ciphers.cryptojs_passphrase import CryptoJsPassphrase
+from sheets_decrypt.decryption.ciphers.legacy_cbc import LegacyCbc
+from sheets_decrypt.decryption.ciphers.sealed_box import SealedBox
 from sheets_decrypt.table import NO_KEY_FITTED, Format, Reason, Secret
 from tests import encryption
 

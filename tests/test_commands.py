@@ -245,7 +245,7 @@ def test_a_csv_is_decrypted_with_the_keys_of_a_configuration(world: World, downl
         (b"id,name,phone,address\r\n1,\xff,3,4\r\n", 9, "is not a csv in utf-8"),
         (b'id,name,phone,address\r\n1,"torn', 9, "is not a csv in utf-8"),
         (b'"torn', 9, "is not a csv in utf-8"),
-        (b"id,name,phone\r\n", 9, 'column "address" is not in the header'),
+        (b"id,name,phone\r\n", 9, '"address" not found in row 1'),
         (None, 2, "no such file"),
     ],
 )
@@ -295,7 +295,7 @@ def test_the_history_is_a_table(world: World) -> None:
     assert title.split()[:3] == ["finished", "(UTC)", "job"]
     assert first.split()[1:] == ["baseline", "written", "6", "18", "0", "0"]
     assert second.split()[1:3] == ["baseline", "failed"]
-    assert 'column "nobody" is not in the header' in second
+    assert '"nobody" not found in row 1' in second
     lines = world.run("history", "--config", world.path, "--json", "--last", "1").records()
     assert lines == world.history()[-1:]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt.csv_file import CsvFile
 from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused
+from sheets_decrypt.output.csv_file import CsvFile
 from tests.survey import csv_of
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheets_decrypt.decrypt import Decryption, Rules, ciphers_of, find
+from sheets_decrypt.decryption.sheet import Decryption, Rules
 from sheets_decrypt.errors import ColumnNotFound, KeyMissing, KeyWrong, SheetEmpty, SheetRefused
+from sheets_decrypt.keys import ciphers_of
 from sheets_decrypt.table import CellFailure, ColumnCount, Format, Header, Page, Reason, Secret
 from tests import encryption
 
@@ -422,22 +423,22 @@ class TestHeader:
 
     def test_a_column_is_found_by_its_exact_name(self) -> None:
         """The name counts as it is written, blanks around it included."""
-        assert find(Header(("id", " name", "name", "")), "name") == 2
-        assert find(Header(("id", "")), "") == 1
+        assert Header(("id", " name", "name", "")).index_of("name") == 2
+        assert Header(("id", "")).index_of("") == 1
 
     def test_a_column_that_is_not_there_gets_a_suggestion(self) -> None:
         """Only a name that is nearly the same is suggested: a first row that is no header holds people's answers."""
         header = Header(("id", "phone_number", "name"))
-        with pytest.raises(ColumnNotFound, match="not in the header") as caught:
-            find(header, "phone_numbr")
+        with pytest.raises(ColumnNotFound, match="not found in row 1") as caught:
+            header.index_of("phone_numbr")
         assert caught.value.hint == 'did you mean "phone_number"?'
-        with pytest.raises(ColumnNotFound, match="header of 3 columns") as caught:
-            find(Header(("1", "Maria Garcia", "+57 300 1234567")), "name")
+        with pytest.raises(ColumnNotFound, match="which has 3 columns") as caught:
+            Header(("1", "Maria Garcia", "+57 300 1234567")).index_of("name")
         assert not {"Maria", "+57"} & set((caught.value.hint + caught.value.message).split())
 
     def test_a_column_that_is_there_twice_is_refused(self) -> None:
         """Which of two columns is meant is not guessed."""
-        with pytest.raises(ColumnNotFound, match='column "a" stands 2 times'):
+        with pytest.raises(ColumnNotFound, match='"a" appears twice'):
             Decryption(Header(("a", "b", "a")), KEYS, Rules(["a"], MISSING))
 
     @pytest.mark.parametrize("columns", [("name",), "auto"])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sheets_decrypt.config import parse
-from sheets_decrypt.deidentify import kept
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.output.deidentified import kept
 from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
@@ -234,7 +234,7 @@ def test_check_tries_the_second_csv(world: World) -> None:
     world.configure(deidentified={"output": str(second), "drop": ["free_text"]})
     done = world.run("check", "--config", world.path)
     assert done.code == 9
-    assert 'second csv: deidentified.drop: column "free_text" is not in the header' in done.out
+    assert 'second csv: deidentified.drop: "free_text" not found in row 1' in done.out
     world.configure(deidentified={"output": str(second), "drop": ["free"]})
     done = world.run("check", "--config", world.path)
     assert (done.code, f"second csv: {second}: 1 columns" in done.out) == (0, True)

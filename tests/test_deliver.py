@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt.deliver import Delivered, Terms, dated, deliver
 from sheets_decrypt.errors import SheetShrunk, VaultUnusable
+from sheets_decrypt.output.delivery import Delivered, Terms, dated, deliver
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.drive import Drive

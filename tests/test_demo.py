@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.ciphers import FORMATS
 from sheets_decrypt.config import load
+from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.sandbox import sample
-from sheets_decrypt.secrets import resolve
+from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.vault import open_vault
 from tests import survey
 from tests.survey import Done, World, clean_environment, csv_of

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheets_decrypt import secrets, state, status
+from sheets_decrypt import secret_sources as secrets
+from sheets_decrypt.cli import job_table as status
+from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import SecretSource, jobs, parse
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
-from sheets_decrypt.record import HISTORY_SUFFIX
-from sheets_decrypt.report import printable
+from sheets_decrypt.runs import state
+from sheets_decrypt.runs.record import HISTORY_SUFFIX
+from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.sandbox.google import Tab
 from sheets_decrypt.schedule import install
-from sheets_decrypt.state import JobState
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import require

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.errors import ConfigurationError, RunUnderWay
-from sheets_decrypt.lock import one_run
+from sheets_decrypt.runs.lock import one_run
 from tests.survey import World
 
 
@@ -31,7 +31,7 @@ def test_a_second_run_of_the_same_target_is_refused() -> None:
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     """A run that was killed leaves no lock behind: the system drops it."""
-    code = "import os, signal\nfrom sheets_decrypt.lock import one_run\n\
+    code = "import os, signal\nfrom sheets_decrypt.runs.lock import one_run\n\
 with one_run('a.csv'):\n    os.kill(os.getpid(), signal.SIGKILL)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode != 0
     with one_run("a.csv"):

@@ -5,7 +5,8 @@ from typing import Literal
 
 import pytest
 
-from sheets_decrypt.decrypt import Decryption, Rules, ciphers_of
+from sheets_decrypt.decryption.sheet import Decryption, Rules
+from sheets_decrypt.keys import ciphers_of
 from sheets_decrypt.table import CellFailure, Format, Header, Page, Reason, Secret
 from tests import encryption
 

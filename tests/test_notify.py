@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from sheets_decrypt.notify import Event, Limits, Notify, Outcome, announce, announce_start
+from sheets_decrypt.runs.notify import Event, Limits, Notify, Outcome, announce, announce_start
 from sheets_decrypt.sandbox import certificates
 from tests import require
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheets_decrypt.output import CsvText, Guard, RecordCount
+from sheets_decrypt.output.csv_text import CsvText, Guard, RecordCount
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 AWKWARD = st.text(st.sampled_from("ab\",;\r\n\t \x00'=+-@é🌾\ufeff"), max_size=8)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import sheets_decrypt
-from sheets_decrypt.ciphers.deferred import Deferred
+from sheets_decrypt.decryption.ciphers.deferred import Deferred
 
 
 @pytest.mark.parametrize("name", sheets_decrypt.__all__)

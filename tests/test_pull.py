@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.ciphers import sealing
 from sheets_decrypt.convert import Options
-from sheets_decrypt.lock import one_run
-from sheets_decrypt.pull import pull
+from sheets_decrypt.decryption.ciphers import sealing
+from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.sandbox.google import Cell, Fault, GeneratedRows, Sandbox, Tab, parse_fault
+from sheets_decrypt.story import pull
 from tests import mounts, survey
 from tests.survey import CSV, ENCRYPTED, HEADER, RECORD_KEYS, Done, World, assert_nothing_leaked, csv_of
 
@@ -752,8 +752,8 @@ def test_a_secret_that_can_be_no_key_is_refused(former: World, name: str, text: 
         ([], "header"),
         (["", "", ""], "header"),
         (["id", "nam", "phone", "address", "free"], 'did you mean "nam"?'),
-        (["id", "name", "name", "phone", "address"], "stands 2 times"),
-        (["id", "", "phone", "address", "free"], 'column "name" is not in the header'),
+        (["id", "name", "name", "phone", "address"], "appears twice in the header"),
+        (["id", "", "phone", "address", "free"], '"name" not found in row 1, which has 5 columns'),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(former: World, header: list[str], words: str) -> None:

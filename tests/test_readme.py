@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
-from sheets_decrypt import config, setup
+from sheets_decrypt import config
 from sheets_decrypt.cli.commands import sheets_decrypt
 from sheets_decrypt.cli.pull import pull_and_decrypt
+from sheets_decrypt.config import writing as setup
 from sheets_decrypt.errors import EXIT_CODES
 
 ROOT = Path(__file__).parents[1]

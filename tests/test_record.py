@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import record, report
+from sheets_decrypt.cli import words as report
 from sheets_decrypt.errors import VaultLocked
-from sheets_decrypt.record import Output, RunLog, RunRecord, Status, append_history, history_name, read_history
+from sheets_decrypt.runs import record
+from sheets_decrypt.runs.record import Output, RunLog, RunRecord, Status, append_history, history_name, read_history
 from sheets_decrypt.table import CellFailure, ColumnCount, Reason, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests.survey import RECORD_KEYS

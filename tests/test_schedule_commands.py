@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sheets_decrypt
-from sheets_decrypt import state
+from sheets_decrypt.runs import state
 from sheets_decrypt.sandbox.google import Fault
 from tests import require
 from tests.cron_daemon import crontab, own_crontab, put_crontab, running_cron  # noqa: F401  (fixtures)
@@ -102,7 +102,7 @@ def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) 
     assert done.err == f"error: baseline: the run ended with exit code 9\nhint: see the log, {log}\n"
     lines = log.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 2
-    assert re.match(r'\d{4}.{19} error: baseline: column "nobody" is not in the header', lines[0])
+    assert re.match(r'\d{4}.{19} error: baseline: "nobody" not found in row 1', lines[0])
 
 
 def test_what_is_not_there_cannot_be_run(empty_crontab: World) -> None:

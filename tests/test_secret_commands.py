@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.ciphers import sealed_box
+from sheets_decrypt.decryption.ciphers import sealed_box
 from tests import require
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, Done, clean_environment, public_key_of, run
@@ -45,7 +45,7 @@ def test_a_secret_from_standard_input_is_stored_and_read_unseen(environment: dic
     done = _secret(environment, tmp_path, "test", "legacy")
     assert done == Done(0, "the keyring's sheets-decrypt/legacy can be read\n", "")
     code = (
-        "import sys; from sheets_decrypt import config, secrets; "
+        "import sys; from sheets_decrypt import config, secret_sources as secrets; "
         "found = secrets.resolve(config.SecretSource(keyring='sheets-decrypt/legacy')); "
         "sys.exit(found.reveal() != sys.argv[1])"
     )

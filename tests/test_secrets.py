@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import secrets
+from sheets_decrypt import secret_sources as secrets
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.table import Secret

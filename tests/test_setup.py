@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.config import load
+from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.setup import keep_in_file
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.table import Secret
 from tests import mounts, require
 from tests.survey import ENCRYPTED, World, assert_nothing_leaked
@@ -64,7 +64,7 @@ def test_init_replaces_no_configuration_unasked(world: World) -> None:
     before = world.path.read_bytes()
     done = world.run(*_answers(world, config=world.path))
     assert done.code == 2
-    assert "is there already" in done.err
+    assert "already exists" in done.err
     assert world.path.read_bytes() == before
     assert world.run(*_answers(world, config=world.path), "--force").code == 0
     assert world.path.read_bytes() != before
@@ -232,7 +232,7 @@ def test_keygen_never_overwrites_a_key(world: World) -> None:
     for place in (path, link):
         done = world.run("keygen", "--file", place)
         assert done.code == 2
-        assert "is there already" in done.err
+        assert "already exists" in done.err
     assert path.read_bytes() == before
     assert world.run("keygen", "--file", path, "--force").code == 0
     assert path.read_bytes() != before
@@ -297,11 +297,11 @@ def test_a_key_that_is_made_meanwhile_is_never_replaced(
         monkeypatch.setattr(os, "link", no_links)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", meanwhile)
-        with pytest.raises(ConfigurationError, match="is there already"):
-            keep_in_file(Secret(GEHEIM), path, force=False)
+        with pytest.raises(ConfigurationError, match="already exists"):
+            write_private(path, GEHEIM + "\n", force=False)
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"key": "another's"}
     path.unlink()
-    keep_in_file(Secret(GEHEIM), path, force=False)
+    write_private(path, GEHEIM + "\n", force=False)
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"key": f"{GEHEIM}\n"}
     assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -321,7 +321,7 @@ def test_a_key_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigurationError, match="cannot be written: no space left"):
-        keep_in_file(Secret(GEHEIM), tmp_path / "key", force=False)
+        write_private(tmp_path / "key", GEHEIM + "\n", force=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -337,5 +337,5 @@ def test_a_key_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    keep_in_file(Secret(GEHEIM), path, force=force)
+    write_private(path, GEHEIM + "\n", force=force)
     assert synced == {folder.stat().st_ino for folder in (path.parent, path.parent.parent, tmp_path)}

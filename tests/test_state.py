@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import state
-from sheets_decrypt.state import JobState
+from sheets_decrypt.runs import state
+from sheets_decrypt.runs.state import JobState
 from tests.survey import World
 from tests.unattended_parts import configuration, memory, record
 

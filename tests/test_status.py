@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt import state
+from sheets_decrypt.cli.job_table import JobStatus, page, survey, table
+from sheets_decrypt.runs import state
+from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import interface
 from sheets_decrypt.schedule.interface import ALL_JOBS
-from sheets_decrypt.state import JobState
-from sheets_decrypt.status import JobStatus, page, survey, table
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, World, assert_nothing_leaked
 from tests.unattended_parts import browser_dom, configuration, scheduled

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.ciphers import sealed_box
+from sheets_decrypt.decryption.ciphers import sealed_box
 from tests.survey import ENCRYPTED, Done, World, public_key_of
 
 FILES = {

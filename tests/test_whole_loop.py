@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from sheets_decrypt import config as configuration
-from sheets_decrypt import template
-from sheets_decrypt.ciphers import sealed_box, sealing
-from sheets_decrypt.pull import pull
-from sheets_decrypt.record import RunRecord, Status
+from sheets_decrypt.config import template
+from sheets_decrypt.decryption.ciphers import sealed_box, sealing
+from sheets_decrypt.runs.record import RunRecord, Status
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.sandbox.sample import legacy_cbc
+from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio.export import for_job, write
 from sheets_decrypt.vault.cryptomator import CryptomatorVault

@@ -16,15 +16,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt import config, convert, pull, worker, workers
-from sheets_decrypt.ciphers import sealing
-from sheets_decrypt.ciphers.sealed_box import SealedBox, read
+from sheets_decrypt import config, convert
+from sheets_decrypt import story as pull
 from sheets_decrypt.config import Conversion, Keys
+from sheets_decrypt.decryption import pool as workers
+from sheets_decrypt.decryption import pool_worker as worker
+from sheets_decrypt.decryption.ciphers import sealing
+from sheets_decrypt.decryption.ciphers.sealed_box import SealedBox, read
+from sheets_decrypt.decryption.pool import SpreadSealedBox, processors, spread
+from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.google import Cell, GeneratedRows, Sandbox, Tab
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason, Secret
-from sheets_decrypt.tally import Ciphers
-from sheets_decrypt.workers import SpreadSealedBox, processors, spread
 from tests import encryption, mounts, require, survey
 from tests.survey import CSV, HEADER, World, assert_nothing_leaked, csv_of
 
@@ -290,9 +293,9 @@ def test_an_error_ends_the_processes_too() -> None:
 
 PARENT = """
 import sys, time
-from sheets_decrypt.ciphers.sealed_box import SealedBox
+from sheets_decrypt.decryption.ciphers.sealed_box import SealedBox
 from sheets_decrypt.table import Secret
-from sheets_decrypt.workers import SpreadSealedBox
+from sheets_decrypt.decryption.pool import SpreadSealedBox
 
 if __name__ == "__main__":
     cipher = SpreadSealedBox(SealedBox([Secret(sys.stdin.readline().strip())]), 2, worth=1)

@@ -10,11 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from sheets_decrypt import config, state
+from sheets_decrypt import config
 from sheets_decrypt.config import Config
-from sheets_decrypt.record import Failure, RunLog, RunRecord, Status
+from sheets_decrypt.runs import state
+from sheets_decrypt.runs.record import Failure, RunLog, RunRecord, Status
+from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import interface
-from sheets_decrypt.state import JobState
 from tests import require
 from tests.survey import World
 

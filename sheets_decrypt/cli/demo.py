@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.report import printable
+from sheets_decrypt.cli.words import printable
+from sheets_decrypt.errors import ConfigurationError, reason_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +34,7 @@ def demo(folder: Path | None) -> int:
         if any(place.iterdir()):
             raise ConfigurationError(f"{place} is not empty", hint="name a new folder")
     except OSError as error:
-        reason = (error.strerror or "unknown").lower()
+        reason = reason_of(error)
         raise ConfigurationError(f"{place} cannot be used: {reason}", hint="name a new folder") from None
     done = demonstrate(place.absolute())
     _tell(done)

@@ -10,8 +10,8 @@ import click
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.cli.pull import tell
+from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
-from sheets_decrypt.report import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +41,7 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     same names with _FILE or _COMMAND), else from the configuration. The output must be on an unlocked vault drive.
     """
     from sheets_decrypt.convert import Options  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.pull import decrypt_file as run  # noqa: PLC0415
+    from sheets_decrypt.story import decrypt_file as run  # noqa: PLC0415
 
     if not file.name:
         raise ConfigurationError(f"{file} is no file", hint="name the csv that was downloaded")
@@ -73,7 +73,7 @@ def _conversion(options: Mapping[str, Any]) -> "Conversion":
 
 def _keys_and_workers(options: Mapping[str, Any]) -> tuple["Keys", int | Literal["auto"]]:
     from sheets_decrypt import config  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.secrets import from_environment  # noqa: PLC0415
+    from sheets_decrypt.secret_sources import from_environment  # noqa: PLC0415
 
     keys = from_environment()
     if keys.given() and not (options["config_path"] or options["job"]):
@@ -91,8 +91,8 @@ def _keys_and_workers(options: Mapping[str, Any]) -> tuple["Keys", int | Literal
 def history(config_path: Path | None, jobs: tuple[str, ...], last: int, as_json: bool) -> int:
     """List the last runs, as the vault remembers them."""
     from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.record import read_history  # noqa: PLC0415
-    from sheets_decrypt.secrets import resolve  # noqa: PLC0415
+    from sheets_decrypt.runs.record import read_history  # noqa: PLC0415
+    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
     from sheets_decrypt.vault import open_vault  # noqa: PLC0415
 
     config = configuration.load(configuration.find(config_path))

@@ -16,7 +16,7 @@ from sheets_decrypt.errors import EXIT_CODES, ConfigurationError, SheetsDecryptE
 
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config
-    from sheets_decrypt.record import RunRecord
+    from sheets_decrypt.runs.record import RunRecord
 
 _JOB_OPTIONS: Final = (
     "worksheet", "columns", "output", "encoding", "formula_guard", "on_error", "missing_value", "keep", "max_shrink",
@@ -139,7 +139,7 @@ def _configuration(options: Mapping[str, Any]) -> "Config":
 def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
     """Make a configuration of one job from the options; its keys come from --config, else from the environment."""
     from sheets_decrypt import config  # noqa: PLC0415  (see `_configuration`)
-    from sheets_decrypt.secrets import from_environment  # noqa: PLC0415
+    from sheets_decrypt.secret_sources import from_environment  # noqa: PLC0415
 
     for name in ("columns", "output"):
         if name not in given:
@@ -164,9 +164,9 @@ def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
 
 def _run(config: "Config", names: list[str], manner: _Manner) -> int:
     """Run the jobs in turn; the exit code is the first failing one's."""
-    from sheets_decrypt import watch  # noqa: PLC0415  (see `_configuration`)
     from sheets_decrypt.convert import Options  # noqa: PLC0415
-    from sheets_decrypt.pull import pull  # noqa: PLC0415
+    from sheets_decrypt.runs import watch  # noqa: PLC0415  (see `_configuration`)
+    from sheets_decrypt.story import pull  # noqa: PLC0415
 
     code = 0
     for name in names:
@@ -184,7 +184,7 @@ def _run(config: "Config", names: list[str], manner: _Manner) -> int:
 
 def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:
     """Tell what a run did: the result on standard output, the rest on standard error."""
-    from sheets_decrypt import report  # noqa: PLC0415  (see `_configuration`)
+    from sheets_decrypt.cli import words as report  # noqa: PLC0415  (see `_configuration`)
 
     if record.error is None:
         terminal.note(report.summary(record))

@@ -17,7 +17,7 @@ def secret() -> None:
 @click.option("--force", is_flag=True, help="Replace a secret that is there.")
 def set_(name: str, force: bool) -> int:
     """Store a secret as NAME (service/name); it is typed unseen, or read from standard input."""
-    from sheets_decrypt.secrets import store  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.secret_sources import store  # noqa: PLC0415  (imported when the command runs)
 
     entry = _entry(name)
     text = terminal.ask_unseen(f"secret for {entry}")
@@ -32,9 +32,9 @@ def set_(name: str, force: bool) -> int:
 @click.argument("name")
 def test(name: str) -> int:
     """Say whether the secret NAME (service/name) can be read, without showing it."""
-    from sheets_decrypt.ciphers import sealed_box  # noqa: PLC0415  (imported when the command runs)
     from sheets_decrypt.config import SecretSource  # noqa: PLC0415
-    from sheets_decrypt.secrets import resolve  # noqa: PLC0415
+    from sheets_decrypt.decryption.ciphers import sealed_box  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
 
     entry = _entry(name)
     found = resolve(SecretSource(keyring=entry))

@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from rich.table import Table
 
+from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import config_option
+from sheets_decrypt.config import writing
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.keys import new_key_pair
+from sheets_decrypt.private_file import write_private
+from sheets_decrypt.secret_sources import store
+from sheets_decrypt.vault import open_drive
+from sheets_decrypt.vault.mark import write_mark
 
 _SOURCES: Final = "keyring:SERVICE/NAME, file:PATH, env:NAME, credential:NAME or prompt"
 _WHERE: Final = "where the private key is kept, and not the key itself: press Enter for the keyring, or type file:PATH"
@@ -32,13 +40,12 @@ _DEFAULT_KEYRING: Final = "sheets-decrypt/private-key"
 @click.option("--force", is_flag=True, help="Replace a configuration that is there.")
 def init(config_path: Path | None, force: bool, **options: str | None) -> int:
     """Write a commented configuration file; asks for what the options leave open."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt import setup  # noqa: PLC0415
-
     path = config_path or configuration.user_file()
     if path.exists() and not force:
-        raise ConfigurationError(f"{path} is there already", hint="give --force to replace it, or --config for another")
-    answers = setup.Answers(
+        raise ConfigurationError(
+            f"{path} already exists", hint="choose another place with --config, or --force to overwrite it"
+        )
+    answers = writing.Answers(
         job=options["job"] or "baseline",
         spreadsheet=_given(options, "spreadsheet", "the spreadsheet's URL"),
         worksheet=options["worksheet"],
@@ -48,7 +55,12 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
         mark=options["mark"],
         sources=_sources(options),
     )
-    setup.write(path, answers)
+    draft = writing.draft(path, answers)
+    if answers.mark:
+        folder = draft.config.jobs[answers.job].output.parent
+        open_drive(folder).check()  # a mark belongs on a vault and nowhere else
+        write_mark(folder, answers.mark)
+    write_private(path, draft.text, force=force)
     terminal.say(f"wrote {path}")
     terminal.say(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
     return 0
@@ -79,9 +91,7 @@ def _sources(options: dict[str, str | None]) -> dict[str, str]:
 
 
 def _refuse(name: str, answer: str) -> None:
-    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
-
-    setup.refuse(name, answer)
+    writing.refuse(name, answer)
 
 
 @click.group()
@@ -94,8 +104,6 @@ def config() -> None:
 @config_option
 def validate(file: Path | None, config_path: Path | None) -> int:
     """Say whether a configuration file is valid, and what is wrong if not. Asks nobody and reads no secret."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-
     path = configuration.find(file or config_path)
     content = configuration.load(path)
     jobs = ", ".join(content.jobs)
@@ -106,23 +114,17 @@ def validate(file: Path | None, config_path: Path | None) -> int:
 @config.command()
 def example() -> int:
     """Print a commented configuration to start from; `config keys` lists every key."""
-    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
-
-    terminal.write_lines(setup.example().rstrip().split("\n"))
+    terminal.write_lines(writing.example().rstrip().split("\n"))
     return 0
 
 
 @config.command()
 def keys() -> int:
     """List every key of the configuration, its default and its meaning."""
-    from rich.table import Table  # noqa: PLC0415  (imported when the command runs)
-
-    from sheets_decrypt import setup  # noqa: PLC0415
-
     table = Table(box=None, pad_edge=False)
     for title in ("key", "default", "meaning"):
         table.add_column(title, overflow="fold")
-    for row in setup.all_keys():
+    for row in writing.all_keys():
         table.add_row(*row)
     terminal.show(table)
     return 0
@@ -146,19 +148,17 @@ def keygen(**options: Any) -> int:
 
     Keep a copy of the private key in a safe place: without it, nobody can read the answers.
     """
-    from sheets_decrypt import setup  # noqa: PLC0415  (imported when the command runs)
-
     if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
         raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
-    pair = setup.new_key_pair()
+    pair = new_key_pair()
     if options["show"]:
         terminal.say(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
     elif options["file"]:
-        setup.keep_in_file(pair.private_key, options["file"], force=options["force"])
+        write_private(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
         terminal.say(f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place.")
     else:
         entry = options["keyring"] or _DEFAULT_KEYRING
-        setup.keep_in_keyring(pair.private_key, entry, force=options["force"])
+        store(entry, pair.private_key, replace=options["force"])
         terminal.say(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
     terminal.say("")
     terminal.say("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")

@@ -10,7 +10,7 @@ import click
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, reason_of
 
 if TYPE_CHECKING:
     from sheets_decrypt.schedule.interface import Status
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, as_json: bool) -> int:
     """Show each job's last success, its age against its schedule, the trend of rows, and what failed."""
     from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt import status as standing  # noqa: PLC0415
+    from sheets_decrypt.cli import job_table as standing  # noqa: PLC0415
     from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415
 
     config = configuration.load(configuration.find(config_path))
@@ -52,5 +52,5 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or "unknown").lower()
+        reason = reason_of(error)
         raise ConfigurationError(f"{path} cannot be written: {reason}", hint="name another file") from None

@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of
-from sheets_decrypt.report import printable
+from sheets_decrypt.cli.words import printable
+from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of, reason_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -159,7 +159,7 @@ def log_to(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(path, maxBytes=_LOG_BYTES, backupCount=5, encoding="utf-8", errors="replace")
     except OSError as error:
-        reason = (error.strerror or "unknown").lower()
+        reason = reason_of(error)
         raise ConfigurationError(f"the log {path} cannot be written: {reason}", hint="name another --log") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     _LOG.addHandler(handler)
@@ -186,7 +186,7 @@ class _LogFile(RotatingFileHandler):
         if not self._told:
             self._told = True
             error = sys.exc_info()[1]
-            reason = (error.strerror or "unknown").lower() if isinstance(error, OSError) else type(error).__name__
+            reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
             lost = f"warning: the log {self.baseFilename} cannot be written: {reason}"
             print(printable(lost), file=sys.stderr, flush=True)
 

@@ -9,8 +9,8 @@ import click
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import config_option
+from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.report import printable
 
 if TYPE_CHECKING:
     from sheets_decrypt.vault.cryptomator import CryptomatorVault
@@ -85,7 +85,7 @@ def _source(file: Path | None) -> Iterator[Callable[[int], bytes]]:
 def _open(config_path: Path | None, name: str | None) -> "CryptomatorVault":
     """Open the vault that was named, or the only one that there is."""
     from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.secrets import resolve  # noqa: PLC0415
+    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
     from sheets_decrypt.vault.cryptomator import CryptomatorVault  # noqa: PLC0415
 
     config = configuration.load(configuration.find(config_path))

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from sheets_decrypt.config.jobs import Config, Conversion, Job
 from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, reason_of
 
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"
@@ -131,7 +131,7 @@ def parse_conversion(content: Mapping[str, object]) -> Conversion:
 
 
 def _reason(error: OSError | UnicodeError) -> str:
-    return (error.strerror or "unknown").lower() if isinstance(error, OSError) else "it is not UTF-8"
+    return reason_of(error) if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def _explain(error: ValidationError) -> ConfigurationError:

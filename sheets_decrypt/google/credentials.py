@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.auth.credentials import Credentials
 from google.oauth2 import service_account
 
-from sheets_decrypt.errors import CredentialsRefused
+from sheets_decrypt.errors import CredentialsRefused, reason_of
 from sheets_decrypt.google.errors import LOGIN, SCOPE
 
 _ENVIRONMENT: Final = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -85,7 +85,7 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        reason = "it is a folder" if path.is_dir() else (error.strerror or "unknown").lower()
+        reason = "it is a folder" if path.is_dir() else reason_of(error)
         raise CredentialsRefused(
             f"the key file {path} cannot be read: {reason}", hint="check the path in google.credentials"
         ) from None

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt import template
-from sheets_decrypt.config import Config, load
-from sheets_decrypt.pull import pull
-from sheets_decrypt.record import RunRecord
+from sheets_decrypt.config import Config, load, template
+from sheets_decrypt.private_file import write_private
+from sheets_decrypt.runs.record import RunRecord
 from sheets_decrypt.sandbox import sample
 from sheets_decrypt.sandbox.google import Sandbox, Tab
-from sheets_decrypt.secrets import resolve
-from sheets_decrypt.setup import keep_in_file
+from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault import open_vault
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
@@ -82,8 +81,8 @@ def _configure(folder: Path, survey: sample.Sample, passphrase: Secret, url: str
         "passphrases": survey.passphrase,
     }
     for name, secret in keys.items():
-        keep_in_file(secret, folder / "keys" / name, force=True)
-    keep_in_file(passphrase, folder / "keys" / "vault", force=True)
+        write_private(folder / "keys" / name, secret.reveal() + "\n")
+    write_private(folder / "keys" / "vault", passphrase.reveal() + "\n")
     job = {
         "spreadsheet": url,
         "columns": list(sample.ENCRYPTED),

@@ -9,7 +9,7 @@ from typing import Final
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from sheets_decrypt.ciphers import sealing
+from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.table import Secret
 
 HEADER: Final = ("submitted", "district", "name", "phone", "address", "satisfied")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, reason_of
 from sheets_decrypt.sandbox.faults import Fault
 from sheets_decrypt.sandbox.google import Sandbox
 from sheets_decrypt.sandbox.grid import Tab
@@ -77,7 +77,7 @@ def serve_csv(
         try:
             sandbox = stack.enter_context(Sandbox(folder, port=port, quota=quota))
         except OSError as error:
-            reason = (error.strerror or "unknown").lower()
+            reason = reason_of(error)
             raise ConfigurationError(
                 f"the sandbox cannot use port {port} and the folder {folder}: {reason}", hint="choose another --port"
             ) from None
@@ -90,7 +90,7 @@ def _rows(path: Path) -> list[list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeError, csv.Error) as error:
-        reason = (error.strerror or "unknown").lower() if isinstance(error, OSError) else "it is not CSV in UTF-8"
+        reason = reason_of(error) if isinstance(error, OSError) else "it is not CSV in UTF-8"
         raise ConfigurationError(
             f"the file {path} cannot be served: {reason}", hint="give a CSV file in UTF-8"
         ) from None

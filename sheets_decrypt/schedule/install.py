@@ -19,7 +19,7 @@ from typing import Final
 import platformdirs
 
 import sheets_decrypt
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, reason_of
 from sheets_decrypt.schedule.cron import Cron
 from sheets_decrypt.schedule.interface import (
     ALL_JOBS,
@@ -40,7 +40,7 @@ from sheets_decrypt.schedule.launchd import Launchd
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import Timing
-from sheets_decrypt.secrets import environment_for_children
+from sheets_decrypt.secret_sources import environment_for_children
 
 BACKENDS: Final = ("auto", "cron", "systemd", "launchd", "task-scheduler")
 _LOOK_SECONDS: Final = 30
@@ -331,7 +331,7 @@ def _write(step: Write) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:
-    reason = (error.strerror or "unknown").lower()
+    reason = reason_of(error)
     return ConfigurationError(f"{path} cannot be written: {reason}", hint="check who owns the folder")
 
 

@@ -9,13 +9,14 @@ from importlib import import_module
 from pathlib import Path
 
 from sheets_decrypt import config
-from sheets_decrypt import pull as rooms
+from sheets_decrypt import story as rooms
 from sheets_decrypt.convert import Options
-from sheets_decrypt.csv_file import CsvFile
-from sheets_decrypt.decrypt import Begun, Decryption, Rules
-from sheets_decrypt.record import RunRecord
+from sheets_decrypt.decryption.pool import spread
+from sheets_decrypt.decryption.sheet import Begun, Decryption, Rules
+from sheets_decrypt.keys import read_keys
+from sheets_decrypt.output.csv_file import CsvFile
+from sheets_decrypt.runs.record import RunRecord
 from sheets_decrypt.vault import open_folder
-from sheets_decrypt.workers import spread
 from tests.benchmarks.sheets import ENCRYPTED, Kind
 
 
@@ -46,7 +47,7 @@ def decryption_step(kind: Kind, file: Path, key_file: Path) -> Callable[[], None
         pages = list(source.pages())
 
     def decrypt() -> None:
-        with spread(rooms.read_keys(_keys(kind, key_file)), "auto") as ciphers:
+        with spread(read_keys(_keys(kind, key_file)), "auto") as ciphers:
             decryption = Decryption(source.header, ciphers, Rules(ENCRYPTED, frozenset()))
             begun: deque[Begun] = deque()
             for page in pages:

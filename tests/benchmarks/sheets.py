@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt.ciphers import sealing
+from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.sandbox.sample import legacy_cbc
 from sheets_decrypt.table import Secret
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from sheets_decrypt.record import RunRecord
+    from sheets_decrypt.runs.record import RunRecord
 
 # What a terminal obeys: control characters (Unicode's Cc), line separators, and the bidi controls that let a text read
 # otherwise than it is (U+202A to U+202E, U+2066 to U+2069).
@@ -28,7 +28,7 @@ def printable(text: str, *, keep: str = "") -> str:
 
 def summary(record: "RunRecord") -> str:
     """Say in one line what a run did."""
-    from sheets_decrypt.record import Status  # noqa: PLC0415  (every command prints, and few need what records need)
+    from sheets_decrypt.runs.record import Status  # noqa: PLC0415  (every command prints, and few need what records need)
 
     if record.error is not None:
         return f"{record.job}: failed with exit code {record.exit_code}: {record.error.message}"

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
 from sheets_decrypt.errors import SheetShrunk, VaultFileMissing, VaultUnusable
-from sheets_decrypt.output import RecordCount
+from sheets_decrypt.output.csv_text import RecordCount
 from sheets_decrypt.vault.interface import Replacement, Vault
 
 _PIECE: Final = 1 << 20

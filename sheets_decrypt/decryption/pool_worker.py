@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 
-from sheets_decrypt.ciphers.sealed_box import SealedBox
+from sheets_decrypt.decryption.ciphers.sealed_box import SealedBox
 from sheets_decrypt.table import Column, Secret
 
 _cipher: SealedBox | None = None  # set once, when the process starts

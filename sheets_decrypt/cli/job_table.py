@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sheets_decrypt import state
+from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.record import timestamp
-from sheets_decrypt.report import printable
+from sheets_decrypt.runs import state
+from sheets_decrypt.runs.record import timestamp
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
 

@@ -11,10 +11,9 @@ from itertools import islice
 from typing import Final
 
 from sheets_decrypt.config import Deidentified, Job
-from sheets_decrypt.decrypt import find
-from sheets_decrypt.deliver import Delivered, Terms, deliver
 from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultError, VaultUnusable
-from sheets_decrypt.output import CsvText
+from sheets_decrypt.output.csv_text import CsvText
+from sheets_decrypt.output.delivery import Delivered, Terms, deliver
 from sheets_decrypt.table import Header
 from sheets_decrypt.vault import open_folder
 from sheets_decrypt.vault.interface import Vault
@@ -53,7 +52,7 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
 
 def _find(header: Header, name: str, key: str) -> int:
     try:
-        return find(header, name)
+        return header.index_of(name)
     except ColumnNotFound as error:
         raise ColumnNotFound(f"deidentified.{key}: {error.message}", hint=error.hint) from None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from sheets_decrypt.ciphers import cryptojs_passphrase, legacy_cbc, sealed_box
+from sheets_decrypt.decryption.ciphers import cryptojs_passphrase, legacy_cbc, sealed_box
 from sheets_decrypt.table import Column, Format, Secret
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sheets_decrypt.ciphers import FORMATS, Cipher
+from sheets_decrypt.decryption.ciphers import FORMATS, Cipher
+from sheets_decrypt.decryption.columns import Sorted
 from sheets_decrypt.errors import KeyMissing, KeyProblem, KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, ColumnCount, Format, Reason
-from sheets_decrypt.tokens import Sorted
 
 Ciphers = Mapping[Format, Cipher]
 

@@ -1,11 +1,12 @@
 """Around each run: what this machine remembers of it, and who is told. Nothing here changes a run's result."""
 
-from sheets_decrypt import config, notify, state
+from sheets_decrypt import config
 from sheets_decrypt.config import Config, SecretSource
 from sheets_decrypt.errors import KeyMissing, RunUnderWay
-from sheets_decrypt.record import RunRecord
-from sheets_decrypt.secrets import resolve
-from sheets_decrypt.state import JobState
+from sheets_decrypt.runs import notify, state
+from sheets_decrypt.runs.record import RunRecord
+from sheets_decrypt.runs.state import JobState
+from sheets_decrypt.secret_sources import resolve
 
 
 def begin(content: Config, job: str) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sheets_decrypt.config import Keys, SecretSource
-from sheets_decrypt.errors import ConfigurationError, KeyMissing
+from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
 from sheets_decrypt.table import Secret
 
 _COMMAND_SECONDS: Final = 60
@@ -169,7 +169,7 @@ def _from_command(source: SecretSource) -> str:
             creationflags=_NO_WINDOW,
         )
     except OSError as error:
-        reason = (error.strerror or "unknown").lower()
+        reason = reason_of(error)
     except subprocess.TimeoutExpired:
         reason = f"no answer within {_COMMAND_SECONDS} seconds"
     else:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sheets_decrypt.ciphers import FORMATS, sealed_box
+from sheets_decrypt.decryption.ciphers import FORMATS, sealed_box
+from sheets_decrypt.decryption.columns import Tokens
+from sheets_decrypt.decryption.verdict import AUTHENTICATED, MARKED, Tally
 from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Header, Page, Reason
-from sheets_decrypt.tally import AUTHENTICATED, MARKED, Tally
-from sheets_decrypt.tokens import Tokens
 
 _NAMED: Final = 10
 _FEWEST_REARRANGED: Final = 3  # columns: of two tokens nothing can be said

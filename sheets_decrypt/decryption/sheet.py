@@ -4,14 +4,15 @@ A cell of a configured column is read in the order of the design's "Wire formats
 their order, else not encrypted. A cell that cannot be decrypted never stops the others.
 """
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sheets_decrypt.ciphers import FORMATS
-from sheets_decrypt.errors import NO_KEY, ColumnNotFound, KeyMissing, SheetEmpty, SheetRefused
-from sheets_decrypt.notices import Notices, unauthenticated
+from sheets_decrypt.decryption.ciphers import FORMATS
+from sheets_decrypt.decryption.columns import Tokens, begin, sort
+from sheets_decrypt.decryption.notices import Notices, unauthenticated
+from sheets_decrypt.decryption.verdict import Ciphers, Tally
+from sheets_decrypt.errors import NO_KEY, KeyMissing, SheetEmpty, SheetRefused
 from sheets_decrypt.table import (
     FAILURES_NAMED,
     NO_KEY_FITTED,
@@ -22,45 +23,10 @@ from sheets_decrypt.table import (
     Header,
     Page,
     Reason,
-    Secret,
 )
-from sheets_decrypt.tally import Ciphers, Tally
-from sheets_decrypt.tokens import Tokens, begin, sort
 
 AUTO: Final = "auto"
 MARKS: Final = tuple(wire.begins.encode() for wire in FORMATS if wire.begins)
-_NEARLY: Final = 0.75
-
-
-def ciphers_of(secrets: Mapping[Format, Sequence[Secret]]) -> Ciphers:
-    """Make the cipher of every format that has a secret.
-
-    Raises:
-        KeyWrong: A secret can be no key of its format.
-    """
-    return {wire.format: wire.cipher(secrets[wire.format]) for wire in FORMATS if secrets.get(wire.format)}
-
-
-def find(header: Header, name: str) -> int:
-    """Give the index of the column called `name`.
-
-    Raises:
-        ColumnNotFound: The header has it not exactly once.
-    """
-    times = header.names.count(name)
-    if times == 1:
-        return header.names.index(name)
-    if times:
-        raise ColumnNotFound(
-            f'column "{name}" stands {times} times in the header',
-            hint="give each column a name of its own in the sheet",
-        )
-    # Only a name that is nearly the one asked for is shown: a first row that is no header holds people's answers.
-    close = difflib.get_close_matches(name, header.names, n=1, cutoff=_NEARLY)
-    raise ColumnNotFound(
-        f'column "{name}" is not in the header of {len(header.names)} columns',
-        hint=f'did you mean "{close[0]}"?' if close else "compare the name with the sheet's first row, and see the tab",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +80,7 @@ class Decryption:
         self._rules: Final = rules
         self._width: Final = len(header.names)
         self._auto: Final = rules.columns == AUTO
-        indices = range(self._width) if rules.columns == AUTO else [find(header, name) for name in rules.columns]
+        indices = range(self._width) if rules.columns == AUTO else [header.index_of(name) for name in rules.columns]
         self._tallies: Final = {index: Tally(header.names[index]) for index in indices}
         self._failures: Final[dict[int, list[CellFailure]]] = {index: [] for index in indices}
         self.notices: Final = Notices(header, frozenset(indices))

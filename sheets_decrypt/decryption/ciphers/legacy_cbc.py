@@ -10,8 +10,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from sheets_decrypt.ciphers import base64_strict, padding, trial
-from sheets_decrypt.ciphers.deferred import Deferred
+from sheets_decrypt.decryption.ciphers import base64_strict, padding, trial
+from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 

@@ -6,19 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from sheets_decrypt import deidentify
 from sheets_decrypt.config import Config, Conversion, Job, Keys
 from sheets_decrypt.convert import Options, Target, convert
-from sheets_decrypt.csv_file import CsvFile
-from sheets_decrypt.decrypt import ciphers_of
-from sheets_decrypt.errors import NO_KEY, ConfigurationError, KeyMissing, SheetsDecryptError
-from sheets_decrypt.lock import one_run
-from sheets_decrypt.record import RunLog, RunRecord, append_history
-from sheets_decrypt.secrets import resolve
-from sheets_decrypt.table import Format
-from sheets_decrypt.tally import Ciphers
+from sheets_decrypt.decryption.pool import spread
+from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
+from sheets_decrypt.keys import read_keys
+from sheets_decrypt.output import deidentified as deidentify
+from sheets_decrypt.output.csv_file import CsvFile
+from sheets_decrypt.runs.lock import one_run
+from sheets_decrypt.runs.record import RunLog, RunRecord, append_history
+from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.vault import open_drive, open_vault
-from sheets_decrypt.workers import spread
 
 
 def pull(name: str, job: Job, config: Config, options: Options | None = None) -> RunRecord:
@@ -120,19 +118,3 @@ def _refuse_itself(file: Path, output: Path) -> None:
     with suppress(OSError):  # one of them is not there, or cannot be looked at: that is told later
         if file.samefile(output):
             raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")
-
-
-def read_keys(keys: Keys) -> Ciphers:
-    """Read the secrets of a job and make its ciphers.
-
-    Raises:
-        KeyProblem: There is no key, one cannot be read, or one can be no key.
-    """
-    sources = {
-        Format.SEALED_BOX: keys.private_keys,
-        Format.LEGACY_CBC: keys.legacy_secrets,
-        Format.CRYPTOJS_PASSPHRASE: keys.passphrases,
-    }
-    if not any(sources.values()):
-        raise KeyMissing("no key is configured", hint=NO_KEY)
-    return ciphers_of({format_: [resolve(source) for source in found] for format_, found in sources.items()})

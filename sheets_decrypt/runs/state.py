@@ -17,7 +17,7 @@ import platformdirs
 from pydantic import NonNegativeInt, TypeAdapter
 
 from sheets_decrypt.config import Config
-from sheets_decrypt.record import RunRecord, Status
+from sheets_decrypt.runs.record import RunRecord, Status
 
 _ROWS_KEPT: Final = 30
 

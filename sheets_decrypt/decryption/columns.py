@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from sheets_decrypt.ciphers import FORMATS, Cipher
+from sheets_decrypt.decryption.ciphers import FORMATS, Cipher
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason
 
 # What Sheets shows where a retyped token was parsed as a formula (values.get gives error cells as these strings).

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final, Literal
 
-from sheets_decrypt.ciphers.sealed_box import SealedBox, ephemerals_of
+from sheets_decrypt.decryption.ciphers.sealed_box import SealedBox, ephemerals_of
+from sheets_decrypt.decryption.pool_worker import decrypt, prepare
+from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.table import Column, Format, Reason
-from sheets_decrypt.tally import Ciphers
-from sheets_decrypt.worker import decrypt, prepare
 
 WORTH: Final = 7_000  # exchanges: two processes and their start take as long as this process alone
 _PIECE: Final = 2_500  # exchanges, a tenth of a second: long beside what a piece costs, short at the end of a sheet

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sheets_decrypt.ciphers.sealed_box import CONTEXT, KEY, MARK, NONCE, encode_key
+from sheets_decrypt.decryption.ciphers.sealed_box import CONTEXT, KEY, MARK, NONCE, encode_key
 from sheets_decrypt.table import Secret
 
 

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sheets_decrypt.ciphers import base64_strict
-from sheets_decrypt.ciphers.deferred import Deferred
+from sheets_decrypt.decryption.ciphers import base64_strict
+from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason, Secret
 
