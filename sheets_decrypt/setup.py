@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 from pydantic import BaseModel
@@ -14,10 +12,10 @@ from sheets_decrypt import template
 from sheets_decrypt.ciphers import sealed_box, sealing
 from sheets_decrypt.config import Deidentified, Google, Job, Keys, Notify, SecretSource, VaultFolder, parse
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.secrets import store
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault import open_drive
-from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.mark import write_mark
 
 _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
@@ -175,63 +173,16 @@ def _source(text: str) -> dict[str, object]:
 
 
 def _write_private(path: Path, text: str, *, force: bool = True) -> None:
-    """Write a file that only its owner can read, in one step, and have it survive a power failure.
-
-    Without `force` it never takes the place of a file, not even of one that somebody makes meanwhile.
-    """
-    temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
+    """Write a file that only its owner can read; without `force` it never replaces one."""
     try:
-        missing = [folder for folder in path.parents if not os.path.lexists(folder)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_new(temporary, text)
-        try:
-            if force:
-                temporary.replace(path)
-            else:
-                _take_name(path, temporary, text)
-        finally:
-            with suppress(OSError):  # a rename has taken it away
-                temporary.unlink()
-        for folder in {path.parent, *(made.parent for made in missing)}:
-            _sync(folder)
+        write_private(path, text.encode(), replace=force)
+    except FileExistsError:
+        raise _taken(path) from None
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written: {(error.strerror or 'unknown').lower()}", hint="choose another place"
         ) from None
 
 
-def _write_new(path: Path, text: str) -> None:
-    """Write a file whose name is free, or leave nothing."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
-
-
-def _take_name(path: Path, temporary: Path, text: str) -> None:
-    """Give a file its name only where no file has it; a rename would replace one that was made just now."""
-    try:
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            raise
-        except OSError:  # FAT, CryFS and others know no links. A power failure may then leave a part of the file.
-            _write_new(path, text)
-    except FileExistsError:
-        raise _taken(path) from None
-
-
 def _taken(path: Path) -> ConfigurationError:
     return ConfigurationError(f"{path} is there already", hint="keep that key; name another file, or give --force")
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder survive a power failure, where the system can do that."""
-    with suppress(PermissionError), OpenFolder(Path(os.path.realpath(folder))) as held:  # it may refuse to be read
-        held.sync()
