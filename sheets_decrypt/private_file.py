@@ -1,54 +1,87 @@
-"""A file that only its owner can read: a configuration, a key."""
+"""Write a file that only its owner can read: whole or not at all, and so that it survives a power failure."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import Final
 
-from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.errors import ConfigurationError, reason_of
+
+_NO_SYNC: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF}  # file systems that cannot sync a folder
 
 
-def write_private(path: Path, text: str, *, force: bool = True) -> None:
-    """Write a file that only its owner can read, in one step, so that it survives a power failure.
+def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
+    """Write a file in one step, with mode 0600; missing folders are made for the owner alone.
+
+    On Windows the mode has no effect: who can read the file is decided by its folder.
 
     Args:
-        path: The file; missing folders are made.
+        path: The file.
+        content: All of its content.
+        replace: Whether it may replace a file, even one that somebody makes meanwhile.
+
+    Raises:
+        FileExistsError: The file already exists, and `replace` is false.
+        OSError: It cannot be written; a former file is unchanged.
+    """
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
+    missing = [folder for folder in path.parents if not os.path.lexists(folder)]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    write_new(temporary, content)
+    try:
+        if replace:
+            temporary.replace(path)
+        else:
+            _link(temporary, path, content)
+    finally:
+        with suppress(OSError):  # a rename has taken it away
+            temporary.unlink()
+    for folder in {path.parent, *(made.parent for made in missing)}:
+        with suppress(PermissionError):  # a folder that may be written need not be readable
+            sync_folder(folder)
+
+
+def write_private_text(path: Path, text: str, *, force: bool = False) -> None:
+    """Write a user's file, such as a configuration or a key; see `write_private`.
+
+    Args:
+        path: The file.
         text: Its content.
-        force: Whether to replace a file that exists. Without it no file is replaced, not even one made meanwhile.
+        force: Whether to replace a file that exists.
 
     Raises:
         ConfigurationError: The file already exists, or cannot be written.
     """
-    if os.path.lexists(path) and not force:  # says no where it may not look, and writing fails
-        raise _exists(path)
-    temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
+    exists = ConfigurationError(f"{path} already exists", hint="choose another name, or --force to overwrite it")
+    if os.path.lexists(path) and not force:  # False where it may not look; then writing fails
+        raise exists
     try:
-        missing = [folder for folder in path.parents if not os.path.lexists(folder)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_new(temporary, text)
-        try:
-            if force:
-                temporary.replace(path)
-            else:
-                _take_name(path, temporary, text)
-        finally:
-            with suppress(OSError):  # a rename has taken it away
-                temporary.unlink()
-        for folder in {path.parent, *(made.parent for made in missing)}:
-            _sync(folder)
+        write_private(path, text.encode(), replace=force)
+    except FileExistsError:
+        raise exists from None
     except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written: {(error.strerror or 'unknown').lower()}", hint="choose another place"
-        ) from None
+        raise ConfigurationError(f"{path} cannot be written: {reason_of(error)}", hint="choose another place") from None
 
 
-def _write_new(path: Path, text: str) -> None:
-    """Write a file whose name is free, or leave nothing."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Create a file and flush it to the disk; after an error it is not there.
+
+    Args:
+        path: The file.
+        content: All of its content.
+        mode: Its permissions, less those that the process's umask takes away.
+
+    Raises:
+        FileExistsError: The file already exists; it is unchanged.
+        OSError: It cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
@@ -57,24 +90,33 @@ def _write_new(path: Path, text: str) -> None:
         raise
 
 
-def _take_name(path: Path, temporary: Path, text: str) -> None:
-    """Give a file its name only where no file has it; a rename would replace one that was made just now."""
+def sync_folder(folder: Path | int) -> None:
+    """Flush the names in a folder to the disk, where the system can do that; Windows does it unasked.
+
+    Args:
+        folder: The folder, or a descriptor of it.
+
+    Raises:
+        OSError: The disk failed, or the folder cannot be opened.
+    """
+    if os.name == "nt":
+        return
+    descriptor = folder if isinstance(folder, int) else os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
             raise
-        except OSError:  # FAT, CryFS and others know no links. A power failure may then leave a part of the file.
-            _write_new(path, text)
+    finally:
+        if descriptor is not folder:
+            os.close(descriptor)
+
+
+def _link(temporary: Path, path: Path, content: bytes) -> None:
+    """Give the file its name only if the name is free; a rename would replace a file that was made just now."""
+    try:
+        os.link(temporary, path)
     except FileExistsError:
-        raise _exists(path) from None
-
-
-def _exists(path: Path) -> ConfigurationError:
-    return ConfigurationError(f"{path} already exists", hint="choose another name, or --force to overwrite it")
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder survive a power failure, where the system can do that."""
-    with suppress(PermissionError), OpenFolder(Path(os.path.realpath(folder))) as held:  # it may refuse to be read
-        held.sync()
+        raise
+    except OSError:  # FAT, CryFS and others have no links. Accepted: a power failure can leave a part of the file.
+        write_new(path, content)

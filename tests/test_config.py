@@ -12,7 +12,7 @@ from sheets_decrypt import config
 from sheets_decrypt.config import Config, parse, template
 from sheets_decrypt.config import writing as setup
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.private_file import write_private_text
 from tests import mounts
 from tests.survey import World
 
@@ -396,4 +396,4 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
             with pytest.raises(ConfigurationError, match="there is no configuration file"):
                 config.find(None, {})
             with pytest.raises(ConfigurationError, match="cannot be written: permission denied"):
-                write_private(closed / "key", GEHEIM + "\n", force=False)
+                write_private_text(closed / "key", GEHEIM + "\n", force=False)

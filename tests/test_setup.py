@@ -11,7 +11,7 @@ import pytest
 from sheets_decrypt.config import load
 from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.private_file import write_private_text
 from sheets_decrypt.table import Secret
 from tests import mounts, require
 from tests.survey import ENCRYPTED, World, assert_nothing_leaked
@@ -298,10 +298,10 @@ def test_a_key_that_is_made_meanwhile_is_never_replaced(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", meanwhile)
         with pytest.raises(ConfigurationError, match="already exists"):
-            write_private(path, GEHEIM + "\n", force=False)
+            write_private_text(path, GEHEIM + "\n", force=False)
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"key": "another's"}
     path.unlink()
-    write_private(path, GEHEIM + "\n", force=False)
+    write_private_text(path, GEHEIM + "\n", force=False)
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"key": f"{GEHEIM}\n"}
     assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -321,7 +321,7 @@ def test_a_key_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigurationError, match="cannot be written: no space left"):
-        write_private(tmp_path / "key", GEHEIM + "\n", force=False)
+        write_private_text(tmp_path / "key", GEHEIM + "\n", force=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -337,5 +337,5 @@ def test_a_key_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    write_private(path, GEHEIM + "\n", force=force)
+    write_private_text(path, GEHEIM + "\n", force=force)
     assert synced == {folder.stat().st_ino for folder in (path.parent, path.parent.parent, tmp_path)}

@@ -13,7 +13,7 @@ from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.config import writing
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.keys import new_key_pair
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.private_file import write_private_text
 from sheets_decrypt.secret_sources import store
 from sheets_decrypt.vault import open_drive
 from sheets_decrypt.vault.mark import write_mark
@@ -60,7 +60,7 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
         folder = draft.config.jobs[answers.job].output.parent
         open_drive(folder).check()  # a mark belongs on a vault and nowhere else
         write_mark(folder, answers.mark)
-    write_private(path, draft.text, force=force)
+    write_private_text(path, draft.text, force=force)
     terminal.say(f"wrote {path}")
     terminal.say(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
     return 0
@@ -154,7 +154,7 @@ def keygen(**options: Any) -> int:
     if options["show"]:
         terminal.say(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
     elif options["file"]:
-        write_private(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
+        write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
         terminal.say(f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place.")
     else:
         entry = options["keyring"] or _DEFAULT_KEYRING

@@ -17,6 +17,7 @@ import platformdirs
 from pydantic import NonNegativeInt, TypeAdapter
 
 from sheets_decrypt.config import Config
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.runs.record import RunRecord, Status
 
 _ROWS_KEPT: Final = 30
@@ -74,14 +75,7 @@ def save(config: Config, job: str, state: JobState) -> None:
     """Remember the state of a job. Where that cannot be written, the run stands all the same."""
     content = json.dumps(asdict(state), ensure_ascii=False).encode(errors="replace")
     with suppress(OSError, ValueError):  # the csv is written by now
-        path = _file(config, job)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_private(_file(config, job), content)
 
 
 def _read(content: bytes) -> JobState:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.config import Config, load, template
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.private_file import write_private_text
 from sheets_decrypt.runs.record import RunRecord
 from sheets_decrypt.sandbox import sample
 from sheets_decrypt.sandbox.google import Sandbox, Tab
@@ -81,8 +81,8 @@ def _configure(folder: Path, survey: sample.Sample, passphrase: Secret, url: str
         "passphrases": survey.passphrase,
     }
     for name, secret in keys.items():
-        write_private(folder / "keys" / name, secret.reveal() + "\n")
-    write_private(folder / "keys" / "vault", passphrase.reveal() + "\n")
+        write_private_text(folder / "keys" / name, secret.reveal() + "\n")
+    write_private_text(folder / "keys" / "vault", passphrase.reveal() + "\n")
     job = {
         "spreadsheet": url,
         "columns": list(sample.ENCRYPTED),

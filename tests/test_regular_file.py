@@ -1,0 +1,117 @@
+"""Files that somebody else may have put there are opened without hanging, and never read beyond their limit."""
+
+import os
+import socket
+import stat
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.regular_file import FileTooLarge, NotRegularFile, open_regular, read_small
+from tests import require
+
+
+def test_a_regular_file_is_read(tmp_path: Path) -> None:
+    """A file up to the limit is returned whole, through a link as well."""
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("file")
+    assert read_small(tmp_path / "file", limit=5) == b"12345"
+    assert read_small(tmp_path / "link", limit=5) == b"12345"
+
+
+def test_a_link_is_refused_where_none_belongs(tmp_path: Path) -> None:
+    """With `follow=False`, the name itself must be the file."""
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("file")
+    assert read_small(tmp_path / "file", limit=5, follow=False) == b"12345"
+    with pytest.raises(NotRegularFile, match="a link, not a regular file"):
+        read_small(tmp_path / "link", limit=5, follow=False)
+
+
+def test_a_larger_file_is_refused(tmp_path: Path) -> None:
+    """One byte too many is an error, and a sparse file of a terabyte costs nothing."""
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(FileTooLarge, match="larger than 5 bytes"):
+        read_small(tmp_path / "file", limit=5)
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, follow: bool) -> None:
+    """Neither for reading, nor for writing, nor for both does anybody have to open its other end."""
+    require.that(hasattr(os, "mkfifo"), "no named pipes here")
+    os.mkfifo(tmp_path / "pipe")
+    for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_APPEND):
+        with pytest.raises(NotRegularFile, match="a named pipe"):
+            open_regular(tmp_path / "pipe", flags, follow=follow)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no device files on Windows")
+def test_a_device_is_refused(tmp_path: Path) -> None:
+    """A link to `/dev/zero` has no content."""
+    (tmp_path / "link").symlink_to("/dev/zero")
+    with pytest.raises(NotRegularFile, match="a device"):
+        read_small(tmp_path / "link", limit=5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no socket files on Windows")
+def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket is called one."""
+    monkeypatch.chdir(tmp_path)  # a socket's path may have about 100 characters
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        with pytest.raises(NotRegularFile, match="a socket"):
+            read_small(tmp_path / "socket", limit=5)
+
+
+def test_a_folder_is_refused_as_one(tmp_path: Path) -> None:
+    """The error is the system's own."""
+    with pytest.raises(IsADirectoryError):
+        read_small(tmp_path, limit=5)
+    with pytest.raises(FileNotFoundError):
+        read_small(tmp_path / "missing", limit=5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists open files in /proc")
+def test_nothing_stays_open_after_a_refusal(tmp_path: Path) -> None:
+    """A pipe that takes the file's place at any moment is refused as well, and no descriptor is lost."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "name").write_bytes(b"12345")
+    stop = threading.Event()
+
+    def exchange() -> None:
+        while not stop.is_set():
+            for source in ("pipe", "file"):
+                os.link(tmp_path / source, tmp_path / "new")
+                os.replace(tmp_path / "new", tmp_path / "name")  # noqa: PTH105 (in a tight loop)
+
+    other = threading.Thread(target=exchange)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    other.start()
+    outcomes = set()
+    try:
+        for _ in range(3000):
+            try:
+                outcomes.add(read_small(tmp_path / "name", limit=5, follow=False))
+            except NotRegularFile:
+                outcomes.add(b"refused")
+    finally:
+        stop.set()
+        other.join()
+    assert outcomes == {b"12345", b"refused"}
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_file_can_be_created_and_appended_to(tmp_path: Path) -> None:
+    """Flags and mode are those of `os.open`; the descriptor waits for the disk like any other."""
+    descriptor = open_regular(tmp_path / "new", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600, follow=False)
+    try:
+        assert os.get_blocking(descriptor)
+        assert os.write(descriptor, b"x") == 1
+    finally:
+        os.close(descriptor)
+    if sys.platform != "win32":
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
