@@ -10,10 +10,11 @@ import pytest
 
 from sheets_decrypt.sandbox import refusals
 from sheets_decrypt.sandbox.google import Cell, Fault, Formula, Quota, Sandbox, Tab
-from tests import discovery, require
-from tests.sandbox_client import Client
+from tests import require
+from tests.sandbox import discovery
+from tests.sandbox.client import Client
 
-RECORDED = Path(__file__).resolve().parents[2] / "shared" / "google" / "recorded"
+RECORDED = Path(__file__).resolve().parents[3] / "shared" / "google" / "recorded"
 
 RAGGED: list[list[Cell]] = [["A1", "B1", "", "D1"], ["", "b2"], [], ["A4", "B4", "", "D4"]]
 TYPED: list[list[Cell]] = [[Formula("=4/2", 2), 43831, "string", 53], [Formula("=3/2", 1.5), 0.12, 36162]]

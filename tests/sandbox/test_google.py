@@ -21,8 +21,9 @@ from sheets_decrypt.sandbox import workbook
 from sheets_decrypt.sandbox.google import Cell, Formula, GeneratedRows, Quota, Sandbox, Tab
 from sheets_decrypt.sandbox.quota import Meter
 from sheets_decrypt.sandbox.refusals import Refusal
-from tests import discovery, require
-from tests.sandbox_client import DRIVE, READING, SHEETS, TIMEOUT, Client
+from tests import require
+from tests.sandbox import discovery
+from tests.sandbox.client import DRIVE, READING, SHEETS, TIMEOUT, Client
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from google.auth.exceptions import RefreshError
 
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.google import Fault, Kind, Sandbox, Tab, parse_fault
-from tests.sandbox_client import READING, TIMEOUT, Client
+from tests.sandbox.client import READING, TIMEOUT, Client
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from sheets_decrypt.sandbox import masks
 from sheets_decrypt.sandbox.masks import ANYTHING, MaskUnreadable, Schema
 from sheets_decrypt.sandbox.parameters import COMMON, METHODS, REPLIES, Parameter, Query
 from sheets_decrypt.sandbox.refusals import Refusal
-from tests import discovery
+from tests.sandbox import discovery
 
 SCHEMA: Schema = {"a": None, "b": {"c": None, "d": {"e": None}}, "f": ANYTHING}
 

@@ -10,7 +10,7 @@ from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.faults import parse_fault
 from sheets_decrypt.sandbox.serving import serve_csv
 from tests import require
-from tests.sandbox_client import Client
+from tests.sandbox.client import Client
 
 
 @pytest.fixture
