@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
+from sheets_decrypt import programs
 from sheets_decrypt.config import Keys, SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
 from sheets_decrypt.table import Secret
 
 _COMMAND_SECONDS: Final = 60
-_NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows: no console flashes up at each run
 _LARGEST: Final = 64 * 1024
 
 PRIVATE_KEY: Final = "SHEETS_DECRYPT_PRIVATE_KEY"
@@ -158,24 +158,15 @@ def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
 def _from_command(source: SecretSource) -> str:
     command = source.command or ()
     try:
-        done = subprocess.run(  # noqa: S603  (the user's own configuration names the program; no shell is involved)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_COMMAND_SECONDS,
-            check=False,
-            env=environment_for_children(),
-            creationflags=_NO_WINDOW,
-        )
+        done = programs.run(command, seconds=_COMMAND_SECONDS, env=environment_for_children())
     except OSError as error:
         reason = reason_of(error)
     except subprocess.TimeoutExpired:
         reason = f"no answer within {_COMMAND_SECONDS} seconds"
     else:
-        if done.returncode == 0:
+        if done.code == 0:
             return _text(done.stdout, source)
-        reason = f"it ended with code {done.returncode}"
+        reason = f"it ended with code {done.code}"
     raise KeyMissing(
         f"the command {command[0]} gave no secret: {reason}", hint="run the command by hand and see what it says"
     ) from None

@@ -19,6 +19,7 @@ from typing import Final
 import platformdirs
 
 import sheets_decrypt
+from sheets_decrypt import programs
 from sheets_decrypt.errors import ConfigurationError, reason_of
 from sheets_decrypt.schedule.cron import Cron
 from sheets_decrypt.schedule.interface import (
@@ -290,17 +291,10 @@ def _look(wanted: Look) -> Found:
 
 def _reply(argv: tuple[str, ...], stdin: bytes | None = None, seconds: float | None = _LOOK_SECONDS) -> Reply:
     try:
-        done = subprocess.run(  # noqa: S603  (the backends name the programs; no shell is involved)
-            argv,
-            input=stdin if stdin is not None else b"",
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-            env={**environment_for_children(), "LC_ALL": "C"},
-        )
+        done = programs.run(argv, seconds=seconds, env={**environment_for_children(), "LC_ALL": "C"}, stdin=stdin)
     except (OSError, subprocess.TimeoutExpired):
         return Reply(None)
-    return Reply(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+    return Reply(done.code, done.stdout, done.stderr.decode(errors="replace"))
 
 
 def _run(step: Run, pause: float) -> int:

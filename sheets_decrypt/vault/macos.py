@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
+from sheets_decrypt import programs
 from sheets_decrypt.vault.interface import Place, Protection
 
 Run = Callable[[Sequence[str]], str]
@@ -50,12 +51,10 @@ def ask(path: Path) -> Place:
 def run(command: Sequence[str]) -> str:
     """Give what a command prints; nothing where it fails."""
     try:
-        done = subprocess.run(  # noqa: S603 — fixed programs of the system, by their full paths
-            command, capture_output=True, text=True, timeout=_SECONDS, check=True, env={"LC_ALL": "C"}
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeError):
+        done = programs.run(command, seconds=_SECONDS, env={"LC_ALL": "C"})
+        return done.stdout.decode() if done.code == 0 else ""
+    except (OSError, subprocess.TimeoutExpired, UnicodeError):
         return ""
-    return done.stdout
 
 
 def classify(path: str, run: Run) -> Place:

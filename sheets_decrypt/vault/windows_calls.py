@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from sheets_decrypt import programs
+from sheets_decrypt.secret_sources import environment_for_children
+
 _LENGTH: Final = 32_768  # characters; no path of Windows is longer
 _SECONDS: Final = 60
 _LETTER: Final = re.compile(r"[A-Za-z]:\\?")
@@ -35,17 +38,10 @@ def bitlocker_answer(text: str) -> int | None:
 def run(command: list[str]) -> str:
     """Give what a command prints; nothing where it fails."""
     try:
-        done = subprocess.run(  # noqa: S603 — Windows' own PowerShell, by its full path
-            command,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeError):
+        done = programs.run(command, seconds=_SECONDS, env=environment_for_children())
+    except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout
+    return done.stdout.decode(errors="replace") if done.code == 0 else ""
 
 
 if sys.platform == "win32":  # pragma: no cover — only Windows can answer
