@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config, Job, load
-    from sheets_decrypt.convert import Options
     from sheets_decrypt.errors import SheetsDecryptError
     from sheets_decrypt.runs.record import RunRecord
+    from sheets_decrypt.story import Options
 
 __all__ = ["Config", "Job", "Options", "RunRecord", "SheetsDecryptError", "load"]
 
@@ -30,7 +30,7 @@ __all__ = ["Config", "Job", "Options", "RunRecord", "SheetsDecryptError", "load"
 _HOMES: Final = {
     "Config": "config",
     "Job": "config",
-    "Options": "convert",
+    "Options": "story",
     "RunRecord": "runs.record",
     "SheetsDecryptError": "errors",
     "load": "config",

@@ -1,26 +1,87 @@
-"""The whole story: check the vault, read the sheet, decrypt, write, record."""
+"""The whole story: check the vault, read the keys, ask Google, decrypt, write, judge, commit, record."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+import gc
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, Protocol
 
 from sheets_decrypt.config import Config, Conversion, Job, Keys
-from sheets_decrypt.convert import Options, Target, convert
 from sheets_decrypt.decryption.pool import spread
-from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
+from sheets_decrypt.decryption.sheet import MARKS, Begun, Decryption, Rules
+from sheets_decrypt.decryption.verdict import Ciphers
+from sheets_decrypt.errors import CellsRefused, ConfigurationError, SheetsDecryptError
 from sheets_decrypt.keys import read_keys
-from sheets_decrypt.output import deidentified as deidentify
 from sheets_decrypt.output.csv_file import CsvFile
+from sheets_decrypt.output.csv_text import CsvText
+from sheets_decrypt.output.deidentified import OpenSecondCsv, SecondCsv
+from sheets_decrypt.output.delivery import Delivered, delivery
+from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.runs.lock import one_run
-from sheets_decrypt.runs.record import RunLog, RunRecord, append_history
+from sheets_decrypt.runs.record import Output, RunLog, RunRecord, Status, append_history, last_counts
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_drive, open_vault
+from sheets_decrypt.vault.interface import Place, Vault
+
+PARTIAL: Final = 3  # the exit code of a run that wrote the CSV and left cells encrypted
+_AHEAD: Final = 1  # pages
+Progress = Callable[[int, int | None], None]
+
+
+class Source(Protocol):
+    """A sheet, or a CSV that was downloaded from one."""
+
+    @property
+    def header(self) -> Header:
+        """The names of the columns."""
+
+    @property
+    def row_total(self) -> int | None:
+        """How many rows to expect at the most, as far as that is known."""
+
+    def pages(self) -> Iterator[Page]:
+        """Yield the rows in order, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the CSV goes.
+
+    Args:
+        vault: A vault that was checked.
+        name: The CSV's name in it.
+        place: What the check found.
+        second: The de-identified CSV, or None.
+    """
+
+    vault: Vault
+    name: str
+    place: Place
+    second: SecondCsv | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one run does its job.
+
+    Args:
+        allow_shrink: Accept any loss of rows and of decrypted cells.
+        dry_run: Do everything but write.
+        wait: Seconds to wait for another run of the same job.
+        progress: Called after each page with the rows done and the rows to expect.
+    """
+
+    allow_shrink: bool = False
+    dry_run: bool = False
+    wait: float = 0
+    progress: Progress = lambda done, total: None  # noqa: ARG005  (no one watches)
 
 
 def pull(name: str, job: Job, config: Config, options: Options | None = None) -> RunRecord:
-    """Run one job, and give its record, also where it failed.
+    """Run one job and return its record, also if it failed.
 
     The order is what keeps the promise: the vault is checked before a secret is read, the secrets before Google is
     asked, and nothing appears under the CSV's name before every row has passed.
@@ -32,34 +93,23 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
     log = RunLog(name, job.spreadsheet_id, job.worksheet or "", dry_run=options.dry_run)
     try:
         vault, file = open_vault(job, config.vault_of(job), resolve)
-        target = Target(vault, file, vault.check())
-        if job.deidentified is not None:
-            deidentify.check(job.deidentified)
-        vault.size(file)  # the vault takes note of the former csv, by which it knows a change from elsewhere
+        place = vault.check()
+        second = SecondCsv(job, job.deidentified) if job.deidentified else None
+        vault.size(file)  # the vault notes the former CSV, by which it recognises a change from elsewhere
+        target = Target(vault, file, place, second)
         with one_run(vault.identity(file), told=vault.path(file), wait=options.wait):
-            return _recorded(log, target, job, config, options)
-    except Exception as error:  # noqa: BLE001  (other jobs go on; an error that is not ours becomes exit code 1)
+            try:
+                record = _pull(target, job, config, log, options)
+            except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
+                record = log.fail(error)
+            return _remembered(target, record)
+    except Exception as error:  # noqa: BLE001  (other jobs go on)
         return log.fail(error)
 
 
-def _recorded(log: RunLog, target: Target, job: Job, config: Config, options: Options) -> RunRecord:
-    """Run, and add the record to the history in the vault."""
-    try:
-        record = _run(log, target, job, config, options)
-    except Exception as error:  # noqa: BLE001  (see `pull`)
-        record = log.fail(error)
-    if options.dry_run:
-        return record
-    try:
-        append_history(target.vault, target.name, record)
-    except SheetsDecryptError as error:  # the run is over: its result stands
-        warning = f"the history could not be written: {error.message}"
-        return replace(record, warnings=[*record.warnings, warning])
-    return record
-
-
-def _run(log: RunLog, target: Target, job: Job, config: Config, options: Options) -> RunRecord:
-    from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (a refused path need not wait for it)
+def _pull(target: Target, job: Job, config: Config, log: RunLog, options: Options) -> RunRecord:
+    """Ask Google, and convert what it sends."""
+    from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (0.2 s that a refused path can do without)
     from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
 
     with spread(read_keys(config.keys_of(job)), config.workers) as ciphers, open_session(config.google) as session:
@@ -77,6 +127,140 @@ def _run(log: RunLog, target: Target, job: Job, config: Config, options: Options
             log.requests = session.requests
 
 
+def convert(
+    source: Source, ciphers: Ciphers, target: Target, conversion: Conversion, log: RunLog, options: Options
+) -> RunRecord:
+    """Decrypt every row of `source` and put the CSV into the vault, or leave the former one where they are equal.
+
+    Raises:
+        KeyProblem: The keys do not fit.
+        SheetRefused: The content is not what the job expects.
+        VaultError: The vault could not take it.
+    """
+    decryption = Decryption(source.header, ciphers, _rules(conversion))
+    text = CsvText(conversion.encoding, conversion.formula_guard)
+    policy, former = _policy(conversion, options), last_counts(target.vault, target.name)
+    log.rows_read = rows = 0
+    with (
+        _collector_at_rest(),
+        delivery(target.vault, target.name, policy, former) as csv,
+        target.second.open(source.header, dry_run=options.dry_run) if target.second else nullcontext() as second,
+    ):
+        csv.write(text.header(source.header.names))
+        for begun, columns in _decrypted(decryption, source.pages(), log):
+            lines = text.columns(columns)
+            csv.write(lines)
+            if second is not None:
+                second.write(begun.page)
+            if any(mark in lines for mark in MARKS):
+                decryption.look_elsewhere(begun)
+            rows += len(columns[0])
+            options.progress(rows, source.row_total)
+        log.guarded_cells = text.guarded_cells
+        _judge(decryption, conversion, log, rows)
+        if second is not None:
+            second.refuse_decrypted(log.columns)
+        delivered = csv.commit(rows, log.columns)
+        _note(delivered, target, log, rows_written=0 if options.dry_run else rows)
+        if second is not None:
+            _note_second(second, log, options)
+    if log.failure_count:
+        return log.finish(Status.PARTIAL, PARTIAL)
+    return log.finish(Status.WRITTEN if delivered.changed else Status.UNCHANGED, 0)
+
+
+def _rules(conversion: Conversion) -> Rules:
+    return Rules(conversion.columns, frozenset(conversion.missing_values), conversion.on_error == "blank")
+
+
+def _policy(conversion: Conversion, options: Options) -> ReplacePolicy:
+    return ReplacePolicy(
+        keep=conversion.keep,
+        max_shrink=None if options.allow_shrink else conversion.max_shrink,
+        dry_run=options.dry_run,
+        missing_values=frozenset(conversion.missing_values),
+        found_columns=conversion.columns == "auto",
+    )
+
+
+def _decrypted(
+    decryption: Decryption, pages: Iterator[Page], log: RunLog
+) -> Iterator[tuple[Begun, Sequence[Sequence[str]]]]:
+    """Yield each page with its decrypted columns.
+
+    While other processes decrypt one page, the next is read and sorted, and the one before is written.
+    """
+    begun: deque[Begun] = deque()
+    for page in pages:
+        log.rows_read += len(page.rows)
+        begun.append(decryption.begin(page))
+        if len(begun) > _AHEAD:
+            done = begun.popleft()
+            yield done, decryption.finish(done)
+    for done in begun:
+        yield done, decryption.finish(done)
+
+
+def _judge(decryption: Decryption, conversion: Conversion, log: RunLog, rows: int) -> None:
+    """Fill the log, and prove that the CSV is whole and the keys are right.
+
+    Raises:
+        KeyProblem: The keys do not fit.
+        SheetRefused: The content is not what the job expects.
+    """
+    log.columns, log.failures = decryption.counts(), decryption.failures()
+    log.failure_count = decryption.failure_count()
+    log.warnings, log.notes = decryption.warnings(), decryption.notes()
+    if not rows:
+        log.warnings.append("the sheet has a header and no rows")
+    if log.rows_read != rows:
+        raise AssertionError  # a page lost rows: a bug, and never a result
+    decryption.judge_keys()
+    if log.failure_count and conversion.on_error == "fail":
+        raise CellsRefused(
+            f"{log.failure_count} cells could not be decrypted, the first in row {log.failures[0].row}",
+            hint='see the record with --json; on_error = "keep" or "blank" writes the csv all the same',
+        )
+
+
+def _note(delivered: Delivered, target: Target, log: RunLog, *, rows_written: int) -> None:
+    place = f"{target.place.what} at {target.place.where}"
+    log.output = Output(target.vault.path(delivered.name), place, delivered.sha256, delivered.size)
+    log.warnings.extend(delivered.notes)
+    log.rows_written = rows_written
+
+
+def _note_second(second: OpenSecondCsv, log: RunLog, options: Options) -> None:
+    """Commit the second CSV; the first has its name by now, and keeps it whatever happens here."""
+    log.warnings.extend(second.commit().notes)
+    if not options.dry_run:
+        log.notes.append(f"the de-identified csv has {second.width} columns: {second.path}")
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the cyclic garbage collector from walking over the pages, which hold no cycles: it takes 30 % of a run."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _remembered(target: Target, record: RunRecord) -> RunRecord:
+    """Add the record to the history in the vault."""
+    if record.dry_run:
+        return record
+    try:
+        append_history(target.vault, target.name, record)
+    except SheetsDecryptError as error:  # the run is over: its result stands
+        warning = f"the history could not be written: {error.message}"
+        return replace(record, warnings=[*record.warnings, warning])
+    return record
+
+
 def decrypt_file(
     file: Path,
     output: Path,
@@ -87,7 +271,7 @@ def decrypt_file(
     options: Options,
     workers: int | Literal["auto"] = "auto",
 ) -> RunRecord:
-    """Decrypt a CSV that was downloaded already, and give the run's record, also where it failed.
+    """Decrypt a CSV that was downloaded already, and return the run's record, also if it failed.
 
     Args:
         file: The CSV.
@@ -95,7 +279,7 @@ def decrypt_file(
         conversion: How cells are decrypted and written.
         keys: Where the keys come from.
         accept: The kinds of place that the CSV may be put on.
-        options: How the run goes about it.
+        options: How the run does its job.
         workers: How many processes decrypt a large file.
     """
     log = RunLog(file.name, "", dry_run=options.dry_run)
@@ -114,7 +298,7 @@ def decrypt_file(
 
 
 def _refuse_itself(file: Path, output: Path) -> None:
-    """Refuse to put the decrypted CSV in the place of the one that it is made from: the tokens would be lost."""
-    with suppress(OSError):  # one of them is not there, or cannot be looked at: that is told later
+    """Refuse to replace the CSV that the decrypted one is made from: the tokens would be lost."""
+    with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
         if file.samefile(output):
             raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")

@@ -205,3 +205,16 @@ class ColumnCount:
     failed: int
     formats: Mapping[str, int]
     key_fingerprints: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FormerCounts:
+    """What the run that left the former CSV counted.
+
+    Args:
+        sha256: Of that CSV's bytes, by which it is recognised.
+        decrypted: Column name → how many of its cells were decrypted.
+    """
+
+    sha256: str
+    decrypted: Mapping[str, int]

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.convert import Options
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.sandbox.google import Cell, Fault, GeneratedRows, Sandbox, Tab, parse_fault
-from sheets_decrypt.story import pull
+from sheets_decrypt.story import Options, pull
 from tests import mounts, survey
 from tests.survey import CSV, ENCRYPTED, HEADER, RECORD_KEYS, Done, World, assert_nothing_leaked, csv_of
 

@@ -40,7 +40,7 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     The keys come from SHEETS_DECRYPT_PRIVATE_KEY, SHEETS_DECRYPT_LEGACY_SECRET or SHEETS_DECRYPT_PASSPHRASE (or the
     same names with _FILE or _COMMAND), else from the configuration. The output must be on an unlocked vault drive.
     """
-    from sheets_decrypt.convert import Options  # noqa: PLC0415  (imported when the command runs)
+    from sheets_decrypt.story import Options  # noqa: PLC0415  (imported when the command runs)
     from sheets_decrypt.story import decrypt_file as run  # noqa: PLC0415
 
     if not file.name:

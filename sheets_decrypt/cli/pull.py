@@ -164,9 +164,8 @@ def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
 
 def _run(config: "Config", names: list[str], manner: _Manner) -> int:
     """Run the jobs in turn; the exit code is the first failing one's."""
-    from sheets_decrypt.convert import Options  # noqa: PLC0415
     from sheets_decrypt.runs import watch  # noqa: PLC0415  (see `_configuration`)
-    from sheets_decrypt.story import pull  # noqa: PLC0415
+    from sheets_decrypt.story import Options, pull  # noqa: PLC0415
 
     code = 0
     for name in names:

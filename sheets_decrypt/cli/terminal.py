@@ -26,7 +26,7 @@ from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecrypt
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from sheets_decrypt.convert import Progress
+    from sheets_decrypt.story import Progress
 
 _LOG_BYTES: Final = 1_000_000
 _LOG: Final = logging.getLogger("sheets_decrypt")

@@ -1,25 +1,23 @@
-"""A second CSV without any decrypted column, made from the one in the vault.
+"""A second CSV without any decrypted column. It may lie outside the vault.
 
-It may lie outside the vault, because nothing that was decrypted is ever in it: the columns are chosen before a row is
-read, and a choice that names a decrypted column is refused.
+It is made from what Google sent, in which no encrypted answer is readable, and never from decrypted pages or from a
+file that was read back: plaintext never enters the path to this file.
 """
 
-import csv
-import io
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from contextlib import contextmanager
 from typing import Final
 
 from sheets_decrypt.config import Deidentified, Job
 from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultError, VaultUnusable
 from sheets_decrypt.output.csv_text import CsvText
-from sheets_decrypt.output.delivery import Delivered, Terms, deliver
-from sheets_decrypt.table import Header
+from sheets_decrypt.output.delivery import Delivered, Delivery, delivery
+from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_folder
 from sheets_decrypt.vault.interface import Vault
 
-_ROWS: Final = 5000
-_HINT: Final = "name a file in a folder that is there and that you can write"
+_HINT: Final = "name a file in a folder that exists and that you can write"
 
 
 def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> list[int]:
@@ -37,7 +35,7 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
         ConfigurationError: A column that is to be kept is decrypted.
         ColumnNotFound: A column that is named is not in the header exactly once.
     """
-    dropped = {_find(header, name, "drop") for name in choice.drop}
+    dropped = {_index_of(header, name, "drop") for name in choice.drop}
     if choice.keep is None:
         places = range(len(header.names))
         return [place for place in places if place not in dropped and header.names[place] not in decrypted]
@@ -45,12 +43,12 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
         if name in decrypted:
             raise ConfigurationError(
                 f'deidentified.keep: column "{name}" holds tokens and is decrypted, so it cannot be kept there',
-                hint="take it out of keep",
+                hint="remove it from keep",
             )
-    return sorted(_find(header, name, "keep") for name in choice.keep)
+    return sorted(_index_of(header, name, "keep") for name in choice.keep)
 
 
-def _find(header: Header, name: str, key: str) -> int:
+def _index_of(header: Header, name: str, key: str) -> int:
     try:
         return header.index_of(name)
     except ColumnNotFound as error:
@@ -66,38 +64,115 @@ def check(choice: Deidentified) -> None:
     _folder(choice)
 
 
-def write(vault: Vault, name: str, job: Job, choice: Deidentified, places: Sequence[int]) -> Delivered:
-    """Write the second CSV, or leave it alone where nothing changed.
-
-    Args:
-        vault: Where the first CSV is.
-        name: Its name there.
-        job: The job.
-        choice: What the configuration says.
-        places: Indices of the columns to keep, as `kept` chose them.
-
-    Raises:
-        VaultError: It cannot be written, or its folder is the inside of a locked vault.
-    """
-    folder = _folder(choice)
-    with vault.read(name) as file:
-        # job.encoding, since a mark that is a part of the first name must stay: "\ufeffname" is another column
-        rows = csv.reader(io.TextIOWrapper(file, encoding=job.encoding, errors="surrogatepass", newline=""))
-        pieces = _pieces(rows, places, CsvText(job.encoding, "off"))  # the first CSV's cells are guarded
-        return deliver(folder, choice.output.name, pieces, Terms(max_shrink=None), rows=lambda: 0, approve=lambda: None)
-
-
 def _folder(choice: Deidentified) -> Vault:
     folder = open_folder(choice.output.parent)
     try:
         folder.check()
-    except VaultError as error:  # and never VaultLocked: that is told of the vault, and no alarm at night
+    except VaultError as error:  # never VaultLocked: that would be reported as the vault's state, and is not an alarm
         raise VaultUnusable(f"deidentified.output: {error.message}", hint=_HINT) from None
     return folder
 
 
-def _pieces(rows: Iterator[list[str]], places: Sequence[int], text: CsvText) -> Iterator[bytes]:
-    names = next(rows)
-    yield text.header([names[place] for place in places])
-    while block := list(islice(rows, _ROWS)):
-        yield text.rows([[row[place] for place in places] for row in block])
+class SecondCsv:
+    """The de-identified CSV of one run.
+
+    Args:
+        job: The job, which has one.
+        choice: What the configuration says of it.
+
+    Raises:
+        VaultUnusable: It cannot be put where the configuration says.
+    """
+
+    def __init__(self, job: Job, choice: Deidentified) -> None:
+        self._folder: Final = _folder(choice)
+        self._choice: Final = choice
+        self._job: Final = job
+
+    @contextmanager
+    def open(self, header: Header, *, dry_run: bool) -> Iterator["OpenSecondCsv"]:
+        """Open it for the rows of a sheet; without a commit, nothing of them is left.
+
+        Args:
+            header: The sheet's header.
+            dry_run: Do everything but write.
+
+        Raises:
+            ConfigurationError: A column that is to be kept is decrypted.
+            ColumnNotFound: A column that is named is not in the header exactly once.
+        """
+        named = () if self._job.columns == "auto" else self._job.columns
+        places = kept(header, self._choice, named)
+        text = CsvText(self._job.encoding, self._job.formula_guard)
+        policy = ReplacePolicy(max_shrink=None, dry_run=dry_run)
+        with delivery(self._folder, self._choice.output.name, policy) as csv:
+            opened = OpenSecondCsv(csv, text, places, header, self._choice)
+            opened.begin()
+            yield opened
+
+
+class OpenSecondCsv:
+    """The rows of the second CSV pass through here. A disk that is full for it must not hold back the vault's CSV."""
+
+    def __init__(
+        self, csv: Delivery, text: CsvText, places: Sequence[int], header: Header, choice: Deidentified
+    ) -> None:
+        self._csv: Final = csv
+        self._text: Final = text
+        self._places: Final = places
+        self._header: Final = header
+        self._choice: Final = choice
+        self._failure: VaultError | None = None
+
+    def begin(self) -> None:
+        """Write the header."""
+        self._write(self._text.header([self._header.names[place] for place in self._places]))
+
+    def write(self, page: Page) -> None:
+        """Write the rows of one page as the sheet holds them.
+
+        Args:
+            page: What Google sent; never a page that was decrypted.
+        """
+        if page.columns:
+            self._write(self._text.columns([page.columns[place] for place in self._places]))
+
+    def refuse_decrypted(self, decrypted: Collection[str]) -> None:
+        """Refuse, before anything is committed, what `columns = "auto"` found out too late.
+
+        Until the commit the file has no name, and an error removes it.
+
+        Args:
+            decrypted: Names of the decrypted columns.
+
+        Raises:
+            ConfigurationError: A column that is to be kept holds tokens.
+        """
+        kept(self._header, self._choice, decrypted)
+
+    def commit(self) -> Delivered:
+        """Put the CSV under its name, or leave the former one where they are equal.
+
+        Raises:
+            VaultError: It could not be written; the former one is unchanged.
+        """
+        if self._failure is not None:
+            raise self._failure
+        return self._csv.commit(rows=0)
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self._places)
+
+    @property
+    def path(self) -> str:
+        """Where it goes."""
+        return str(self._choice.output)
+
+    def _write(self, data: bytes) -> None:
+        if self._failure is None:
+            try:
+                self._csv.write(data)
+            except VaultError as error:
+                self._failure = error

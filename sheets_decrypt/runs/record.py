@@ -11,8 +11,15 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final
 
-from sheets_decrypt.errors import SheetsDecryptError, VaultFileMissing, VaultLocked, VaultNotEncrypted, place_of
-from sheets_decrypt.table import CellFailure, ColumnCount
+from sheets_decrypt.errors import (
+    SheetsDecryptError,
+    VaultError,
+    VaultFileMissing,
+    VaultLocked,
+    VaultNotEncrypted,
+    place_of,
+)
+from sheets_decrypt.table import CellFailure, ColumnCount, FormerCounts
 from sheets_decrypt.vault.interface import Vault
 
 # A locked vault's drive letter is gone on Windows; elsewhere its mount point stays, and leads to the plain disk below.
@@ -204,6 +211,21 @@ def read_history(vault: Vault, name: str) -> list[dict[str, Any]]:
             return list(_records(file))
     except VaultFileMissing:
         return []
+
+
+def last_counts(vault: Vault, name: str) -> FormerCounts | None:
+    """Return what the last run that left the CSV `name` counted, or None where the history does not say."""
+    try:
+        runs = read_history(vault, name)
+    except VaultError:  # the CSV itself must do
+        return None
+    for run in reversed(runs):
+        try:
+            decrypted = {str(column): int(count["decrypted"]) for column, count in run["columns"].items()}
+            return FormerCounts(str(run["output"]["sha256"]), decrypted)
+        except (KeyError, TypeError, ValueError, AttributeError):  # a run that failed, or a line of something else
+            continue
+    return None
 
 
 def _records(file: BinaryIO) -> Iterator[dict[str, Any]]:

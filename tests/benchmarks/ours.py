@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sheets_decrypt import config
 from sheets_decrypt import story as rooms
-from sheets_decrypt.convert import Options
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.decryption.sheet import Begun, Decryption, Rules
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.csv_file import CsvFile
 from sheets_decrypt.runs.record import RunRecord
+from sheets_decrypt.story import Options
 from sheets_decrypt.vault import open_folder
 from tests.benchmarks.sheets import ENCRYPTED, Kind
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sheets_decrypt.output.deidentified import kept
 from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import mounts
 from tests.survey import ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
 
 
@@ -109,6 +111,74 @@ def test_cells_with_everything_that_a_csv_can_hold_come_through(world: World) ->
     read = csv.reader(io.StringIO(first.decode("utf-8-sig"), newline=""))
     assert second.read_bytes() == csv_of([row[0], row[4]] for row in read)
     assert "'=SUM(A1)" in second.read_text(encoding="utf-8-sig")
+
+
+def test_a_first_csv_that_is_exchanged_in_the_vault_lets_no_name_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older version, with names where ids are now, takes the first CSV's place in the moment after its rename."""
+    sheet = [[row[1], row[0], *row[2:]] for row in world.survey.sheet]
+    world.google.replace_rows(world.spreadsheet, "data", sheet)
+    assert world.pull().code == 0
+    older = _encrypted_csv(world).read_bytes()
+    world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
+    second = _second(world)
+    replace, place, exchanged = os.replace, _encrypted_csv(world), list[bytes]()
+
+    def exchanging(old: Any, new: Any, **folders: Any) -> None:
+        replace(old, new, **folders)
+        if Path(new).name == place.name:
+            exchanged.append(place.read_bytes())
+            place.write_bytes(older)
+
+    monkeypatch.setattr(os, "replace", exchanging)
+    assert world.pull().code == 0
+    assert exchanged
+    assert_nothing_leaked(second.read_bytes(), world.survey)
+    assert second.read_bytes() == _columns(world, "id", "free")
+
+
+def _encrypted_csv(world: World) -> Path:
+    """The file in the vault's folder that holds the CSV: the only one of its size."""
+    size = 68 + 28 + len(world.csv() or b"")  # cryptomator-format: a header, and one chunk with nonce and tag
+    (place,) = (path for path in world.vault_folder.rglob("*.c9r") if path.is_file() and path.stat().st_size == size)
+    return place
+
+
+def test_a_column_that_shows_tokens_late_is_never_in_the_second_csv(world: World) -> None:
+    """Under "auto" a column may look readable for thousands of rows; nothing of it is left anywhere."""
+    second = _second(world, columns="auto", keep=["id", "free"])
+    assert world.pull().code == 0
+    before = world.csv(), second.read_bytes()
+    rows: list[list[Cell]] = [["1", "", "", "", f"readable-{number}"] for number in range(7000)]
+    tokens = [[*row[:4], row[1]] for row in world.survey.sheet[1:]] * 40
+    world.google.replace_rows(world.spreadsheet, "data", [list(HEADER), *rows, *tokens])
+    done = world.pull()
+    assert done.code == 2
+    assert 'column "free" holds tokens' in done.err
+    assert (world.csv(), second.read_bytes()) == before
+    assert [path.name for path in second.parent.iterdir()] == ["second.csv"]
+
+
+def test_a_full_disk_for_the_second_csv_does_not_hold_back_the_first(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The vault's CSV is in its place, the run says what failed, and the former second CSV is whole."""
+    small = tmp_path_factory.mktemp("small")
+    with mounts.tmpfs(small, "64k"):
+        world.configure(deidentified={"output": str(small / "second.csv")})
+        assert world.pull().code == 0
+        before = (small / "second.csv").read_bytes()
+        sheet: list[list[Cell]] = [list(row) for row in world.survey.sheet]
+        sheet[1][4] = "x" * 40_000
+        sheet[2][4] = "x" * 40_000
+        world.google.replace_rows(world.spreadsheet, "data", sheet)
+        done = world.pull()
+        assert done.code == 7
+        assert "no space left" in done.err
+        assert (world.csv() or b"").count(b"x" * 40_000) == 2
+        assert (small / "second.csv").read_bytes() == before
+        assert [path.name for path in small.iterdir()] == ["second.csv"]
 
 
 def test_an_unchanged_second_csv_is_left_alone(world: World) -> None:

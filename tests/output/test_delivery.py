@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import SheetShrunk, VaultUnusable
-from sheets_decrypt.output.delivery import Delivered, Terms, dated, deliver
+from sheets_decrypt.output.delivery import Delivered, dated, delivery
+from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.drive import Drive
@@ -29,9 +30,14 @@ def _lines(rows: int, text: str = "x") -> bytes:
     return b"h\r\n" + b"".join(f"{text}{row}\r\n".encode() for row in range(rows))
 
 
-def _deliver(vault: Vault, data: bytes, terms: Terms | None = None, *, rows: int = 0, piece: int = 7) -> Delivered:
+def _deliver(
+    vault: Vault, data: bytes, terms: ReplacePolicy | None = None, *, rows: int = 0, piece: int = 7
+) -> Delivered:
     pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
-    return deliver(vault, NAME, pieces, terms or Terms(), rows=lambda: rows, approve=lambda: None)
+    with delivery(vault, NAME, terms or ReplacePolicy()) as new:
+        for part in pieces:
+            new.write(part)
+        return new.commit(rows)
 
 
 def _content(vault: Vault, name: str = NAME) -> bytes:
@@ -71,7 +77,7 @@ def test_the_vault_holds_the_new_content_whatever_was_there(
 ) -> None:
     """For any former and new content the result is the new one, and it is unchanged just where both are equal."""
     _start_from(vault, former)
-    done = _deliver(vault, new, Terms(max_shrink=None), piece=piece)
+    done = _deliver(vault, new, ReplacePolicy(max_shrink=None), piece=piece)
     assert _content(vault) == new
     assert done.changed == (former != new)
     assert (done.sha256, done.size) == (hashlib.sha256(new).hexdigest(), len(new))
@@ -86,7 +92,7 @@ def test_a_dry_run_tells_what_would_change_and_leaves_all(
 ) -> None:
     """The same answer, and not a byte written."""
     _start_from(vault, former)
-    done = _deliver(vault, new, Terms(max_shrink=None, dry_run=True, keep=3))
+    done = _deliver(vault, new, ReplacePolicy(max_shrink=None, dry_run=True, keep=3))
     assert done.changed == (former != new)
     assert vault.names("") == ([NAME] if former is not None else [])
     assert former is None or _content(vault) == former
@@ -106,26 +112,29 @@ def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
     """What was compared must be what is copied, or the new CSV would be a mixture."""
     _start_from(drive, _lines(3))
 
-    def pieces() -> Iterator[bytes]:
-        yield _lines(3)
-        Path(drive.path(NAME)).write_bytes(_lines(3, "y"))
-        yield b"new\r\n"
+    def exchange_meanwhile() -> None:
+        with delivery(drive, NAME, ReplacePolicy()) as new:
+            new.write(_lines(3))
+            Path(drive.path(NAME)).write_bytes(_lines(3, "y"))
+            new.write(b"new\r\n")
 
     with pytest.raises(VaultUnusable, match="changed while it was compared"):
-        deliver(drive, NAME, pieces(), Terms(), rows=lambda: 4, approve=lambda: None)
+        exchange_meanwhile()
     assert _content(drive) == _lines(3, "y")
     assert drive.names("") == [NAME]
 
 
-def test_what_is_not_approved_leaves_the_former_csv(drive: Vault) -> None:
+def test_an_error_before_the_commit_leaves_the_former_csv(drive: Vault) -> None:
     """An error at the last moment leaves no trace: not of the new CSV, nor a copy of the former."""
     _start_from(drive, _lines(3))
 
-    def refuse() -> None:
-        raise VaultUnusable("no")
+    def fail_late() -> None:
+        with delivery(drive, NAME, ReplacePolicy(keep=1)) as new:
+            new.write(_lines(4))
+            raise VaultUnusable("no")
 
     with pytest.raises(VaultUnusable, match="no"):
-        deliver(drive, NAME, [_lines(4)], Terms(keep=1), rows=lambda: 4, approve=refuse)
+        fail_late()
     assert _content(drive) == _lines(3)
     assert drive.names("") == [NAME]
 
@@ -136,18 +145,18 @@ def test_the_share_of_rows_that_may_be_gone_is_exact(vault: CryptomatorVault, fo
     """Just the share that is allowed passes, and a row less does not, however the share is written in binary."""
     allowed = former - former * percent // 100
     _start_from(vault, _lines(former))
-    _deliver(vault, _lines(allowed, "y"), Terms(max_shrink=percent / 100), rows=allowed)
+    _deliver(vault, _lines(allowed, "y"), ReplacePolicy(max_shrink=percent / 100), rows=allowed)
     if allowed:
         _start_from(vault, _lines(former))
         with pytest.raises(SheetShrunk, match=f"{allowed - 1} rows, and the csv that it would replace has {former}"):
-            _deliver(vault, _lines(allowed - 1, "y"), Terms(max_shrink=percent / 100), rows=allowed - 1)
+            _deliver(vault, _lines(allowed - 1, "y"), ReplacePolicy(max_shrink=percent / 100), rows=allowed - 1)
         assert _content(vault) == _lines(former)
 
 
 def test_a_quoted_line_break_is_no_row(vault: CryptomatorVault) -> None:
     """The former rows are counted as records, not as lines."""
     _start_from(vault, b'h\r\n"1\r\n\r\n\r\n"\r\n"2""\r\n"\r\n')
-    assert _deliver(vault, _lines(2), Terms(max_shrink=0), rows=2).changed
+    assert _deliver(vault, _lines(2), ReplacePolicy(max_shrink=0), rows=2).changed
 
 
 def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
@@ -157,13 +166,13 @@ def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
     (folder / "a.notes.csv").write_text("not a copy")
     (folder / "b.kept-2026-01-01T00-00-00Z.csv").write_text("another CSV's copy")
     for rows in range(1, 6):
-        _deliver(drive, _lines(rows), Terms(keep=2), rows=rows)
+        _deliver(drive, _lines(rows), ReplacePolicy(keep=2), rows=rows)
         time = datetime(2026, 1, rows, tzinfo=UTC).timestamp()
         os.utime(folder / NAME, (time, time))
     copies = ["a.kept-2026-01-03T00-00-00Z.csv", "a.kept-2026-01-04T00-00-00Z.csv"]
     assert list(drive.names("")) == sorted([*copies, NAME, "a.notes.csv", "b.kept-2026-01-01T00-00-00Z.csv"])
     assert [_content(drive, name) for name in copies] == [_lines(3), _lines(4)]
-    _deliver(drive, _lines(5), Terms(keep=2), rows=5)
+    _deliver(drive, _lines(5), ReplacePolicy(keep=2), rows=5)
     assert _content(drive, copies[0]) == _lines(3)
 
 
@@ -180,7 +189,7 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
         folder.rename(old, new)
 
     with pytest.raises(VaultUnusable):
-        _deliver(Drive(folder, patience=Patience(rename=fail)), _lines(3), Terms(keep=1), rows=3)
+        _deliver(Drive(folder, patience=Patience(rename=fail)), _lines(3), ReplacePolicy(keep=1), rows=3)
     assert _content(drive, "a.kept-2026-01-01T00-00-00Z.csv") == _lines(1)
     assert _content(drive) == _lines(2)
 
@@ -201,6 +210,8 @@ def test_a_dated_name_keeps_folder_and_ending(name: str, copy: str) -> None:
 def test_copies_in_a_folder_of_the_vault_are_kept_there(vault: CryptomatorVault) -> None:
     """The copies of surveys/a.csv lie in surveys as well."""
     for rows in (1, 2):
-        deliver(vault, "surveys/a.csv", [_lines(rows)], Terms(keep=1), rows=lambda: 9, approve=lambda: None)
+        with delivery(vault, "surveys/a.csv", ReplacePolicy(keep=1)) as new:
+            new.write(_lines(rows))
+            new.commit(9)
     assert len([name for name in vault.names("surveys") if name.endswith("Z.csv")]) == 1
     assert json.dumps(list(vault.names("surveys"))).count("a.") == 2

@@ -1,0 +1,140 @@
+"""When an existing CSV may be replaced: not by one with far fewer rows, nor with far fewer decrypted cells."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sheets_decrypt.decryption.ciphers import FORMATS
+from sheets_decrypt.errors import SheetShrunk
+from sheets_decrypt.output.csv_text import RecordCount
+from sheets_decrypt.table import ColumnCount, FormerCounts
+from sheets_decrypt.vault.interface import Vault
+
+_PIECE: Final = 1 << 20
+_ROUNDING: Final = 1e-6  # rows; 29 % of 100 rows are a little less than 29 in binary
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePolicy:
+    """When an existing CSV may be replaced.
+
+    Args:
+        keep: How many dated copies of former CSVs remain.
+        max_shrink: The fraction of the rows, and of each column's decrypted cells, that may be gone, 0 to 1; None
+            allows any.
+        dry_run: Do everything but write.
+        missing_values: Texts that stand for an unanswered question, in the former CSV.
+        found_columns: The columns are found by their tokens (`"auto"`), so that one without a token was cleared.
+    """
+
+    keep: int = 0
+    max_shrink: float | None = 0.1
+    dry_run: bool = False
+    missing_values: frozenset[str] = frozenset()
+    found_columns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewCounts:
+    """What the CSV holds that is about to replace the former one.
+
+    Args:
+        rows: Its rows.
+        columns: What became of the cells of each decrypted column.
+    """
+
+    rows: int
+    columns: Mapping[str, ColumnCount]
+
+
+def refuse_shrunken(
+    vault: Vault, name: str, new: NewCounts, policy: ReplacePolicy, former: FormerCounts | None
+) -> None:
+    """Refuse a CSV that lost more than the policy allows: someone deleted rows, or cleared or overwrote cells.
+
+    Args:
+        vault: Where the former CSV is.
+        name: Its name.
+        new: What would replace it.
+        policy: What may be lost.
+        former: What the last run counted, if that is known.
+
+    Raises:
+        SheetShrunk: The rows, or the decrypted cells of a column, fell too far.
+    """
+    if policy.max_shrink is None or vault.size(name) is None:
+        return
+    rows, sha256 = _rows_and_digest(vault, name)
+    if _fell(rows, new.rows, policy.max_shrink):
+        raise SheetShrunk(
+            f"the sheet has {new.rows} rows, and the csv that it would replace has {rows}",
+            hint="check whether rows were deleted in the sheet; if that is right, run once with --allow-shrink",
+        )
+    known = former is not None and former.sha256 == sha256
+    pairs = _counted(former, new, policy) if former and known else _read_back(vault, name, new, policy)
+    for column, (before, now) in pairs.items():
+        if _fell(before, now, policy.max_shrink):
+            raise SheetShrunk(
+                f'column "{column}": {now} cells decrypt, and the csv that it would replace has {before} of them',
+                hint="check whether cells were cleared or overwritten in the sheet; if that is right, run once with"
+                " --allow-shrink",
+            )
+
+
+def _fell(before: int, now: int, max_shrink: float) -> bool:
+    return before - now > before * max_shrink + _ROUNDING
+
+
+def _counted(former: FormerCounts, new: NewCounts, policy: ReplacePolicy) -> dict[str, tuple[int, int]]:
+    """Return the decrypted cells of each column before and now, as the runs counted them."""
+    return {
+        column: (count, new.columns[column].decrypted if column in new.columns else 0)
+        for column, count in former.decrypted.items()
+        if column in new.columns or policy.found_columns
+    }
+
+
+def _read_back(vault: Vault, name: str, new: NewCounts, policy: ReplacePolicy) -> dict[str, tuple[int, int]]:
+    """Return the readable cells of each column before and now.
+
+    The CSV was changed by hand, or the history was lost: what is readable in the CSV is all that is known. Accepted:
+    plain text in place of tokens is not noticed here.
+    """
+    readable = _readable_cells(vault, name, new.columns, policy.missing_values)
+    return {
+        column: (readable[column], count.decrypted + count.not_encrypted)
+        for column, count in new.columns.items()
+        if column in readable
+    }
+
+
+def _rows_and_digest(vault: Vault, name: str) -> tuple[int, str]:
+    count, digest = RecordCount(), hashlib.sha256()
+    with vault.read(name) as file:
+        while piece := file.read(_PIECE):
+            count.add(piece)
+            digest.update(piece)
+    return count.rows, digest.hexdigest()
+
+
+def _readable_cells(
+    vault: Vault, name: str, columns: Mapping[str, ColumnCount], missing_values: frozenset[str]
+) -> dict[str, int]:
+    """Count the cells of the named columns that are neither blank, nor a missing value, nor a token."""
+    with vault.read(name) as file:
+        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
+        try:
+            header = next(rows, [])
+            places = {column: header.index(column) for column in columns if column in header}
+            counts = dict.fromkeys(places, 0)
+            for row in rows:
+                for column, place in places.items():
+                    cell = row[place].removeprefix("'") if place < len(row) else ""
+                    if cell and cell not in missing_values and all(wire.read(cell) is None for wire in FORMATS):
+                        counts[column] += 1
+        except csv.Error:  # not a CSV that this program wrote
+            return {}
+    return counts

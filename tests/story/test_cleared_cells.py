@@ -1,0 +1,78 @@
+"""Cells that were cleared or overwritten in the sheet never replace the only readable copy in silence."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sheets_decrypt.sandbox.google import Cell
+from tests.survey import ENCRYPTED, HEADER, World
+
+NAME = HEADER.index("name")
+PHONE = HEADER.index("phone")
+
+
+def _change(world: World, place: int, new: Callable[[Cell], Cell], *, rows: int) -> None:
+    sheet = [list(row) for row in world.survey.sheet]
+    for row in sheet[1 : 1 + rows]:
+        row[place] = new(row[place])
+    world.google.replace_rows(world.spreadsheet, "data", sheet)
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """Provide a survey that was pulled once."""
+    assert world.pull().code == 0
+    return world
+
+
+@pytest.mark.parametrize("place", [NAME, PHONE])
+@pytest.mark.parametrize("text", ["", "No Data", "someone typed this"])
+@pytest.mark.parametrize("columns", [list(ENCRYPTED), "auto"])
+def test_a_cleared_column_is_refused_before_anything_is_replaced(
+    world: World, place: int, text: str, columns: object
+) -> None:
+    """Blank, "No Data" and plain text in place of the tokens end with 9, and the former CSV stays."""
+    world.configure(columns=columns)
+    _change(world, place, lambda _: text, rows=6)
+    done = world.pull()
+    assert done.code == 9
+    assert f'column "{HEADER[place]}": 0 cells decrypt, and the csv that it would replace has 6 of them' in done.err
+    assert "--allow-shrink" in done.err
+    assert world.csv() == world.whole()
+    assert world.pull("--allow-shrink").code == 0
+    assert world.csv() != world.whole()
+
+
+def test_a_column_may_lose_as_many_cells_as_the_configuration_allows(world: World) -> None:
+    """`max_shrink` counts for the decrypted cells of each column as it does for rows."""
+    world.configure(max_shrink=0.34)
+    _change(world, NAME, lambda _: "", rows=2)
+    assert world.pull().code == 0
+    _change(world, NAME, lambda _: "", rows=4)
+    done = world.pull()
+    assert done.code == 9
+    assert "2 cells decrypt, and the csv that it would replace has 4 of them" in done.err
+
+
+@pytest.mark.parametrize("text", ["", "No Data"])
+def test_cleared_cells_are_noticed_without_a_history(world: World, text: str) -> None:
+    """Whoever can delete the history has not switched this off: the CSV itself is counted."""
+    for name in [name for name in world.vault.names("surveys") if name.endswith(".jsonl")]:
+        world.vault.remove(f"surveys/{name}")
+    _change(world, NAME, lambda _: text, rows=6)
+    assert world.pull().code == 9
+    assert world.csv() == world.whole()
+
+
+def test_a_column_that_is_no_longer_decrypted_on_purpose_is_not_counted(world: World) -> None:
+    """Who takes a column out of the configuration need not give --allow-shrink."""
+    world.configure(columns=["name", "address"])
+    done = world.pull()
+    assert done.code == 0
+
+
+def test_failing_cells_count_as_gone(world: World) -> None:
+    """Tokens that someone damaged do not replace the answers that were decrypted from them."""
+    _change(world, NAME, lambda token: str(token)[:-8] + "AAAAAAA=", rows=3)
+    assert world.pull().code == 9
+    assert world.csv() == world.whole()
