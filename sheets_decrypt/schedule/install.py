@@ -62,9 +62,9 @@ def backend_named(name: str = "auto", *, platform: str = sys.platform) -> Backen
         return backends_here(platform=platform)[0]
     makers: dict[str, Callable[[], Backend]] = {
         "cron": lambda: Cron(getpass.getuser(), Path.home(), _now()),
-        "systemd": lambda: Systemd(_config_home() / "systemd" / "user", getpass.getuser()),
+        "systemd": lambda: Systemd(_config_home() / "systemd" / "user", getpass.getuser(), _now()),
         "launchd": lambda: Launchd(Path.home() / "Library" / "LaunchAgents", os.getuid(), _now()),
-        "task-scheduler": lambda: TaskScheduler(_log_folder()),
+        "task-scheduler": lambda: TaskScheduler(_log_folder(), _now()),
     }
     if name not in makers:
         raise ConfigurationError(f"there is no backend {name}", hint=f"name one of {', '.join(BACKENDS)}")

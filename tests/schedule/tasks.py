@@ -4,8 +4,6 @@ import json
 import sys
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
-import pytest
-
 from sheets_decrypt.schedule.interface import Found, Reply, Run, Step, Task
 from sheets_decrypt.schedule.timing import Timing, parse
 
@@ -73,15 +71,3 @@ class StandIn:
         """The arguments of every call, in order."""
         notes = self.state / "calls"
         return [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
-
-
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that is first on PATH, and a home of its own."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    return folder

@@ -14,7 +14,7 @@ import sheets_decrypt
 from sheets_decrypt.runs import state
 from sheets_decrypt.sandbox.google import Fault
 from tests import require
-from tests.cron_daemon import crontab, own_crontab, put_crontab, running_cron  # noqa: F401  (fixtures)
+from tests.schedule.cron_daemon import crontab, put_crontab
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 from tests.unattended_parts import memory
 
@@ -34,7 +34,7 @@ def _log(world: World, name: str = "all-jobs") -> Path:
     return world.folder / "home/.local/state/sheets-decrypt/log" / f"{name}.log"
 
 
-def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron: Callable[[Path], bytes]) -> None:  # noqa: F811
+def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron: Callable[[Path], bytes]) -> None:
     """One command, and a minute later the CSV is in the vault; nothing is printed, and removal leaves no trace."""
     home = world.folder / "home"
     home.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
     done = world.process("schedule", "install", "--config", world.path, "--job", "baseline", "--every", "1m", *CRON)
     assert done.code == 0
     assert re.fullmatch(r"baseline: every 1m, next \d{4}-\d\d-\d\d \d\d:\d\d \(cron\)\n", done.out)
-    assert "cron does not catch up" in done.err
+    assert "asleep or off are skipped" in done.err
     installed = crontab()
     assert installed is not None
     assert installed.startswith(theirs)
@@ -63,7 +63,7 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
 
 
 @pytest.fixture
-def empty_crontab(own_crontab: None, world: World) -> World:  # noqa: F811  (the fixture)
+def empty_crontab(own_crontab: None, world: World) -> World:
     """Give a world whose user's crontab is empty."""
     return world
 
@@ -174,9 +174,9 @@ def test_a_credential_that_the_service_loads_is_accepted(world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ((), "name one of --every, --daily and --cron"),
-        (("--every", "1h", "--daily", "06:30"), "name one of"),
-        (("--daily", "25:00"), "is no time of day"),
+        ((), "give one of --every, --daily and --cron"),
+        (("--every", "1h", "--daily", "06:30"), "give one of"),
+        (("--daily", "25:00"), "is not a valid time"),
         (("--every", "1h", "--job", "nobody"), 'there is no job "nobody"'),
         (("--every", "1h", "--jitter", "-1"), "jitter"),
     ],

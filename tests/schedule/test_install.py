@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import parse
 from tests import require
-from tests.schedule_tasks import StandIn, programs, task, windows_task  # noqa: F401  (a fixture)
+from tests.schedule.tasks import StandIn, task, windows_task
 
 DAILY = parse(daily="06:30")
 CRONTAB = """
@@ -37,23 +38,23 @@ def here(tmp_path: Path, base: Task | None = None) -> Task:
     return replace(base or task(), log=PurePosixPath(tmp_path / "logs" / "baseline.log"))
 
 
-def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:
     """The system has reported success with no task there: only what is read back counts."""
     StandIn(programs, "schtasks", "sys.exit(1 if '/Query' in arguments else 0)")
     with pytest.raises(ConfigurationError, match="reported success, but the schedule of baseline is not there"):
         install.install(install.backend_named("task-scheduler"), here(tmp_path, windows_task()))
 
 
-def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811  (the fixture)
+def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
     """A failed command is an error in the program's own words, and its temporary file is gone."""
     StandIn(programs, "schtasks", "sys.exit('ERROR: Access is denied.')")
-    backend = TaskScheduler(tmp_path / "xml")
+    backend = TaskScheduler(tmp_path / "xml", datetime(2026, 3, 6))  # noqa: DTZ001  (local time)
     with pytest.raises(ConfigurationError, match=r"schtasks /Create /TN failed: ERROR: Access is denied\."):
         install.install(backend, here(tmp_path, windows_task()))
     assert list((tmp_path / "xml").iterdir()) == []
 
 
-def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:
     """What is still there after a removal is told."""
     table = StandIn(programs, "crontab", CRONTAB.replace("table.unlink()", "pass"))
     backend = install.backend_named("cron")
@@ -62,17 +63,17 @@ def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:  # 
         install.remove(backend, "baseline")
 
 
-def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # noqa: F811
+def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without crontab and systemctl, the error names what is missing; nothing is listed and nothing hangs."""
     monkeypatch.setenv("PATH", str(programs))
     assert [backend.name for backend in install.backends_here(platform="linux")] == ["cron", "systemd"]
     for backend in install.backends_here(platform="linux"):
         assert install.installed(backend) == ()
-        with pytest.raises(ConfigurationError, match=r"crontab is not there|it is not installed"):
+        with pytest.raises(ConfigurationError, match=r"crontab was not found|it is not installed"):
             install.install(backend, here(tmp_path))
 
 
-def test_auto_takes_what_the_system_has(programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_auto_takes_what_the_system_has(programs: Path) -> None:
     """Task Scheduler, launchd, systemd where the user's own instance answers, else cron."""
     StandIn(programs, "systemctl", "sys.exit(0 if (state / 'on').exists() else 'Failed to connect to bus')")
     assert install.backend_named("auto", platform="win32").name == "task-scheduler"
@@ -87,7 +88,7 @@ def test_auto_takes_what_the_system_has(programs: Path) -> None:  # noqa: F811  
         install.backend_named("at")
 
 
-def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, tmp_path: Path) -> None:
     """Two schedules of one job would run into each other's lock; a replaced configuration is named."""
     StandIn(programs, "crontab", CRONTAB)
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
@@ -109,7 +110,7 @@ def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, t
     assert any("replaced a schedule of another configuration" in note for note in notes)
 
 
-def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, tmp_path: Path) -> None:
     """A user who may not use cron can use systemd."""
     StandIn(programs, "crontab", "sys.exit('You are not allowed to use this program')")
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
@@ -153,9 +154,9 @@ def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
         ({"config": PurePosixPath("c.toml")}, r"c\.toml is not an absolute path"),
         ({"command": ("python",)}, "python is not an absolute path"),
         ({"credentials": (("key", PurePosixPath("k")),)}, "k is not an absolute path"),
-        ({"folder": PurePosixPath("/a\nb")}, "holds a control character"),
-        ({"jitter": -1}, "a jitter of -1 seconds"),
-        ({"jitter": 100_000}, "a jitter of 100000 seconds"),
+        ({"folder": PurePosixPath("/a\nb")}, "contains a control character"),
+        ({"jitter": -1}, "--jitter -1 is out of range"),
+        ({"jitter": 100_000}, "--jitter 100000 is out of range"),
     ],
 )
 def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -164,7 +165,7 @@ def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, Any], mes
         replace(task(), **changes)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path) -> None:
     """A file in the place of a folder stops the installation before the scheduler is touched."""
     crontab = StandIn(programs, "crontab", CRONTAB)
     (tmp_path / "logs").touch()
