@@ -60,7 +60,7 @@ class StandIn:
         self.state.mkdir()
         program = folder / name
         program.write_text(
-            f"#!{sys.executable}\nimport json, pathlib, sys\n"
+            f"#!{sys.executable} -IS\nimport json, pathlib, sys\n"
             f"arguments = sys.argv[1:]\nstate = pathlib.Path({str(self.state)!r})\n"
             "with (state / 'calls').open('a') as calls:\n    calls.write(json.dumps(arguments) + '\\n')\n" + script
         )

@@ -88,7 +88,7 @@ def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_cro
     assert "baseline: wrote 6 rows" in _log(world).read_text(encoding="utf-8")
     assert _schedule(world, "remove").out == "all jobs: removed\n"
     assert crontab() in {None, b""}
-    assert _schedule(world, "remove").out == "all jobs: there was no schedule\n"
+    assert _schedule(world, "remove").out == "nothing is scheduled\n"
 
 
 def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) -> None:
@@ -113,6 +113,27 @@ def test_what_is_not_there_cannot_be_run(empty_crontab: World) -> None:
         assert "schedule install" in done.err
 
 
+def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> None:
+    """Also where only one job has a schedule; a name that has none gets those that do."""
+    world = empty_crontab
+    _install(world, "--daily", "06:30", "--job", "baseline")
+    done = world.run("schedule", "run-now")
+    assert (done.code, done.out) == (0, "baseline: started\n")
+    assert world.csv() == world.whole()
+    assert _schedule(world, "remove").out == "no schedule for all jobs; installed: baseline (use --job baseline)\n"
+    done = _schedule(world, "run-now", "--job", "endline")
+    assert (done.code, done.out) == (2, "")
+    assert "no schedule for endline; installed: baseline (use --job baseline)" in done.err
+    assert _schedule(world, "remove", "--job", "baseline").out == "baseline: removed\n"
+
+
+def test_show_needs_no_time(world: World) -> None:
+    """It is there to look at, and says what it assumed."""
+    done = _schedule(world, "show", "--config", world.path)
+    assert (done.code, "30 6 * * *" in done.out) == (0, True)
+    assert done.err == "note: no time is given; this is for --daily 06:30\n"
+
+
 def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
     """A schedule is removed where it is, whichever scheduler this system prefers."""
     _install(empty_crontab)
@@ -123,8 +144,8 @@ def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
 @pytest.mark.parametrize(
     ("source", "backend", "why", "instead"),
     [
-        ({"prompt": True}, "cron", "nobody is there to type it", "use a file"),
-        ({"env": "SURVEY_KEY"}, "cron", "without your environment", "use a file"),
+        ({"prompt": True}, "cron", "it cannot ask for a password", "use a file"),
+        ({"env": "SURVEY_KEY"}, "cron", "does not inherit your environment", "use a file"),
         ({"keyring": "sheets-decrypt/key"}, "cron", "no desktop session", "use a file"),
         ({"credential": "key"}, "cron", "only systemd", "use a file"),
         ({"credential": "key"}, "systemd", "does not load it", "--credential NAME=FILE"),
@@ -133,7 +154,7 @@ def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
 def test_a_secret_that_needs_a_person_is_refused(
     empty_crontab: World, source: dict[str, object], backend: str, why: str, instead: str
 ) -> None:
-    """Nothing is installed, and the hint names a source that works; `show` refuses it as well."""
+    """Nothing is installed, and the hint names a source that works; `show` prints it, with the same warning."""
     world = empty_crontab
     world.keys["private_keys"] = [source]
     world.configure()
@@ -142,7 +163,7 @@ def test_a_secret_that_needs_a_person_is_refused(
             "schedule", command, "--config", world.path, "--daily", "06:30", "--backend", backend,
             environment={"SURVEY_KEY": world.survey.private_key.reveal()},
         )  # fmt: skip
-        assert (done.code, done.out) == (2, "")
+        assert (done.code, done.out == "") == ((2, True) if command == "install" else (0, False))
         assert why in done.err
         assert instead in done.err
     assert crontab() is None

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
 from sheets_decrypt.schedule.cron import EXACT, LIST, Cron, with_block, without_block
 from sheets_decrypt.schedule.interface import ALL_JOBS, Found, Reply, Run, Task
 from sheets_decrypt.schedule.timing import Every, parse
@@ -206,8 +206,7 @@ def test_run_now_runs_in_the_bare_environment_and_gives_the_exit_code(tmp_path: 
     code = "import json, os, sys; open(sys.argv[1], 'w').write(json.dumps([sorted(os.environ), sys.argv])); sys.exit(6)"
     command = (sys.executable, "-c", code, str(report))
     entry = Task("baseline", command, tmp_path, tmp_path / "log", tmp_path, WEEKDAY_MORNINGS, 300)
-    steps = BACKEND.run_now("baseline", holding(with_block("", entry)))
-    assert install.carry_out(steps) == 6
+    assert steps.carry_out(BACKEND.run_now("baseline", holding(with_block("", entry)))) == 6
     environment, argv = json.loads(report.read_text())
     assert set(environment) >= {"HOME", "LOGNAME", "PATH", "SHELL"}
     assert not {"LANG", "LC_ALL", "USER", "TERM"} & set(environment)
@@ -232,7 +231,7 @@ def test_crontab_gives_every_byte_back(own_crontab: None) -> None:
         put_crontab(theirs)
         here = Path(__file__).parent
         entry = Task("baseline", (sys.executable, "-c", "pass"), here, here / "log", here, WEEKDAY_MORNINGS)
-        install.carry_out(backend.install(entry, install.look(backend, "baseline")))
+        steps.carry_out(backend.install(entry, install.look(backend, "baseline")))
         assert install.status(backend, "baseline").installed
         assert [status.name for status in install.installed(backend)] == ["baseline"]
         assert install.remove(backend, "baseline")

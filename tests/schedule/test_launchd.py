@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
 from sheets_decrypt.schedule.interface import ALL_JOBS, Found, Reply, Task
 from sheets_decrypt.schedule.launchd import Launchd, starts
 from sheets_decrypt.schedule.timing import Every, parse
@@ -132,7 +132,7 @@ def test_it_is_installed_run_and_removed(programs: Path) -> None:
     backend = install.backend_named("auto", platform="darwin")
 
     found = install.look(backend, ALL_JOBS)
-    assert install.carry_out(backend.install(entry, found), pause=0) == 0
+    assert steps.carry_out(backend.install(entry, found), pause=0) == 0
     target = f"gui/{os.getuid()}/sheets-decrypt"
     bootstrap = ["bootstrap", f"gui/{os.getuid()}", str(agents / "sheets-decrypt.plist")]
     assert launchctl.calls[1:] == [["bootout", target], ["enable", target], bootstrap, bootstrap, bootstrap]

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
 from sheets_decrypt.schedule.expression import Calendar
 from sheets_decrypt.schedule.interface import Found, Reply
 from sheets_decrypt.schedule.task_scheduler import NAMESPACE, TaskScheduler, encoded, task_xml
@@ -340,7 +340,7 @@ def test_it_is_installed_run_and_removed(programs: Path) -> None:
     backend = install.backend_named("auto", platform="win32")
     entry = windows_task(parse(daily="06:30", weekdays="mon-fri"))
     for _ in range(2):
-        assert install.carry_out(backend.install(entry, install.look(backend, "baseline"))) == 0
+        assert steps.carry_out(backend.install(entry, install.look(backend, "baseline"))) == 0
     assert isinstance(backend, TaskScheduler)
     file = backend.folder / "sheets-decrypt-baseline.xml"
     assert schtasks.calls[2] == ["/Create", "/TN", TASK, "/XML", str(file), "/F"]
