@@ -3,10 +3,7 @@
 It runs as the user and only while that user is logged on: the drive letter of an unlocked vault belongs to the logon
 session, and neither SYSTEM nor an elevated task sees it.
 
-Source of the elements and their order: Microsoft's Task Scheduler schema (MS-TSCH 2.5.3), triggerBaseType and its
-extensions. Windows itself writes `Enabled` after `StartBoundary`, the schema before it; it is left out, since its
-default is true. Microsoft does not specify what happens to a time that does not exist because clocks go forward (its
-article 325413).
+Microsoft does not specify what happens to a time that does not exist because clocks go forward (its article 325413).
 """
 
 import codecs
@@ -14,14 +11,13 @@ import csv
 import re
 import subprocess
 import xml.etree.ElementTree as ET  # reads what schtasks prints about the user's own task
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule.expression import Calendar, Field
 from sheets_decrypt.schedule.interface import (
     Found,
     Look,
@@ -38,18 +34,10 @@ from sheets_decrypt.schedule.interface import (
     not_installed,
     slug,
 )
-from sheets_decrypt.schedule.timing import Every, Timing, from_text
+from sheets_decrypt.schedule.task_triggers import add_texts, add_triggers
+from sheets_decrypt.schedule.timing import from_text
 
 NAMESPACE: Final = "http://schemas.microsoft.com/windows/2004/02/mit/task"
-_MOST_TRIGGERS: Final = 48
-_SHORTEST_RUN: Final = 3
-_SINCE: Final = "2024-01-01"  # any day in the past; an interval counts from its midnight
-_DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_MONTHS: Final = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_WEEKS: Final = ("1", "2", "3", "4", "Last")  # every week of a month: a fifth one is always the last
 _LIST: Final = ("schtasks", "/Query", "/FO", "CSV", "/NH")
 _LOGGED_ON: Final = "runs only while you are logged on; while the vault is locked, a run ends with code 7"
 
@@ -136,10 +124,10 @@ def task_xml(task: Task) -> str:
     root = ET.Element("Task", {"version": "1.2", "xmlns": NAMESPACE})
     about = ET.SubElement(root, "RegistrationInfo")
     ET.SubElement(about, "Description").text = f"{described(task)}; timing: {task.timing.text}"
-    _add_triggers(ET.SubElement(root, "Triggers"), task.timing, task.jitter)
+    add_triggers(ET.SubElement(root, "Triggers"), task.timing, task.jitter)
     principal = ET.SubElement(ET.SubElement(root, "Principals"), "Principal", {"id": "Author"})
-    _add(principal, LogonType="InteractiveToken", RunLevel="LeastPrivilege")
-    _add(
+    add_texts(principal, LogonType="InteractiveToken", RunLevel="LeastPrivilege")
+    add_texts(
         ET.SubElement(root, "Settings"),
         MultipleInstancesPolicy="IgnoreNew",
         DisallowStartIfOnBatteries="false",
@@ -153,7 +141,7 @@ def task_xml(task: Task) -> str:
                 f"the Task Scheduler would expand a variable in {word}", hint="rename the file or the folder"
             )
     executable, *arguments = task.command
-    _add(
+    add_texts(
         ET.SubElement(ET.SubElement(root, "Actions", {"Context": "Author"}), "Exec"),
         Command=executable,
         Arguments=subprocess.list2cmdline(arguments),
@@ -167,115 +155,6 @@ def task_xml(task: Task) -> str:
 def encoded(text: str) -> bytes:
     """Return the bytes of the file: UTF-16 with a byte order mark, as schtasks requires."""
     return codecs.BOM_UTF16_LE + text.encode("utf-16-le")
-
-
-def _add(parent: ET.Element, **texts: str) -> None:
-    for name, text in texts.items():
-        ET.SubElement(parent, name).text = text
-
-
-def _add_names(parent: ET.Element, name: str, names: Iterable[str]) -> None:
-    """Append an element whose children are empty elements of these names."""
-    children = ET.SubElement(parent, name)
-    for child in names:
-        ET.SubElement(children, child)
-
-
-def _add_triggers(triggers: ET.Element, timing: Timing, jitter: int) -> None:
-    if isinstance(timing, Every):
-        trigger = ET.SubElement(triggers, "TimeTrigger")
-        _add_start(trigger, 0, jitter, _duration(timing.minutes * 60), None)
-        return
-    days = list(_day_schedules(timing))
-    runs = list(_runs(timing.times()))
-    if len(days) * len(runs) > _MOST_TRIGGERS:
-        raise ConfigurationError(
-            f"{timing.text} takes {len(days) * len(runs)} triggers, and a task may have {_MOST_TRIGGERS}",
-            hint="use --every, or evenly spaced times",
-        )
-    for schedule in days:
-        for start, step, count in runs:
-            trigger = ET.SubElement(triggers, "CalendarTrigger")
-            # half a step longer: includes the last repetition and excludes the next
-            lasting = _duration((count - 1) * step * 60 + step * 30) if count > 1 else None
-            _add_start(trigger, start, jitter, _duration(step * 60) if count > 1 else None, lasting)
-            trigger.append(schedule)
-
-
-def _add_start(trigger: ET.Element, start: int, jitter: int, interval: str | None, lasting: str | None) -> None:
-    _add(trigger, StartBoundary=f"{_SINCE}T{start // 60:02}:{start % 60:02}:00")
-    if interval is not None:
-        repetition = ET.SubElement(trigger, "Repetition")
-        _add(repetition, Interval=interval, **({"Duration": lasting} if lasting else {}))
-    if jitter:
-        _add(trigger, RandomDelay=_duration(jitter))
-
-
-def _runs(times: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Split sorted minutes of the day into evenly spaced runs (start, step, count); a single time has count 1."""
-    index = 0
-    while index < len(times):
-        step = times[index + 1] - times[index] if index + 1 < len(times) else 0
-        end = index + 1
-        while end < len(times) and times[end] - times[end - 1] == step:
-            end += 1
-        if end - index >= _SHORTEST_RUN:
-            yield times[index], step, end - index
-            index = end
-        else:
-            yield times[index], 0, 1
-            index += 1
-
-
-def _day_schedules(calendar: Calendar) -> Iterator[ET.Element]:
-    for day, weekday in calendar.day_rules:
-        if weekday and day:
-            raise ConfigurationError(
-                f"{calendar.text}: the Task Scheduler cannot combine days of the month with weekdays",
-                hint="write * for one of the two",
-            )
-        if weekday:
-            yield _by_week(weekday) if calendar.month.full else _by_month_and_weekday(calendar.month, weekday)
-        elif day or not calendar.month.full:
-            yield _by_month(day.values if day else range(1, 32), calendar.month)
-        else:
-            schedule = ET.Element("ScheduleByDay")
-            _add(schedule, DaysInterval="1")
-            yield schedule
-
-
-def _by_week(weekday: Field) -> ET.Element:
-    schedule = ET.Element("ScheduleByWeek")
-    _add(schedule, WeeksInterval="1")
-    _add_names(schedule, "DaysOfWeek", (_DAYS[number] for number in weekday.values))
-    return schedule
-
-
-def _by_month_and_weekday(month: Field, weekday: Field) -> ET.Element:
-    schedule = ET.Element("ScheduleByMonthDayOfWeek")
-    weeks = ET.SubElement(schedule, "Weeks")
-    for week in _WEEKS:
-        ET.SubElement(weeks, "Week").text = week
-    _add_names(schedule, "DaysOfWeek", (_DAYS[number] for number in weekday.values))
-    _add_names(schedule, "Months", (_MONTHS[number - 1] for number in month.values))
-    return schedule
-
-
-def _by_month(day_numbers: Iterable[int], month: Field) -> ET.Element:
-    schedule = ET.Element("ScheduleByMonth")
-    days = ET.SubElement(schedule, "DaysOfMonth")
-    for number in day_numbers:
-        ET.SubElement(days, "Day").text = str(number)
-    _add_names(schedule, "Months", (_MONTHS[number - 1] for number in month.values))
-    return schedule
-
-
-def _duration(seconds: int) -> str:
-    """Return seconds as a duration of XML Schema, such as PT1H30M."""
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    parts = ((hours, "H"), (minutes, "M"), (rest, "S"))
-    return "PT" + "".join(f"{number}{letter}" for number, letter in parts if number)
 
 
 def _path(name: str) -> str:
@@ -330,7 +209,7 @@ def _leaves(root: ET.Element) -> Iterator[tuple[int, str, str]]:
 def _expected(text: str) -> list[tuple[int, str, str]] | None:
     root = ET.Element(f"{{{NAMESPACE}}}Task")
     try:
-        _add_triggers(ET.SubElement(root, f"{{{NAMESPACE}}}Triggers"), from_text(text), 0)
+        add_triggers(ET.SubElement(root, f"{{{NAMESPACE}}}Triggers"), from_text(text), 0)
     except ConfigurationError:
         return None
     return sorted(_leaves(root))

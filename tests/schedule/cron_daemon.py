@@ -13,7 +13,7 @@ PATIENCE: Final = 130
 
 
 def crontab() -> bytes | None:
-    """Give the user's crontab, or None where there is none; by way of an editor, since Debian's list is not exact."""
+    """Return the user's crontab, or None; through an editor, since Debian's `crontab -l` does not print every byte."""
     if subprocess.run(["crontab", "-l"], capture_output=True, check=False).returncode:
         return None
     editor = {**os.environ, "VISUAL": "/bin/cat", "EDITOR": "/bin/cat"}

@@ -16,18 +16,18 @@ WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
 
 
 def command(python: PurePath, config: PurePath, log: PurePath, name: str = "baseline") -> tuple[str, ...]:
-    """Give the command that a schedule of `name` runs."""
+    """Return the command that a schedule of `name` runs."""
     options = ("--config", str(config), "--quiet", "--log", str(log), "--job", name)
     return (str(python), "-m", "sheets_decrypt", "pull", *options)
 
 
 def task(timing: Timing = WEEKDAY_MORNINGS, *, name: str = "baseline", jitter: int = 0) -> Task:
-    """Give a pull on Linux or macOS."""
+    """Return a pull on Linux or macOS."""
     return Task(name, command(PYTHON, CONFIG, LOG, name), CONFIG, LOG, FOLDER, timing, jitter)
 
 
 def windows_task(timing: Timing = WEEKDAY_MORNINGS, *, jitter: int = 0, user: str = "you") -> Task:
-    """Give a pull on Windows."""
+    """Return a pull on Windows."""
     home = PureWindowsPath("C:\\Users") / user
     config = home / "AppData\\Local\\sheets-decrypt\\sheets-decrypt.toml"
     log = home / "AppData\\Local\\sheets-decrypt\\Logs\\baseline.log"
@@ -37,12 +37,12 @@ def windows_task(timing: Timing = WEEKDAY_MORNINGS, *, jitter: int = 0, user: st
 
 
 def ran(steps: list[Step]) -> list[tuple[str, ...]]:
-    """Give the commands among the steps."""
+    """Return the commands among the steps."""
     return [step.argv for step in steps if isinstance(step, Run)]
 
 
 def found(replies: dict[tuple[str, ...], Reply] | None = None, **files: bytes) -> Found:
-    """Say what a backend finds."""
+    """Return what a backend finds."""
     return Found({Path(path): content for path, content in files.items()}, replies or {})
 
 

@@ -1,4 +1,4 @@
-"""`sheets-decrypt schedule` as a user runs it, with Debian's cron for real; and runs without anybody there."""
+"""`sheets-decrypt schedule` as a user runs it, with Debian's cron; and unattended runs."""
 
 import re
 import signal
@@ -64,7 +64,7 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
 
 @pytest.fixture
 def empty_crontab(own_crontab: None, world: World) -> World:
-    """Give a world whose user's crontab is empty."""
+    """Return a world whose user's crontab is empty."""
     return world
 
 
@@ -92,7 +92,7 @@ def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_cro
 
 
 def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) -> None:
-    """A run that fails is not "started": its exit code and its log are told, and the log has the error once."""
+    """A run that fails is not "started": the user sees its exit code and its log, and the log has the error once."""
     world = empty_crontab
     world.configure(columns=["nobody"])
     _install(world, "--daily", "06:30", "--job", "baseline")
@@ -219,7 +219,7 @@ def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
     assert 'job "baseline" has no key in the configuration' in done.err
 
 
-# Nobody is there
+# Unattended
 
 
 def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> None:
@@ -249,7 +249,7 @@ def test_jitter_puts_a_run_off(world: World, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Event]]:
-    """Give a pull that waits for Google's rows, and so holds the lock, and the event that lets Google answer it."""
+    """Return a pull that waits for Google's rows, and so holds the lock, and the event that lets Google answer it."""
     asked, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -272,7 +272,7 @@ def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Ev
 
 
 def test_of_two_runs_at_once_one_works(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
-    """The second ends with code 8, is no news to the job's memory, and disturbs the first in nothing."""
+    """The second ends with code 8, leaves the state of the job alone, and does not disturb the first."""
     process, go_on = holder
     done = world.process("pull", "--config", world.path)
     assert (done.code, done.out) == (8, "")

@@ -1,4 +1,4 @@
-"""The user's crontab: our block and nothing else, with Debian's cron for real at the end."""
+"""The user's crontab: our block and nothing else; Debian's own cron runs it at the end."""
 
 import json
 import shlex
@@ -27,7 +27,7 @@ THEIRS = "MAILTO=me@example.org\n\n# backup\n5 5 * * * /usr/local/bin/backup 50\
 
 
 def holding(text: str) -> Found:
-    """Say that the crontab holds `text`."""
+    """Return what is found if the crontab contains `text`."""
     content = text.encode("utf-8", "surrogateescape")
     shown = content.replace(b"\r", rb"\r").replace(b"\b", rb"\b")
     return Found(replies={LIST: Reply(0, shown), EXACT: Reply(0, content)})

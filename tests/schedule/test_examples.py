@@ -28,7 +28,7 @@ EXAMPLES: list[tuple[Backend, Task]] = [
 
 
 def examples() -> dict[str, bytes]:
-    """Give the files' names and contents."""
+    """Return the files' names and contents."""
     found = {}
     for backend, entry in EXAMPLES:
         for path, text in backend.render(entry).items():

@@ -35,7 +35,7 @@ match arguments:
 
 
 def here(tmp_path: Path, base: Task | None = None) -> Task:
-    """Give a task whose log lies in a folder of the test."""
+    """Return a task whose log lies in a folder of the test."""
     return replace(base or task(), log=PurePosixPath(tmp_path / "logs" / "baseline.log"))
 
 
@@ -56,7 +56,7 @@ def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
 
 
 def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:
-    """What is still there after a removal is told."""
+    """A schedule that still exists after its removal is reported."""
     table = StandIn(programs, "crontab", CRONTAB.replace("table.unlink()", "pass"))
     backend = install.backend_named("cron")
     (table.state / "crontab").write_text(backend.render(task())["crontab"])
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path)
 
 
 def test_files_are_looked_at_and_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A missing file is no error; one of somebody else's is."""
+    """A missing file is no error; one that another user owns is."""
     (tmp_path / "folder.txt").mkdir()
     (tmp_path / "b.txt").write_bytes(b"b")
     found = steps.read(Look(files=(tmp_path / "a", tmp_path / "b.txt"), commands=(("no-such-program",),)))

@@ -37,7 +37,7 @@ match arguments:
 
 
 def content(entry: Task) -> dict[str, Any]:
-    """Give what the property list holds."""
+    """Return what the property list holds."""
     loaded: dict[str, Any] = plistlib.loads(BACKEND.render(entry)[str(FILE)].encode())
     return loaded
 
@@ -86,7 +86,7 @@ def test_what_launchd_cannot_do_is_refused() -> None:
 
 
 def holding(text: str, code: int = 0) -> Found:
-    """Say that the property list is there, and what launchctl says of the agent."""
+    """Return what is found if the property list exists, with the exit code of `launchctl print`."""
     return Found({FILE: text.encode()}, {PRINT: Reply(code)})
 
 
@@ -111,7 +111,7 @@ def test_a_change_by_hand_shows(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "<plist", "not a list", "<plist><string>a</string></plist>"])
 def test_a_broken_property_list_is_no_crash(text: str) -> None:
-    """What cannot be read is told as changed."""
+    """A property list that cannot be read counts as changed."""
     assert BACKEND.status("baseline", holding(text)).timing == "changed by hand"
 
 

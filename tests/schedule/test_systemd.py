@@ -38,7 +38,7 @@ elif "show-environment" not in arguments and "enable" not in arguments and "star
 
 
 def odd_task(tmp_path: Path) -> Task:
-    """Give a task whose words hold everything that systemd reads in a way of its own."""
+    """Return a task whose words hold everything that systemd reads in a way of its own."""
     words = ("100%", "$HOME", "${HOME}", 'a "b"', "c\\d", "it's", "é ü", "", ";", "%n")
     python = Path(require.program("sh"))
     config = tmp_path / "50% $x" / "c.toml"
@@ -116,7 +116,7 @@ def test_a_name_that_is_not_ascii_becomes_a_unit_and_comes_back() -> None:
 
 
 def reported(loaded: str = "loaded", active: str = "active", linger: str = "yes", **changed: bytes) -> Found:
-    """Say what is found where the timer is installed."""
+    """Return what is found if the timer is installed."""
     files = {Path(path): text.encode() for path, text in BACKEND.render(task()).items()}
     files = {path: changed.get(path.suffix[1:], content) for path, content in files.items()}
     unit = unit_name("baseline")

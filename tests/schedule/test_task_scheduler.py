@@ -81,7 +81,7 @@ DURATION = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 
 
 def tree(timing: Timing, jitter: int = 0) -> ET.Element:
-    """Give the task's XML, read again from the bytes that schtasks gets, without its namespace."""
+    """Return the task's XML, read again from the bytes that schtasks gets, without its namespace."""
     content = encoded(task_xml(windows_task(timing, jitter=jitter)))
     assert content[:2] == b"\xff\xfe"
     text = content.decode("utf-16")
@@ -141,7 +141,7 @@ def check_trigger(trigger: ET.Element) -> None:
 
 
 def starts(root: ET.Element, first: datetime, last: datetime) -> set[datetime]:
-    """Give the times at which the Task Scheduler would start the task, by what its documentation says of triggers."""
+    """Return the times at which the Task Scheduler would start the task, by what its documentation says of triggers."""
     found = set()
     for trigger in root.iterfind("Triggers/*"):
         begin = datetime.fromisoformat(trigger.findtext("StartBoundary", ""))
@@ -272,7 +272,7 @@ def test_a_credential_of_systemd_is_refused() -> None:
 
 
 def reported(text: str, code: int = 0, listing: str = "") -> Found:
-    """Say what schtasks answers."""
+    """Return what schtasks answers."""
     return Found(replies={XML: Reply(code, text.encode()), NEXT: Reply(0, listing.encode())})
 
 

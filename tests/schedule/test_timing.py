@@ -21,7 +21,7 @@ def local(text: str) -> datetime:
 
 
 def expressions(**options: str) -> list[str]:
-    """Give the cron expressions of what the options say."""
+    """Return the cron expressions of what the options say."""
     return [calendar.expression for calendar in calendars(parse(**options))]
 
 
@@ -152,7 +152,7 @@ def test_either_day_fits_unless_one_begins_with_a_star() -> None:
     assert [day.day for day in days if both.matches(day)] == [1, 15, 29]
 
 
-def test_the_next_and_the_last_run_are_told() -> None:
+def test_the_next_and_the_last_run_are_known() -> None:
     """The time after and the time before a moment; a run at that very moment counts as the last."""
     mornings = parse(daily="06:30", weekdays="mon-fri")
     friday = local("2026-03-06T06:30")

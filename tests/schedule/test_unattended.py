@@ -14,7 +14,7 @@ GOOD = {"file": "/keys/a"}
 
 
 def _config(source: dict[str, object], place: str = "private_keys") -> Config:
-    """Give a configuration with this source in one of the places where a secret can stand."""
+    """Return a configuration with this source in one of the places where a secret can stand."""
     job = JOB | {"keys": {"private_keys": [GOOD]}}
     match place:
         case "private_keys" | "legacy_secrets" | "passphrases":
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_refused_with_what_can(
     ],
 )
 def test_what_can_be_read_is_accepted(source: dict[str, object], backend: str, platform: str, place: str) -> None:
-    """What works without a person is let through."""
+    """What works without a person is accepted."""
     refuse_attended(_config(source, place), ["baseline"], backend, {"key": Path("/f")}, platform=platform)
 
 
