@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -17,6 +17,10 @@ from sheets_decrypt.schedule.pull_task import default_log, pull_task
 from sheets_decrypt.schedule.unattended import refuse_attended
 
 _Command = TypeVar("_Command", bound=Callable[..., int])
+
+
+_JITTER_SECONDS: Final = 300
+_RETRY_MINUTES: Final = 10
 
 
 @click.group()
@@ -38,6 +42,9 @@ def _timing_options(command: _Command) -> _Command:
     for option in (
         click.option("--credential", "credentials", multiple=True, metavar="NAME=FILE",
                      help="systemd: load this credential from FILE; may be given several times."),
+        click.option("--retry", type=click.IntRange(0, 1440), metavar="MINUTES",
+                     help="After a failure that may pass (network, locked vault), try once more. Default: 10; "
+                          "0 for short intervals."),
         click.option("--jitter", type=click.IntRange(0, 86400), metavar="SECONDS",
                      help="Delay each run by a random time of up to this. Default: 300 for --daily and --cron."),
         click.option("--cron", metavar='"M H D M W"', help="A cron expression."),
@@ -165,10 +172,14 @@ def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
             raise
         terminal.complain(f"warning: `install` would refuse this: {error.message}")
         terminal.complain(f"hint: {error.hint}")
-    jitter = options["jitter"]
+    jitter, retry = options["jitter"], options["retry"]
     if jitter is None:
-        jitter = 0 if options["every"] else 300
-    return pull_task(options["job"] or ALL_JOBS, path, when, jitter=jitter, credentials=credentials)
+        jitter = 0 if options["every"] else _JITTER_SECONDS
+    if retry is None:
+        soon = isinstance(when, timing.Every) and when.minutes <= 3 * _RETRY_MINUTES  # then the next run is the retry
+        retry = 0 if soon else _RETRY_MINUTES
+    name = options["job"] or ALL_JOBS
+    return pull_task(name, path, when, jitter=jitter, retry=retry, credentials=credentials)
 
 
 def _credential(text: str) -> tuple[str, Path]:

@@ -95,12 +95,12 @@ class Cron:
         return _replace(before, without_block(before, name))
 
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
-        """Run the block's command in cron's own environment, without jitter, and wait for it."""
+        """Run the block's command in cron's own environment, without delays, and wait for it."""
         entries = _entries(_inside(_crontab(found), name))
         if not entries:
             raise not_installed(name, self.name)
         command = entries[0][1]
-        command = re.sub(r" --jitter \d+(?= |$)", "", command.replace(r"\%", "%"))
+        command = re.sub(r" --(jitter|retry) \d+(?= |$)", "", command.replace(r"\%", "%"))
         environment = (f"HOME={self.home}", f"LOGNAME={self.user}", "PATH=/usr/bin:/bin", "SHELL=/bin/sh")
         argv = ("/usr/bin/env", "-i", *environment, "/bin/sh", "-c", command)
         return [Run(argv, checked=False, seconds=None)]

@@ -18,6 +18,7 @@ def pull_task(
     timing: Timing,
     *,
     jitter: int = 0,
+    retry: int = 0,
     credentials: Mapping[str, Path] | None = None,
     log: Path | None = None,
 ) -> Task:
@@ -31,6 +32,7 @@ def pull_task(
         config: The configuration in use; a relative path is made absolute.
         timing: When.
         jitter: The longest random delay of a run, in seconds.
+        retry: After how many minutes a run tries once more, if its failure may pass; 0 means never.
         credentials: The systemd credentials that hold the job's secrets: name → file.
         log: The log; by default `default_log(name)`.
 
@@ -40,6 +42,8 @@ def pull_task(
     log = log or default_log(name)
     command = [interpreter(), "-m", "sheets_decrypt", "pull", "--config", str(config.absolute()), "--quiet"]
     command += ["--log", str(log.absolute())]
+    if retry:
+        command += ["--retry", str(retry)]
     if name != ALL_JOBS:
         command += ["--job", name]
     return Task(

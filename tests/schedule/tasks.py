@@ -17,7 +17,7 @@ WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
 
 def command(python: PurePath, config: PurePath, log: PurePath, name: str = "baseline") -> tuple[str, ...]:
     """Return the command that a schedule of `name` runs."""
-    options = ("--config", str(config), "--quiet", "--log", str(log), "--job", name)
+    options = ("--config", str(config), "--quiet", "--log", str(log), "--retry", "10", "--job", name)
     return (str(python), "-m", "sheets_decrypt", "pull", *options)
 
 

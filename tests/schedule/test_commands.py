@@ -79,7 +79,7 @@ def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_cro
     done = _install(world, "--daily", "6:30", "--weekdays", "mon-fri")
     assert done.out.startswith("all jobs: daily 06:30 mon-fri, next ")
     assert (crontab() or b"").decode() == shown.out.split("\n", 1)[1]
-    assert b" --jitter 300 " in (crontab() or b"")
+    assert b" --retry 10 --jitter 300 " in (crontab() or b"")
     assert _schedule(world, "status").out == done.out
     assert world.run("schedule", "status").out == done.out
     done = _schedule(world, "run-now")
@@ -245,6 +245,49 @@ def test_jitter_puts_a_run_off(world: World, monkeypatch: pytest.MonkeyPatch) ->
     assert world.pull().code == 0
     assert 0 < slept[0] <= 3600
     assert slept[1] == 0
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds for which a command slept; in truth it does not wait."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vault that was locked for some minutes is no failed run, and nobody is notified of one."""
+    away = world.folder / "locked"
+    slept: list[float] = []
+
+    def unlock(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == 600:
+            away.rename(world.vault_folder)
+
+    world.vault_folder.rename(away)
+    monkeypatch.setattr("time.sleep", unlock)
+    done = world.pull("--retry", "10")
+    assert (done.code, 600 in slept) == (0, True)
+    assert "trying again in 10 minutes" in done.err
+    assert memory(world).failed_runs == 0
+    assert world.csv() == world.whole()
+
+
+def test_a_failure_that_stays_is_reported_once(world: World, sleeps: list[float]) -> None:
+    """After the second attempt there is no third, and the exit code is the failure's."""
+    world.google.fault(Fault("values", times=None))
+    done = world.pull("--retry", "10")
+    assert (done.code, sleeps.count(600)) == (6, 1)
+    assert memory(world).failed_runs == 1
+    assert done.err.count("error: ") == 1
+
+
+def test_what_waiting_cannot_mend_is_not_tried_again(world: World, sleeps: list[float]) -> None:
+    """A column that does not exist will not exist in ten minutes."""
+    world.configure(columns=["nobody"])
+    done = world.pull("--retry", "10")
+    assert (done.code, 600 in sleeps) == (9, False)
 
 
 @pytest.fixture

@@ -189,9 +189,9 @@ def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pyte
     """Interpreter, configuration, log and folder do not depend on where the schedule starts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    entry = pull_task("baseline", Path("c.toml"), DAILY, jitter=60, credentials={"key": Path("k")})
+    entry = pull_task("baseline", Path("c.toml"), DAILY, jitter=60, retry=10, credentials={"key": Path("k")})
     config, log = str(tmp_path / "c.toml"), str(default_log("baseline"))
-    options = ("--config", config, "--quiet", "--log", log, "--job", "baseline")
+    options = ("--config", config, "--quiet", "--log", log, "--retry", "10", "--job", "baseline")
     assert entry.command == (sys.executable, "-m", "sheets_decrypt", "pull", *options)
     assert (entry.jitter, entry.credentials) == (60, (("key", tmp_path / "k"),))
     assert (Path(entry.folder) / "sheets_decrypt" / "__init__.py").is_file()
