@@ -28,6 +28,13 @@ def program(name: str) -> str:
     return path
 
 
+def patience(reason: str) -> None:
+    """Go on only where long tests are asked for, by `SHEETS_DECRYPT_LONG=1` or `SHEETS_DECRYPT_REQUIRE=all`."""
+    asked = os.environ.get("SHEETS_DECRYPT_LONG") == "1" or os.environ.get("SHEETS_DECRYPT_REQUIRE") == "all"
+    if not asked:
+        pytest.skip(f"takes long: {reason}; set SHEETS_DECRYPT_LONG=1")
+
+
 def fuse() -> None:
     """Go on only where FUSE mounts work."""
     that(os.path.exists("/dev/fuse") and shutil.which("fusermount3"), "FUSE is not available")  # noqa: PTH110

@@ -20,7 +20,7 @@ from sheets_decrypt.runs import state
 from sheets_decrypt.runs.record import HISTORY_SUFFIX
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.sandbox.google import Tab
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import steps
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import require
@@ -237,7 +237,7 @@ def test_a_schedulers_program_inherits_no_secret(monkeypatch: pytest.MonkeyPatch
     """`crontab` starts an editor's and `systemctl` an agent's programs; none of them needs the keys."""
     for name in OTHERS_SECRETS:
         monkeypatch.setenv(name, "geheim-5521")
-    names = install._reply((sys.executable, "-c", SAYS_NAMES)).stdout.decode().split()
+    names = steps.reply((sys.executable, "-c", SAYS_NAMES)).stdout.decode().split()
     assert not set(OTHERS_SECRETS) & set(names)
     assert {"PATH", "LC_ALL"} <= set(names)
 

@@ -12,7 +12,7 @@ import pytest
 
 from sheets_decrypt import programs
 from sheets_decrypt.config import SecretSource
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import steps
 from sheets_decrypt.schedule.interface import Run
 from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.vault import macos, windows_calls
@@ -124,7 +124,7 @@ def test_a_secret_is_read_from_a_command_that_leaves_an_agent_behind(
 
 def test_a_scheduler_that_leaves_a_process_behind_is_not_waited_for(leaves_a_child: Callable[..., list[str]]) -> None:
     """Its answer counts as soon as it has ended, also where there is no limit."""
-    assert install.carry_out([Run(tuple(leaves_a_child()), seconds=None)]) == 0
+    assert steps.carry_out([Run(tuple(leaves_a_child()), seconds=None)]) == 0
 
 
 @pytest.mark.parametrize("ask", [windows_calls.run, macos.run])

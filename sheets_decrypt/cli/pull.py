@@ -12,7 +12,7 @@ import click
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
-from sheets_decrypt.errors import EXIT_CODES, ConfigurationError, SheetsDecryptError
+from sheets_decrypt.errors import EXIT_CODES, ConfigurationError, GoogleUnavailable, RunUnderWay, SheetsDecryptError
 
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config
@@ -22,6 +22,9 @@ _JOB_OPTIONS: Final = (
     "worksheet", "columns", "output", "encoding", "formula_guard", "on_error", "missing_value", "keep", "max_shrink",
     "values", "accept", "mark",
 )  # fmt: skip
+
+
+_PASSING: Final = (GoogleUnavailable.exit_code, RunUnderWay.exit_code)  # minutes may mend them, as a locked vault
 
 
 def _refuse_secret(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -69,6 +72,8 @@ def _old_option(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Write a log as well; old parts are kept.")
 @click.option("--jitter", type=click.IntRange(min=0), default=0, metavar="SECONDS",
               help="Start up to so many seconds later, at random.")  # fmt: skip
+@click.option("--retry", type=click.IntRange(min=0), default=0, metavar="MINUTES",
+              help="After a failure that may pass (codes 6 and 8, a locked vault), try once more.")  # fmt: skip
 @click.option("--spreadsheet", metavar="URL", help="One-off run without a configuration: the spreadsheet's URL or id.")
 @click.option("--worksheet", metavar="TITLE", help="One-off: the tab. Default: the URL's gid, else the first tab.")
 @click.option("--columns", metavar="A,B", help='One-off: the columns to decrypt, or "auto".')
@@ -115,6 +120,7 @@ class _Manner:
     wait: float
     quiet: bool
     as_json: bool
+    retry: int
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "_Manner":
@@ -163,22 +169,44 @@ def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
 
 
 def _run(config: "Config", names: list[str], manner: _Manner) -> int:
-    """Run the jobs in turn; the exit code is the first failing one's."""
+    """Run the jobs in turn, and once more those whose failure may pass; the exit code is the first failing one's."""
     from sheets_decrypt.runs import watch  # noqa: PLC0415  (see `_configuration`)
-    from sheets_decrypt.story import Options, pull  # noqa: PLC0415
 
-    code = 0
+    warnings: dict[str, list[str]] = {}
+    records: dict[str, RunRecord] = {}
+    again: list[str] = []
     for name in names:
-        warnings = [] if manner.dry_run else watch.begin(config, name)
-        with terminal.progress(name, wanted=not manner.quiet) as progress:
-            options = Options(manner.allow_shrink, manner.dry_run, manner.wait, progress)
-            record = pull(name, config.jobs[name], config, options)
-        warnings += [] if manner.dry_run else watch.end(config, name, record)
-        tell(record, quiet=manner.quiet, as_json=manner.as_json)
-        for warning in warnings:
-            terminal.complain(f"warning: {name}: {warning}")
-        code = code or record.exit_code
-    return code
+        warnings[name] = [] if manner.dry_run else watch.begin(config, name)
+        records[name] = _pull(config, name, manner)
+        if manner.retry and (error := records[name].error) and (error.code in _PASSING or error.locked):
+            terminal.complain(f"warning: {name}: {error.message}; trying again in {manner.retry} minutes")
+            again.append(name)
+        else:
+            _conclude(config, records[name], warnings[name], manner)
+    if again:
+        time.sleep(manner.retry * 60)
+    for name in again:
+        records[name] = _pull(config, name, manner)
+        _conclude(config, records[name], warnings[name], manner)
+    return next((record.exit_code for record in records.values() if record.exit_code), 0)
+
+
+def _pull(config: "Config", name: str, manner: _Manner) -> "RunRecord":
+    from sheets_decrypt.story import Options, pull  # noqa: PLC0415  (see `_configuration`)
+
+    with terminal.progress(name, wanted=not manner.quiet) as progress:
+        options = Options(manner.allow_shrink, manner.dry_run, manner.wait, progress)
+        return pull(name, config.jobs[name], config, options)
+
+
+def _conclude(config: "Config", record: "RunRecord", warnings: list[str], manner: _Manner) -> None:
+    """Remember and report how a job ended."""
+    from sheets_decrypt.runs import watch  # noqa: PLC0415  (see `_configuration`)
+
+    more = [] if manner.dry_run else watch.end(config, record.job, record)
+    tell(record, quiet=manner.quiet, as_json=manner.as_json)
+    for warning in [*warnings, *more]:
+        terminal.complain(f"warning: {record.job}: {warning}")
 
 
 def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:

@@ -1,19 +1,26 @@
 """The commands `sheets-decrypt schedule install|status|run-now|remove|show`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
+from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option
 from sheets_decrypt.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from sheets_decrypt.schedule.interface import Backend, Status, Task
+from sheets_decrypt.schedule import install as scheduling
+from sheets_decrypt.schedule import timing
+from sheets_decrypt.schedule.interface import ALL_JOBS, Backend, Status, Task
+from sheets_decrypt.schedule.pull_task import default_log, pull_task
+from sheets_decrypt.schedule.unattended import refuse_attended
 
 _Command = TypeVar("_Command", bound=Callable[..., int])
+
+
+_JITTER_SECONDS: Final = 300
+_RETRY_MINUTES: Final = 10
 
 
 @click.group()
@@ -27,7 +34,7 @@ def _one_job(command: _Command) -> _Command:
 
 
 def _backend_option(command: _Command) -> _Command:
-    names = click.Choice(["auto", "cron", "systemd", "launchd", "task-scheduler"])
+    names = click.Choice(scheduling.BACKENDS)
     return click.option("--backend", type=names, default="auto", show_default=True, help="The scheduler.")(command)
 
 
@@ -35,12 +42,15 @@ def _timing_options(command: _Command) -> _Command:
     for option in (
         click.option("--credential", "credentials", multiple=True, metavar="NAME=FILE",
                      help="systemd: load this credential from FILE; may be given several times."),
+        click.option("--retry", type=click.IntRange(0, 1440), metavar="MINUTES",
+                     help="After a failure that may pass (network, locked vault), try once more. Default: 10; "
+                          "0 for short intervals."),
         click.option("--jitter", type=click.IntRange(0, 86400), metavar="SECONDS",
-                     help="Put each run off by up to so many seconds. Default: 300 for --daily and --cron."),
+                     help="Delay each run by a random time of up to this. Default: 300 for --daily and --cron."),
         click.option("--cron", metavar='"M H D M W"', help="A cron expression."),
         click.option("--weekdays", metavar="mon-fri", help="With --daily: on these days only."),
         click.option("--daily", metavar="06:30", help="Every day at this time."),
-        click.option("--every", metavar="15m|1h", help="Every so many minutes or hours."),
+        click.option("--every", metavar="15m|1h", help="At this interval, in minutes or hours."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -51,11 +61,9 @@ def _timing_options(command: _Command) -> _Command:
 @_timing_options
 @_backend_option
 def install(backend: str, **options: Any) -> int:
-    """Install a schedule, or change the one that is there."""
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415  (imported when the command runs)
-
-    chosen_backend = scheduling.backend_named(backend)
-    done = scheduling.install(chosen_backend, _task(chosen_backend, options))
+    """Install a schedule, or change the existing one."""
+    scheduler = scheduling.backend_named(backend)
+    done = scheduling.install(scheduler, _task(scheduler, options, refuse=True))
     terminal.say(_line(done))
     for note in done.notes:
         terminal.complain(f"note: {note}")
@@ -68,10 +76,11 @@ def install(backend: str, **options: Any) -> int:
 @_backend_option
 def show(backend: str, **options: Any) -> int:
     """Print what `install` would install."""
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415  (imported when the command runs)
-
-    chosen_backend = scheduling.backend_named(backend)
-    for place, text in chosen_backend.render(_task(chosen_backend, options)).items():
+    scheduler = scheduling.backend_named(backend)
+    if not any(options[name] for name in ("every", "daily", "cron")):
+        options["daily"] = "06:30"
+        terminal.complain("note: no time is given; this is for --daily 06:30")
+    for place, text in scheduler.render(_task(scheduler, options, refuse=False)).items():
         terminal.say(f"# {place}")
         terminal.write_lines(text.rstrip("\n").splitlines())
     return 0
@@ -80,11 +89,8 @@ def show(backend: str, **options: Any) -> int:
 @schedule.command()
 @_backend_option
 def status(backend: str) -> int:
-    """Read back what is installed. With `auto`, every scheduler of this system is asked."""
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415  (imported when the command runs)
-
-    backends = scheduling.backends_here() if backend == "auto" else (scheduling.backend_named(backend),)
-    found = [status for one in backends for status in scheduling.installed(one)]
+    """Read back what is installed. With `auto`, from every scheduler of this system."""
+    found = [status for _, status in _installed(backend)]
     for one in found:
         terminal.say(_line(one))
         for note in one.notes:
@@ -95,80 +101,95 @@ def status(backend: str) -> int:
 
 
 @schedule.command(name="run-now")
-@_one_job
+@click.option("--job", metavar="NAME", help="The schedule of this job. Default: every schedule.")
+@config_option
 @_backend_option
 def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
     """Run what is installed once, now, as the scheduler would."""
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415  (imported when the command runs)
-
     del config_path
-    name = _name(job)
-    code = scheduling.run_now(_where_installed(name, backend), name)
-    if code:  # cron's run was waited for
-        terminal.complain(f"error: {name}: the run ended with exit code {code}")
-        terminal.complain(f"hint: see the log, {scheduling.default_log(name)}")
-    else:
-        terminal.say(f"{name}: started")
-    return code
+    found = [(scheduler, status.name) for scheduler, status in _installed(backend) if status.installed]
+    wanted = [(scheduler, name) for scheduler, name in found if job in (None, name)]
+    if not wanted:
+        raise ConfigurationError(
+            _missing(job, [name for _, name in found]), hint="run `sheets-decrypt schedule install`"
+        )
+    codes = []
+    for scheduler, name in wanted:
+        codes.append(scheduling.run_now(scheduler, name))
+        if codes[-1]:  # cron's run was waited for
+            terminal.complain(f"error: {name}: the run ended with exit code {codes[-1]}")
+            terminal.complain(f"hint: see the log, {default_log(name)}")
+        else:
+            terminal.say(f"{name}: started")
+    return next((code for code in codes if code), 0)
 
 
 @schedule.command()
 @_one_job
 @_backend_option
 def remove(config_path: Path | None, job: str | None, backend: str) -> int:
-    """Remove a schedule that `install` made; nothing else is touched."""
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415  (imported when the command runs)
-
+    """Remove a schedule that `install` made, and nothing else."""
     del config_path
-    name = _name(job)
-    there = scheduling.remove(_where_installed(name, backend), name)
-    terminal.say(f"{name}: removed" if there else f"{name}: there was no schedule")
+    name = job or ALL_JOBS
+    found = [(scheduler, status.name) for scheduler, status in _installed(backend)]
+    scheduler = next((one for one, installed in found if installed == name), None) or scheduling.backend_named(backend)
+    existed = scheduling.remove(scheduler, name)
+    terminal.say(f"{name}: removed" if existed else _missing(job or ALL_JOBS, [installed for _, installed in found]))
     return 0
 
 
-def _name(job: str | None) -> str:
-    from sheets_decrypt.schedule.interface import ALL_JOBS  # noqa: PLC0415  (imported when the command runs)
-
-    return job or ALL_JOBS
-
-
-def _where_installed(name: str, backend: str) -> "Backend":
-    """Give the scheduler that has the schedule; with `auto`, the first of this system's that has it."""
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415  (imported when the command runs)
-
-    if backend != "auto":
-        return scheduling.backend_named(backend)
-    here = scheduling.backends_here()
-    return next((one for one in here if any(found.name == name for found in scheduling.installed(one))), here[0])
+def _missing(job: str | None, installed: list[str]) -> str:
+    """Say that a schedule does not exist, and which ones do."""
+    if not installed:
+        return "nothing is scheduled"
+    use = f"use --job {installed[0]}" if installed[0] != ALL_JOBS else "leave out --job"
+    return f"no schedule for {job}; installed: {', '.join(installed)} ({use})"
 
 
-def _task(backend: "Backend", options: dict[str, Any]) -> "Task":
-    """Make the task, where its secrets can be read when nobody is there."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.schedule import timing  # noqa: PLC0415
-    from sheets_decrypt.schedule.install import pull_task  # noqa: PLC0415
-    from sheets_decrypt.schedule.unattended import refuse_attended  # noqa: PLC0415
+def _installed(backend: str) -> Iterator[tuple[Backend, Status]]:
+    backends = scheduling.backends_here() if backend == "auto" else (scheduling.backend_named(backend),)
+    for scheduler in backends:
+        for status in scheduling.installed(scheduler):
+            yield scheduler, status
 
+
+def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
+    """Return the task that the options mean.
+
+    Raises:
+        ConfigurationError: An option is not valid, or a scheduled run could not read a secret; without `refuse`,
+            the latter is only reported.
+    """
     path = configuration.find(options["config_path"])
     config = configuration.load(path)
     names = chosen(config, [options["job"]] if options["job"] else [])
     when = timing.parse(**{name: options[name] for name in ("every", "daily", "weekdays", "cron")})
     credentials = dict(_credential(text) for text in options["credentials"])
-    refuse_attended(config, names, backend.name, credentials)
-    jitter = options["jitter"]
+    try:
+        refuse_attended(config, names, backend.name, credentials)
+    except ConfigurationError as error:
+        if refuse:
+            raise
+        terminal.complain(f"warning: `install` would refuse this: {error.message}")
+        terminal.complain(f"hint: {error.hint}")
+    jitter, retry = options["jitter"], options["retry"]
     if jitter is None:
-        jitter = 0 if options["every"] else 300
-    return pull_task(_name(options["job"]), path, when, jitter=jitter, credentials=credentials)
+        jitter = 0 if options["every"] else _JITTER_SECONDS
+    if retry is None:
+        soon = isinstance(when, timing.Every) and when.minutes <= 3 * _RETRY_MINUTES  # then the next run is the retry
+        retry = 0 if soon else _RETRY_MINUTES
+    name = options["job"] or ALL_JOBS
+    return pull_task(name, path, when, jitter=jitter, retry=retry, credentials=credentials)
 
 
 def _credential(text: str) -> tuple[str, Path]:
     name, _, file = text.partition("=")
     if not (name and file):
-        raise ConfigurationError("--credential is not as it should be", hint="write --credential NAME=FILE")
+        raise ConfigurationError(f"--credential {text} is not valid", hint="write --credential NAME=FILE")
     return name, Path(file)
 
 
-def _line(status: "Status") -> str:
+def _line(status: Status) -> str:
     if not status.installed:
         return f"{status.name}: not installed ({status.backend})"
     upcoming = f", next {status.next_run}" if status.next_run else ""

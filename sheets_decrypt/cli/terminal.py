@@ -89,7 +89,7 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> ConfigurationError:
     options = error.ctx.command.params if error.ctx else []
     public = {name for option in options if not getattr(option, "hidden", False) for name in option.opts}
     close = [other for other in error.possibilities or () if other in public]
-    if close:
+    if close and not (_SECRETIVE.search(name) and not _SECRETIVE.search(close[0])):  # --secret is not --retry
         return ConfigurationError(f"there is no such option; did you mean {close[0]}?", hint=hint)
     if _SECRETIVE.search(name):
         return secret_as_option("a secret")

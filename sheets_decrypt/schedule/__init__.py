@@ -1,1 +1,1 @@
-"""Timers: cron, systemd, launchd and Task Scheduler, each as pure text behind one interface."""
+"""Schedulers: cron, systemd, launchd and Task Scheduler, each as pure text behind one interface."""

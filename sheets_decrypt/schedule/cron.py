@@ -1,4 +1,4 @@
-r"""The user's crontab: a marked block per schedule; every other line stays as it is, byte for byte.
+r"""The user's crontab: a marked block per schedule; every other byte is left alone.
 
     # >>> sheets-decrypt: baseline
     # sheets-decrypt pulls baseline of /home/you/.config/sheets-decrypt/sheets-decrypt.toml
@@ -6,10 +6,14 @@ r"""The user's crontab: a marked block per schedule; every other line stays as i
     30 6 * * 1-5 cd /home/you/… && /home/you/…/python -m sheets_decrypt pull … >>/home/you/…/baseline.log 2>&1
     # <<< sheets-decrypt: baseline
 
-cron has no PATH, no locale and no terminal for a job, `%` is a line break to it (crontab(5)), and what a job prints is
-mailed or lost: hence absolute paths, `\%`, and the log for what is said before the program can log by itself.
-A crontab that somebody else changes between our reading and our writing of it would lose that change; `crontab` has
-no lock that could prevent it, and the moment is short.
+cron gives a job no PATH worth the name, no locale and no terminal; it reads `%` as a line break (crontab(5)), and mails
+or drops what a job prints. Hence absolute paths, `\%`, and a log that also takes what is printed before logging starts.
+
+Accepted risk: a change that another program makes to the crontab between our reading and our writing it is lost.
+`crontab` has no lock that could prevent it; the two are milliseconds apart.
+
+A time that does not exist because clocks go forward runs right after the change (cron(8); seen with Debian's cron),
+unless its minute or hour begins with `*`.
 """
 
 import re
@@ -30,21 +34,23 @@ from sheets_decrypt.schedule.interface import (
     Step,
     Task,
     changed_by_hand,
+    clock_change_note,
     described,
     no_credentials,
+    not_installed,
 )
 from sheets_decrypt.schedule.timing import calendars, following, from_text
 
 LIST: Final = ("crontab", "-l")
-# Debian's `crontab -l` writes a carriage return as \r and a backspace as \b, so that writing its answer back would
-# change them. An editor gets the true bytes, and `cat` is one that changes nothing.
+# Debian's `crontab -l` prints a carriage return as \r and a backspace as \b; writing that back would change them.
+# An editor gets the real bytes, and `cat` is an editor that changes nothing.
 EXACT: Final = (
     *("/bin/sh", "-c"),
     r"crontab -l 2>/dev/null | grep -q '\\[rb]' && VISUAL=/bin/cat EDITOR=/bin/cat exec crontab -e 2>/dev/null",
 )
 _JOINED: Final = "# the line above this block had no line break at its end"
-_LONGEST: Final = 990  # Debian's cron cuts a command off at 1000 bytes
-_NO_CATCHING_UP: Final = "cron does not catch up: a run that falls into sleep or shutdown is left out"
+_LONGEST: Final = 990  # bytes: Debian's cron cuts a command off at 1000
+_NO_CATCHING_UP: Final = "runs due while the computer is asleep or off are skipped"
 _ENTRY: Final = re.compile(r"^(?P<when>[\d*](?:\S*[ \t]+){5})(?P<command>.+?)\r?$", re.MULTILINE)
 _TIMING: Final = re.compile(r"^# timing: (?P<text>.+?)\r?$", re.MULTILINE)
 _OPEN: Final = re.compile(rf"^# >>> {PROGRAM}: (?P<name>.+?)[ \t]*\r?$", re.MULTILINE)
@@ -56,8 +62,8 @@ class Cron:
 
     Args:
         user: The user's name, for the environment of `run_now`.
-        home: The user's home, for the same.
-        now: The time, in local time without a zone, from which the next run is told.
+        home: The user's home folder, for the same.
+        now: The local time, without a zone, from which the next run counts.
     """
 
     user: str
@@ -67,37 +73,40 @@ class Cron:
     name = "cron"
 
     def render(self, task: Task) -> Mapping[str, str]:
-        """Give the block that goes into the crontab."""
+        """Return the block that goes into the crontab."""
         return {"crontab": _block(task)}
 
     def look(self, name: str | None) -> Look:
-        """Look at the crontab, which tells of every schedule."""
+        """Read the crontab, which holds every schedule."""
         return Look(commands=(LIST,) if name is None else (LIST, EXACT))
 
     def names(self, found: Found) -> tuple[str, ...]:
-        """List the schedules whose blocks are there."""
+        """Return the schedules that have a block."""
         return tuple(dict.fromkeys(match["name"] for match in _OPEN.finditer(_crontab(found))))
 
     def install(self, task: Task, found: Found) -> Sequence[Step]:
-        """Put the block where it stood, or at the end."""
+        """Replace the block in its place, or append it."""
         before = _exact(found)
         return _replace(before, with_block(before, task))
 
     def remove(self, name: str, found: Found) -> Sequence[Step]:
-        """Take the block away."""
+        """Remove the block."""
         before = _exact(found)
         return _replace(before, without_block(before, name))
 
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
-        """Run the block's command in cron's own environment, without jitter, and wait for it."""
-        command = _entries(_inside(_crontab(found), name))[0][1]
-        command = re.sub(r" --jitter \d+(?= |$)", "", command.replace(r"\%", "%"))
+        """Run the block's command in cron's own environment, without delays, and wait for it."""
+        entries = _entries(_inside(_crontab(found), name))
+        if not entries:
+            raise not_installed(name, self.name)
+        command = entries[0][1]
+        command = re.sub(r" --(jitter|retry) \d+(?= |$)", "", command.replace(r"\%", "%"))
         environment = (f"HOME={self.home}", f"LOGNAME={self.user}", "PATH=/usr/bin:/bin", "SHELL=/bin/sh")
         argv = ("/usr/bin/env", "-i", *environment, "/bin/sh", "-c", command)
         return [Run(argv, checked=False, seconds=None)]
 
     def status(self, name: str, found: Found) -> Status:
-        """Read the block."""
+        """Return the schedule from its block."""
         block = _inside(_crontab(found), name)
         if block is None:
             return Status(False, name, self.name)
@@ -113,12 +122,12 @@ class Cron:
             text,
             _next_run(text, self.now),
             entries[0][1].replace(r"\%", "%") if entries else "",
-            (_NO_CATCHING_UP, *changed_by_hand(as_installed)),
+            (_NO_CATCHING_UP, *_clock_changes(text, self.now), *changed_by_hand(as_installed)),
         )
 
 
 def with_block(text: str, task: Task) -> str:
-    """Give the crontab `text` with the block of `task` in it, once."""
+    """Return the crontab `text` with exactly one block of `task`."""
     block = _block(task)
     spans = list(_spans(text, task.name))
     if not spans:
@@ -135,7 +144,7 @@ def with_block(text: str, task: Task) -> str:
 
 
 def without_block(text: str, name: str) -> str:
-    """Give the crontab `text` without the blocks of `name`, every other byte as it was."""
+    """Return the crontab `text` without the blocks of `name`, every other byte unchanged."""
     for start, end in reversed(list(_spans(text, name))):
         joined = _JOINED in text[start:end] and end == len(text)
         text = text[: start - 1 if joined else start] + text[end:]
@@ -161,23 +170,27 @@ def _command(task: Task) -> str:
     command = f"cd {folder} && {words} >>{log} 2>&1".replace("%", r"\%")
     if len(command.encode()) > _LONGEST:
         raise ConfigurationError(
-            f"the command is longer than the {_LONGEST} bytes that cron takes", hint="use shorter paths"
+            f"the command is longer than the {_LONGEST} bytes that cron allows", hint="use shorter paths"
         )
     return command
 
 
 def _spans(text: str, name: str) -> Iterator[tuple[int, int]]:
-    """Find where the blocks of `name` begin and end."""
+    """Yield where each block of `name` begins and ends.
+
+    Raises:
+        ConfigurationError: A block has no end mark.
+    """
     close = re.compile(rf"^# <<< {PROGRAM}: {re.escape(name)}[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
     for opening in _OPEN.finditer(text):
         if opening["name"] != name:
             continue
         closing = close.search(text, opening.end())
-        following_opening = _OPEN.search(text, opening.end())
-        if closing is None or (following_opening and following_opening.start() < closing.start()):
+        next_opening = _OPEN.search(text, opening.end())
+        if closing is None or (next_opening and next_opening.start() < closing.start()):
             raise ConfigurationError(
-                f"the crontab's block of {name} is not closed",
-                hint=f"run `crontab -e` and delete the rest of it, from `# >>> {PROGRAM}: {name}` on",
+                f"the block of {name} in the crontab has no end mark",
+                hint=f"run `crontab -e` and delete what is left of it, from `# >>> {PROGRAM}: {name}` on",
             )
         yield opening.start(), closing.end()
 
@@ -188,21 +201,27 @@ def _inside(text: str, name: str) -> str | None:
 
 
 def _entries(block: str | None) -> list[tuple[str, str]]:
-    """List the block's lines that are not comments: when, and the command as it stands."""
-    found = [(" ".join(match["when"].split()), match["command"]) for match in _ENTRY.finditer(block or "")]
-    if block is None:
-        raise ConfigurationError(
-            "there is no such schedule in the crontab", hint="run `sheets-decrypt schedule install`"
-        )
-    return found
+    """Return the entries of a block: the five fields, and the command as written."""
+    return [(" ".join(match["when"].split()), match["command"]) for match in _ENTRY.finditer(block or "")]
 
 
 def _expressions(text: str) -> str | None:
-    """Give the fields that `text` would be installed with; None where it is no timing of ours."""
+    """Return the fields that the timing `text` is installed with, or None if it is not a timing."""
     try:
         return "; ".join(calendar.expression for calendar in calendars(from_text(text)))
     except ConfigurationError:
         return None
+
+
+def _clock_changes(text: str, now: datetime) -> tuple[str, ...]:
+    """Return a note, if cron leaves out a run on a day on which clocks go forward."""
+    try:
+        timing = from_text(text)
+    except ConfigurationError:
+        return ()
+    fields = [field for calendar in calendars(timing) for field in calendar.expression.split()[:2]]
+    starred = any(field.startswith("*") for field in fields)
+    return clock_change_note(timing, now) if starred else ()
 
 
 def _next_run(text: str, now: datetime) -> str | None:
@@ -214,10 +233,10 @@ def _next_run(text: str, now: datetime) -> str | None:
 
 
 def _crontab(found: Found) -> str:
-    """Give the crontab; a user who has none has an empty one.
+    """Return the crontab; it is empty if the user has none.
 
     Raises:
-        ConfigurationError: It cannot be read; taking that for an empty one would overwrite the user's lines.
+        ConfigurationError: It cannot be read. To take it for empty would overwrite the user's lines.
     """
     reply = found.reply(*LIST)
     if reply.code == 0:
@@ -225,13 +244,13 @@ def _crontab(found: Found) -> str:
     if reply.code is not None and re.search(r"no crontab for|can't open .*No such file", reply.stderr):
         return ""
     raise ConfigurationError(
-        f"the crontab cannot be read: {reply.stderr.strip().lower() or 'the program crontab is not there'}",
+        f"the crontab cannot be read: {reply.stderr.strip().lower() or 'the program crontab was not found'}",
         hint="install cron, ask the administrator to allow it, or name another --backend",
     )
 
 
 def _exact(found: Found) -> str:
-    """Give the crontab with its true bytes.
+    """Return the crontab with its real bytes.
 
     Raises:
         ConfigurationError: It cannot be read, or only in a form that must not be written back.
@@ -243,8 +262,8 @@ def _exact(found: Found) -> str:
     if listed in (exact, exact.replace("\r", r"\r").replace("\b", r"\b")):
         return exact
     raise ConfigurationError(
-        "the crontab holds control characters, and cannot be read as it is",
-        hint="run `crontab -e` and put in, or take out, what `sheets-decrypt schedule show` prints",
+        "the crontab contains control characters and cannot be read byte for byte",
+        hint="run `crontab -e` and add or remove by hand what `sheets-decrypt schedule show` prints",
     )
 
 

@@ -1,16 +1,17 @@
-"""What every scheduler can do: pure text and data, no file is touched and no program run here or in a backend.
+"""The interface of a scheduler, in pure text and data: neither this module nor a backend touches files or programs.
 
-`install` looks at what a backend names in a `Look`, hands over what it `Found`, and carries out the `Step`s it gets.
-Each backend finds its own by a name that it derives from the job's, so that nothing else is ever changed or removed.
+`install` reads what a backend names in a `Look`, passes it what it `Found`, and carries out the `Step`s it returns.
+A backend finds its own schedules by a name derived from the job's, so that nothing else is ever changed or removed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Final, Protocol
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule.timing import Timing
+from sheets_decrypt.schedule.timing import Timing, lost_to_clock_changes
 
 ALL_JOBS: Final = "all jobs"
 PROGRAM: Final = "sheets-decrypt"
@@ -18,20 +19,20 @@ PROGRAM: Final = "sheets-decrypt"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A command that is to run by itself.
+    """A command to schedule.
 
     Args:
         name: The job's name, or `ALL_JOBS`.
         command: The interpreter's absolute path and its arguments, with absolute paths.
         config: The configuration in use.
-        log: The file that the command logs to, and that takes what it says before it can log.
+        log: The file that the command logs to; what it prints before its logging starts goes there too.
         folder: The working folder.
         timing: When.
-        jitter: Up to how many seconds a run is put off, so that not every machine asks at the same second.
-        credentials: Names and files of systemd credentials that the job's secrets come from.
+        jitter: The longest random delay of a run in seconds, so that machines do not all ask at the same second.
+        credentials: Names and files of the systemd credentials that hold the job's secrets.
 
     Raises:
-        ConfigurationError: A path is not absolute, or something cannot stand in a scheduler's file.
+        ConfigurationError: A path is not absolute, a word has a control character, or the jitter is out of range.
     """
 
     name: str
@@ -47,16 +48,19 @@ class Task:
         interpreter = type(self.config)(self.command[0])
         for path in (interpreter, self.config, self.log, self.folder, *(file for _, file in self.credentials)):
             if not path.is_absolute():
-                raise ConfigurationError(f"{path} is not an absolute path", hint="a schedule has no folder to start in")
+                raise ConfigurationError(
+                    f"{path} is not an absolute path",
+                    hint="a scheduled run has no current folder: use an absolute path",
+                )
         for word in (self.name, *self.command, *map(str, (self.config, self.log, self.folder))):
             if not word.isprintable():
-                raise ConfigurationError(f"{word!r} holds a control character", hint="rename the file or the folder")
+                raise ConfigurationError(f"{word!r} contains a control character", hint="rename the file or the folder")
         if not 0 <= self.jitter <= 24 * 3600:
-            raise ConfigurationError(f"a jitter of {self.jitter} seconds", hint="use 0 to 86400 seconds")
+            raise ConfigurationError(f"--jitter {self.jitter} is out of range", hint="use 0 to 86400 seconds")
 
     @property
     def command_with_jitter(self) -> tuple[str, ...]:
-        """The command for a scheduler that cannot put off a run by itself."""
+        """The command for a scheduler without random delays of its own."""
         return (*self.command, "--jitter", str(self.jitter)) if self.jitter else self.command
 
 
@@ -65,9 +69,9 @@ class Write:
     """Write a file.
 
     Args:
-        path: Where; missing folders are made.
-        content: All of it.
-        temporary: Whether it is removed when the steps have been carried out, well or not.
+        path: Where; missing folders are created.
+        content: The whole content.
+        temporary: Whether it is removed after the steps, also when one fails.
     """
 
     path: Path
@@ -77,7 +81,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete a file; one that is not there is no error."""
+    """Delete a file, if it exists."""
 
     path: Path
 
@@ -90,8 +94,8 @@ class Run:
         argv: The program and its arguments; no shell is involved.
         stdin: What it reads.
         checked: Whether its failure is an error.
-        tries: How often it is tried, where it fails.
-        seconds: After how long it is stopped; None: never.
+        tries: How often to try, until it succeeds.
+        seconds: After how long it is stopped; None means never.
     """
 
     argv: tuple[str, ...]
@@ -106,12 +110,12 @@ Step = Write | Delete | Run
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a backend has to see to know what is there.
+    """What a backend needs to read.
 
     Args:
-        files: Files to read, where they are there.
-        folders: Folders and patterns; every file that fits is read.
-        commands: Programs to run, and to note what they say.
+        files: Files to read, if they exist.
+        folders: Folders and patterns; every matching file is read.
+        commands: Programs whose output is needed.
     """
 
     files: tuple[Path, ...] = ()
@@ -121,7 +125,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a program said; `code` is None where it is not installed, could not be run or gave no answer in time."""
+    """A program's answer; `code` is None if it could not be started or did not end in time."""
 
     code: int | None
     stdout: bytes = b""
@@ -129,33 +133,33 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """What it wrote as text; bytes that are not UTF-8 survive in it as surrogates."""
+        """Its output as text; bytes that are not UTF-8 become surrogates."""
         return self.stdout.decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is: the files by their path and the replies by their command."""
+    """What was read: files by path, replies by command."""
 
     files: Mapping[Path, bytes] = field(default_factory=dict)
     replies: Mapping[tuple[str, ...], Reply] = field(default_factory=dict)
 
     def reply(self, *argv: str) -> Reply:
-        """Give what a program said."""
+        """Return the reply of a program; one that was not asked did not answer."""
         return self.replies.get(argv, Reply(None))
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is really there of a schedule.
+    """A schedule as it was read back.
 
     Args:
-        installed: Whether it is there and the scheduler knows it.
+        installed: Whether it exists and its scheduler will run it.
         name: The job's name, or `ALL_JOBS`.
         backend: The scheduler's name.
-        timing: When it runs, as `timing.from_text` reads it; what the scheduler holds, where it was changed by hand.
-        next_run: The next run in local time, in words; None where it is not known.
-        command: What it runs, in the scheduler's words.
+        timing: When it runs, for `timing.from_text`; if it was changed by hand, in the scheduler's own notation.
+        next_run: The next run in local time, as text; None if it is not known.
+        command: What it runs, in the scheduler's notation.
         notes: What the user should know.
     """
 
@@ -169,73 +173,88 @@ class Status:
 
 
 class Backend(Protocol):
-    """A scheduler. Every method is pure: it gives text or data."""
+    """A scheduler. Every method is pure."""
 
     @property
     def name(self) -> str:
-        """The name that `--backend` knows it by."""
+        """Its name for `--backend`."""
 
     def render(self, task: Task) -> Mapping[str, str]:
-        """Give what would be installed: the file's path, or what it becomes part of, and the text.
+        """Return what would be installed: text by the path of its file, or by the name of the table that it joins.
 
         Raises:
-            ConfigurationError: This scheduler cannot keep that timing or run that command.
+            ConfigurationError: This scheduler does not support the timing or the command.
         """
 
     def look(self, name: str | None) -> Look:
-        """Say what to look at for one schedule; for None, to find the `names` of all."""
+        """Return what to read for one schedule; for None, what `names` needs."""
 
     def names(self, found: Found) -> tuple[str, ...]:
-        """List the schedules of ours that are there, after `look(None)`."""
+        """Return the names of all our schedules, from what `look(None)` found."""
 
     def install(self, task: Task, found: Found) -> Sequence[Step]:
-        """Give the steps that put the schedule there, or replace it; none where it is there as it should be."""
+        """Return the steps that install or replace the schedule; none if it is already up to date."""
 
     def remove(self, name: str, found: Found) -> Sequence[Step]:
-        """Give the steps that take away what `install` put there, and nothing else; none where it is not there."""
+        """Return the steps that remove what `install` made, and nothing else; none if it does not exist."""
 
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
-        """Give the steps that run it once, now, as the scheduler would."""
+        """Return the steps that run it once, now, as the scheduler would."""
 
     def status(self, name: str, found: Found) -> Status:
-        """Read what is really there."""
+        """Return the schedule as it was read back."""
 
 
 def slug(name: str) -> str:
-    """Name what belongs to a schedule: `sheets-decrypt` for all jobs, else `sheets-decrypt-` and the job's name."""
+    """Return the name of a schedule's files: `sheets-decrypt`, and for a single job `-` and its name."""
     return PROGRAM if name == ALL_JOBS else f"{PROGRAM}-{name}"
 
 
 def name_of(text: str) -> str | None:
-    """Read what `slug` wrote; None where it is not ours."""
+    """Return the name from which `slug` made `text`, or None if it is not one of ours."""
     if text == PROGRAM:
         return ALL_JOBS
     return text.removeprefix(f"{PROGRAM}-") if text.startswith(f"{PROGRAM}-") else None
 
 
 def described(task: Task) -> str:
-    """Say in one line what a schedule is, for those who find it."""
+    """Return a line that explains a schedule to whoever finds it."""
     return f"sheets-decrypt pulls {task.name} of {task.config}"
 
 
 def removal_hint(name: str) -> str:
-    """Give the command that removes a schedule."""
+    """Return the command that removes a schedule."""
     return "sheets-decrypt schedule remove" + ("" if name == ALL_JOBS else f" --job {name}")
 
 
+def not_installed(name: str, backend: str) -> ConfigurationError:
+    """Return the error for a schedule that does not exist."""
+    return ConfigurationError(f"no schedule for {name} in {backend}", hint="run `sheets-decrypt schedule install`")
+
+
 def no_credentials(task: Task) -> None:
-    """Refuse a task whose secrets are systemd credentials, for a scheduler that has none.
+    """Refuse a task that needs systemd credentials, for the other schedulers.
 
     Raises:
-        ConfigurationError: It has such secrets.
+        ConfigurationError: It needs one.
     """
     if task.credentials:
         raise ConfigurationError(
-            f"the systemd credential {task.credentials[0][0]} is only there under systemd",
+            f"the systemd credential {task.credentials[0][0]} is available only under systemd",
             hint="use --backend systemd, or another source for the secret, such as a file",
         )
 
 
 def changed_by_hand(expected: bool) -> tuple[str, ...]:
-    """Give the note on a schedule that is not as `install` left it."""
-    return () if expected else ("its timing was changed by hand; `schedule install` puts it right",)
+    """Return a note, unless the schedule is as `install` left it."""
+    return () if expected else ("its timing was changed by hand; `schedule install` restores it",)
+
+
+def clock_change_note(timing: Timing, now: datetime) -> tuple[str, ...]:
+    """Return a note, if the scheduler may leave out a run on a day on which clocks go forward."""
+    lost = lost_to_clock_changes(timing, now)
+    if not lost:
+        return ()
+    asked, _ = lost[0]
+    note = f"on {asked:%Y-%m-%d} the clocks go forward past {asked:%H:%M}: that run may be skipped; choose another time"
+    return (note,)

@@ -1,16 +1,20 @@
 """A systemd user timer and its service, in `~/.config/systemd/user`.
 
-`Persistent=` runs what was missed while the machine slept or was off. Sources: systemd.timer(5), systemd.time(7),
+`Persistent=` makes up for runs that were missed while the machine was asleep or off. It does not for a time that does
+not exist because clocks go forward: systemd then skips that day (seen with `systemd-analyze calendar`). Such days get
+a line of their own, with the time that the clock shows instead. Sources: systemd.timer(5), systemd.time(7),
 systemd.exec(5), systemd.service(5) on quoting.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule.expression import WEEKDAYS, Calendar, Field, runs_of
 from sheets_decrypt.schedule.interface import (
     Delete,
     Found,
@@ -23,18 +27,20 @@ from sheets_decrypt.schedule.interface import (
     changed_by_hand,
     described,
     name_of,
+    not_installed,
     removal_hint,
     slug,
 )
-from sheets_decrypt.schedule.timing import WEEKDAYS, Calendar, Field, calendars, from_text, ranges
+from sheets_decrypt.schedule.timing import calendars, from_text, lost_to_clock_changes
 
 _SYSTEMCTL: Final = ("systemctl", "--user")
 _LINGER: Final = ("loginctl", "show-user", "--property=Linger", "--value")
 _LAST_ASCII: Final = 0x7F
+_DATED: Final = re.compile(r"\d{4}-")  # the lines for the days on which clocks go forward; no other line has a year
 _NO_LINGER: Final = "runs only while you are logged on; `loginctl enable-linger` lets it run without a session"
 
-# Nothing here makes a mount or user namespace: through one, a vault that FUSE mounts may not be readable.
-# MemoryDenyWriteExecute is left out since libffi may need such memory.
+# No option here creates a mount or user namespace, in which a vault mounted by FUSE may not be readable.
+# MemoryDenyWriteExecute is left out, since libffi may need such memory.
 _HARDENING: Final = """\
 NoNewPrivileges=yes
 LockPersonality=yes
@@ -52,25 +58,27 @@ class Systemd:
     """The user's own systemd.
 
     Args:
-        folder: Where the user's units lie, `$XDG_CONFIG_HOME/systemd/user`.
-        user: The user's name, to ask whether it lingers.
+        folder: The folder of the user's units, `$XDG_CONFIG_HOME/systemd/user`.
+        user: The user's name, to ask whether the user lingers.
+        now: The local time, without a zone, from which clock changes are looked up.
     """
 
     folder: Path
     user: str
+    now: datetime
 
     name = "systemd"
 
     def render(self, task: Task) -> Mapping[str, str]:
-        """Give the service and the timer."""
+        """Return the service and the timer."""
         unit = unit_name(task.name)
         return {
             str(self.folder / f"{unit}.service"): _service(task),
-            str(self.folder / f"{unit}.timer"): _timer(task),
+            str(self.folder / f"{unit}.timer"): _timer(task, self.now),
         }
 
     def look(self, name: str | None) -> Look:
-        """Look at the two files, and ask systemd what it knows of the timer."""
+        """Read the two files, and ask systemd about the timer."""
         if name is None:
             return Look(folders=((self.folder, "sheets-decrypt*.timer"),))
         unit = unit_name(name)
@@ -78,12 +86,12 @@ class Systemd:
         return Look(files=files, commands=(_show(unit), (*_LINGER, self.user)))
 
     def names(self, found: Found) -> tuple[str, ...]:
-        """List the schedules whose timers are there."""
+        """Return the schedules whose timers exist."""
         names = (_name(path.stem) for path in sorted(found.files))
         return tuple(name for name in names if name is not None)
 
     def install(self, task: Task, found: Found) -> Sequence[Step]:
-        """Write what differs; enable and start the timer."""
+        """Write the files that differ; enable and start the timer."""
         wanted = {Path(path): text.encode() for path, text in self.render(task).items()}
         writes = [Write(path, content) for path, content in wanted.items() if found.files.get(path) != content]
         if not writes and self.status(task.name, found).installed:
@@ -109,42 +117,43 @@ class Systemd:
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
         """Start the service and do not wait."""
         if not self.status(name, found).installed:
-            raise ConfigurationError(
-                f"systemd knows no schedule of {name}", hint="run `sheets-decrypt schedule install`"
-            )
+            raise not_installed(name, self.name)
         return [Run((*_SYSTEMCTL, "start", "--no-block", f"{unit_name(name)}.service"))]
 
     def status(self, name: str, found: Found) -> Status:
-        """Read the two files and what systemd says of the timer."""
+        """Return the schedule from the two files and from what systemd reports."""
         unit = unit_name(name)
         timer = found.files.get(self.folder / f"{unit}.timer", b"").decode(errors="replace")
         service = found.files.get(self.folder / f"{unit}.service", b"").decode(errors="replace")
         if not timer and not service:
             return Status(False, name, self.name)
-        says = dict(line.split("=", 1) for line in found.reply(*_show(unit)).text.splitlines() if "=" in line)
-        runs = bool(timer and service) and (says.get("LoadState"), says.get("ActiveState")) == ("loaded", "active")
-        held = _values(timer, "OnCalendar")
+        reported = dict(line.split("=", 1) for line in found.reply(*_show(unit)).text.splitlines() if "=" in line)
+        runs = bool(timer and service) and (reported.get("LoadState"), reported.get("ActiveState")) == (
+            "loaded",
+            "active",
+        )
+        held = [value for value in _values(timer, "OnCalendar") if not _DATED.match(value)]
         text = next(iter(re.findall(r"^# timing: (.+)$", timer, re.MULTILINE)), "")
-        as_installed = list(held) == _expected(text)
+        as_installed = held == _expected(text)
         return Status(
             runs,
             name,
             self.name,
             text if as_installed else "; ".join(held),
-            says.get("NextElapseUSecRealtime") or None,
+            reported.get("NextElapseUSecRealtime") or None,
             next(iter(_values(service, "ExecStart")), ""),
             (*_notes(name, runs, found.reply(*_LINGER, self.user).text), *changed_by_hand(as_installed)),
         )
 
 
 def unit_name(name: str) -> str:
-    r"""Name the units: a byte that is not ASCII is written as in systemd-escape(1), such as `\xc3`."""
+    r"""Return the name of the units: a byte that is not ASCII is written as in systemd-escape(1), such as `\xc3`."""
     encoded = (f"\\x{byte:02x}" if byte > _LAST_ASCII else chr(byte) for byte in slug(name).encode())
     return "".join(encoded)
 
 
 def on_calendar(calendar: Calendar) -> list[str]:
-    """Write a calendar as `OnCalendar=` values; where either day fits, one for the day and one for the weekday."""
+    """Return the `OnCalendar=` values of a calendar; if either day matches, one for the day and one for the weekday."""
     return [_expression(calendar, day, weekday) for day, weekday in calendar.day_rules]
 
 
@@ -168,15 +177,15 @@ def _numbers(field: Field | None) -> str:
     if field is None or field.full:
         return "*"
     return ",".join(
-        f"{first:02}" if first == last else f"{first:02}..{last:02}" for first, last in ranges(field.values)
+        f"{first:02}" if first == last else f"{first:02}..{last:02}" for first, last in runs_of(field.values)
     )
 
 
 def _weekdays(field: Field) -> str:
-    """Write weekdays from Monday to Sunday, as systemd counts them."""
+    """Return weekdays from Monday to Sunday, as systemd counts them."""
     numbers = tuple(sorted(number or len(WEEKDAYS) for number in field.values))
     names = {number: WEEKDAYS[number % len(WEEKDAYS)].capitalize() for number in numbers}
-    runs = ranges(numbers)
+    runs = runs_of(numbers)
     return ",".join(names[first] if first == last else f"{names[first]}..{names[last]}" for first, last in runs)
 
 
@@ -199,8 +208,12 @@ def _service(task: Task) -> str:
     )
 
 
-def _timer(task: Task) -> str:
+def _timer(task: Task, now: datetime) -> str:
     times = "".join(f"OnCalendar={value}\n" for calendar in calendars(task.timing) for value in on_calendar(calendar))
+    lost = lost_to_clock_changes(task.timing, now)
+    if lost:
+        times += "# on these days the clocks go forward, and the time above does not exist\n"
+        times += "".join(f"OnCalendar={shown:%Y-%m-%d %H:%M:%S}\n" for _, shown in lost)
     jitter = f"RandomizedDelaySec={task.jitter}s\n" if task.jitter else ""
     return (
         f"# made by `sheets-decrypt schedule install`; remove it with `{removal_hint(task.name)}`\n"
@@ -211,12 +224,12 @@ def _timer(task: Task) -> str:
 
 
 def _plain(text: str) -> str:
-    """Keep `%` from naming one of systemd's specifiers."""
+    """Escape `%`, which begins a specifier of systemd."""
     return text.replace("%", "%%")
 
 
 def _quoted(word: str) -> str:
-    """Quote a word of a command line where it needs it."""
+    """Quote a word of a command line, if it needs quotes."""
     word = _plain(word)
     if re.fullmatch(r"[\w@%+=:,./$-]+", word):
         return word
@@ -229,6 +242,6 @@ def _values(unit: str, key: str) -> tuple[str, ...]:
 
 def _notes(name: str, runs: bool, linger: str) -> Iterator[str]:
     if not runs:
-        yield f"the files are there, but systemd does not run the timer of {name}; `schedule install` puts it right"
+        yield f"the files exist, but systemd does not run the timer of {name}; `schedule install` restores it"
     if linger.strip() == "no":
         yield _NO_LINGER

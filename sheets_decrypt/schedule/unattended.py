@@ -1,4 +1,4 @@
-"""Whether a job's secrets can be read when nobody is there."""
+"""Whether a scheduled run can read a job's secrets."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,29 +11,29 @@ from sheets_decrypt.errors import ConfigurationError
 def refuse_attended(
     config: Config, jobs: Sequence[str], backend: str, credentials: Mapping[str, Path], *, platform: str = sys.platform
 ) -> None:
-    """Go on only where every secret of the jobs can be read by a scheduled run.
+    """Refuse jobs with a secret that a scheduled run cannot read.
 
     Args:
         config: The configuration.
         jobs: Names of the jobs to schedule.
         backend: The scheduler's name.
-        credentials: The systemd credentials that the service will load.
+        credentials: The systemd credentials that the service loads.
         platform: As in `sys.platform`.
 
     Raises:
-        ConfigurationError: One cannot; the hint says which source would work.
+        ConfigurationError: A job has none or such a secret; the hint names a source that works.
     """
     for job in jobs:
         if not config.keys_of(config.jobs[job]).given():
             raise ConfigurationError(
-                f'job "{job}" has no key in the configuration; a scheduled run has no environment to take it from',
+                f'job "{job}" has no key in the configuration; a scheduled run does not inherit your environment',
                 hint='add one to [keys], such as private_keys = [{ file = "…" }]',
             )
         for source in _sources(config, job):
             problem = _problem(source, backend, credentials, platform)
             if problem:
                 raise ConfigurationError(
-                    f'job "{job}": the secret from {source.label} cannot be read by a scheduled run: {problem}',
+                    f'job "{job}": a scheduled run cannot read the secret from {source.label}: {problem}',
                     hint=_hint(backend, platform),
                 )
 
@@ -51,13 +51,13 @@ def _sources(config: Config, job: str) -> Iterator[SecretSource]:
 def _problem(source: SecretSource, backend: str, credentials: Mapping[str, Path], platform: str) -> str:
     match source.kind:
         case "prompt":
-            return "nobody is there to type it"
+            return "it cannot ask for a password"
         case "env":
-            return "a scheduler starts it without your environment"
+            return "it does not inherit your environment"
         case "keyring" if backend == "cron" and platform == "linux":
-            return "cron has no desktop session, and so no keyring"
+            return "cron has no desktop session, hence no keyring"
         case "credential" if backend != "systemd":
-            return "only systemd hands over credentials"
+            return "only systemd loads credentials"
         case "credential" if source.credential not in credentials:
             return "the service does not load it"
         case _:

@@ -1,10 +1,11 @@
-"""The user's crontab: our block and nothing else, with Debian's cron for real at the end."""
+"""The user's crontab: our block and nothing else; Debian's own cron runs it at the end."""
 
 import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -13,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
 from sheets_decrypt.schedule.cron import EXACT, LIST, Cron, with_block, without_block
 from sheets_decrypt.schedule.interface import ALL_JOBS, Found, Reply, Run, Task
 from sheets_decrypt.schedule.timing import Every, parse
-from tests.cron_daemon import crontab, own_crontab, put_crontab, running_cron  # noqa: F401  (fixtures)
-from tests.schedule_tasks import WEEKDAY_MORNINGS, task
+from tests.schedule.cron_daemon import crontab, put_crontab
+from tests.schedule.tasks import WEEKDAY_MORNINGS, task
 
 BACKEND = Cron("you", Path("/home/you"), datetime(2026, 3, 6, 7, 0))  # noqa: DTZ001  (local time)
 NO_CRONTAB = Found(replies={LIST: Reply(1, b"", "no crontab for you\n")})
@@ -26,7 +27,7 @@ THEIRS = "MAILTO=me@example.org\n\n# backup\n5 5 * * * /usr/local/bin/backup 50\
 
 
 def holding(text: str) -> Found:
-    """Say that the crontab holds `text`."""
+    """Return what is found if the crontab contains `text`."""
     content = text.encode("utf-8", "surrogateescape")
     shown = content.replace(b"\r", rb"\r").replace(b"\b", rb"\b")
     return Found(replies={LIST: Reply(0, shown), EXACT: Reply(0, content)})
@@ -67,8 +68,6 @@ def test_what_cron_cannot_do_is_refused() -> None:
     """An uneven interval, a command that cron would cut off, and a credential that only systemd has."""
     with pytest.raises(ConfigurationError, match="every 7m"):
         BACKEND.render(task(Every(7)))
-    with pytest.raises(ConfigurationError, match="longer than the 990 bytes"):
-        BACKEND.render(task(name="b" * 900))
     base = task()
     secret = Task(
         "a",
@@ -80,8 +79,23 @@ def test_what_cron_cannot_do_is_refused() -> None:
         0,
         (("key", PurePosixPath("/k")),),
     )
-    with pytest.raises(ConfigurationError, match="only there under systemd"):
+    with pytest.raises(ConfigurationError, match="available only under systemd"):
         BACKEND.render(secret)
+
+
+@pytest.mark.parametrize("letter", ["b", "é", "€", "𝔘"])
+def test_the_longest_command_is_counted_in_bytes(letter: str) -> None:
+    """Debian's cron cuts a command off at 1000 bytes, whatever its letters: 990 are accepted, and no more."""
+
+    def command(padding: int) -> bytes:
+        folder = PurePosixPath("/" + letter * (800 // len(letter.encode())) + "f" * padding)
+        short = replace(task(), command=("/p",), log=PurePosixPath("/l"), folder=folder)
+        return BACKEND.render(short)["crontab"].splitlines()[3].removeprefix("30 6 * * 1-5 ").encode()
+
+    room = 990 - len(command(0))
+    assert len(command(room)) == 990
+    with pytest.raises(ConfigurationError, match="longer than the 990 bytes that cron allows"):
+        command(room + 1)
 
 
 lines = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=30)
@@ -116,7 +130,7 @@ def test_a_block_that_is_not_closed_is_left_alone() -> None:
     cut = BACKEND.render(task())["crontab"].replace("# <<< sheets-decrypt: baseline\n", "")
     other = BACKEND.render(task(name="endline"))["crontab"]
     for text in (cut, cut + other, cut + BACKEND.render(task())["crontab"]):
-        with pytest.raises(ConfigurationError, match="is not closed"):
+        with pytest.raises(ConfigurationError, match="has no end mark"):
             BACKEND.remove("baseline", holding(text))
 
 
@@ -134,7 +148,7 @@ def test_a_crontab_that_is_shown_otherwise_than_it_is_is_not_written_back() -> N
     assert isinstance(steps[0], Run)
     assert (steps[0].stdin or b"").startswith(b"# theirs\r\n# >>> ")
     for exact in (Reply(1), Reply(0, b"# other\r\n"), Reply(None)):
-        with pytest.raises(ConfigurationError, match="cannot be read as it is"):
+        with pytest.raises(ConfigurationError, match="cannot be read byte for byte"):
             BACKEND.install(task(), Found(replies={LIST: Reply(0, rb"# theirs\r"), EXACT: exact}))
 
 
@@ -192,8 +206,7 @@ def test_run_now_runs_in_the_bare_environment_and_gives_the_exit_code(tmp_path: 
     code = "import json, os, sys; open(sys.argv[1], 'w').write(json.dumps([sorted(os.environ), sys.argv])); sys.exit(6)"
     command = (sys.executable, "-c", code, str(report))
     entry = Task("baseline", command, tmp_path, tmp_path / "log", tmp_path, WEEKDAY_MORNINGS, 300)
-    steps = BACKEND.run_now("baseline", holding(with_block("", entry)))
-    assert install.carry_out(steps) == 6
+    assert steps.carry_out(BACKEND.run_now("baseline", holding(with_block("", entry)))) == 6
     environment, argv = json.loads(report.read_text())
     assert set(environment) >= {"HOME", "LOGNAME", "PATH", "SHELL"}
     assert not {"LANG", "LC_ALL", "USER", "TERM"} & set(environment)
@@ -202,11 +215,11 @@ def test_run_now_runs_in_the_bare_environment_and_gives_the_exit_code(tmp_path: 
 
 def test_run_now_without_a_schedule_says_so() -> None:
     """There is nothing to run."""
-    with pytest.raises(ConfigurationError, match="no such schedule"):
+    with pytest.raises(ConfigurationError, match="no schedule for baseline in cron"):
         BACKEND.run_now("baseline", NO_CRONTAB)
 
 
-def test_crontab_gives_every_byte_back(own_crontab: None) -> None:  # noqa: F811  (the fixture)
+def test_crontab_gives_every_byte_back(own_crontab: None) -> None:
     """With the system's own crontab, install and remove leave the user's lines byte for byte."""
     backend = install.backend_named("cron")
     for theirs in (
@@ -218,7 +231,7 @@ def test_crontab_gives_every_byte_back(own_crontab: None) -> None:  # noqa: F811
         put_crontab(theirs)
         here = Path(__file__).parent
         entry = Task("baseline", (sys.executable, "-c", "pass"), here, here / "log", here, WEEKDAY_MORNINGS)
-        install.carry_out(backend.install(entry, install.look(backend, "baseline")))
+        steps.carry_out(backend.install(entry, install.look(backend, "baseline")))
         assert install.status(backend, "baseline").installed
         assert [status.name for status in install.installed(backend)] == ["baseline"]
         assert install.remove(backend, "baseline")
@@ -226,7 +239,7 @@ def test_crontab_gives_every_byte_back(own_crontab: None) -> None:  # noqa: F811
         assert not install.remove(backend, "baseline")
 
 
-def test_cron_runs_it_in_its_bare_environment(tmp_path: Path, running_cron: Callable[[Path], bytes]) -> None:  # noqa: F811
+def test_cron_runs_it_in_its_bare_environment(tmp_path: Path, running_cron: Callable[[Path], bytes]) -> None:
     """Debian's cron starts the installed command within two minutes; what it prints is in the log."""
     theirs = b'# mine \xe9\r\nMAILTO=""\n'
     put_crontab(theirs)

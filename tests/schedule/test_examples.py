@@ -2,7 +2,7 @@
 
 After a change, write the examples anew with
 
-    python -c "from tests.test_schedule_examples import write; write()"
+    python -c "from tests.schedule.test_examples import write; write()"
 """
 
 from datetime import datetime
@@ -15,20 +15,20 @@ from sheets_decrypt.schedule.interface import Backend, Task
 from sheets_decrypt.schedule.launchd import Launchd
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler, encoded
-from tests.schedule_tasks import task, windows_task
+from tests.schedule.tasks import task, windows_task
 
-FOLDER = Path(__file__).parents[1] / "config" / "schedules"
+FOLDER = Path(__file__).parents[2] / "config" / "schedules"
 NOW = datetime(2026, 3, 6, 7, 0)  # noqa: DTZ001  (no example depends on it)
 EXAMPLES: list[tuple[Backend, Task]] = [
     (Cron("you", Path("/home/you"), NOW), task(jitter=60)),
-    (Systemd(Path("/home/you/.config/systemd/user"), "you"), task(jitter=60)),
+    (Systemd(Path("/home/you/.config/systemd/user"), "you", NOW), task(jitter=60)),
     (Launchd(Path("/home/you/Library/LaunchAgents"), 501, NOW), task(jitter=60)),
-    (TaskScheduler(Path("/")), windows_task(jitter=60)),
+    (TaskScheduler(Path("/"), NOW), windows_task(jitter=60)),
 ]
 
 
 def examples() -> dict[str, bytes]:
-    """Give the files' names and contents."""
+    """Return the files' names and contents."""
     found = {}
     for backend, entry in EXAMPLES:
         for path, text in backend.render(entry).items():

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
 from sheets_decrypt.schedule.interface import ALL_JOBS, Found, Reply, Task
 from sheets_decrypt.schedule.launchd import Launchd, starts
 from sheets_decrypt.schedule.timing import Every, parse
-from tests.schedule_tasks import FOLDER, LOG, StandIn, programs, task  # noqa: F401  (a fixture)
+from tests.schedule.tasks import FOLDER, LOG, StandIn, task
 
 AGENTS = Path("/Users/you/Library/LaunchAgents")
 BACKEND = Launchd(AGENTS, 501, datetime(2026, 3, 6, 7, 0))  # noqa: DTZ001  (local time)
@@ -37,7 +37,7 @@ match arguments:
 
 
 def content(entry: Task) -> dict[str, Any]:
-    """Give what the property list holds."""
+    """Return what the property list holds."""
     loaded: dict[str, Any] = plistlib.loads(BACKEND.render(entry)[str(FILE)].encode())
     return loaded
 
@@ -73,7 +73,7 @@ def test_either_day_becomes_entries_of_their_own() -> None:
 
 def test_what_launchd_cannot_do_is_refused() -> None:
     """A day and a weekday at once, and thousands of entries."""
-    with pytest.raises(ConfigurationError, match="cannot ask for a day of the month and a weekday"):
+    with pytest.raises(ConfigurationError, match="cannot combine days of the month with weekdays"):
         starts(parse(cron="0 6 */2 * sun"))
     with pytest.raises(ConfigurationError, match="takes 3000 entries"):
         starts(parse(cron="*/6 1-10 1-30 * *"))
@@ -81,12 +81,12 @@ def test_what_launchd_cannot_do_is_refused() -> None:
     secret = Task(
         "baseline", base.command, base.config, base.log, base.folder, base.timing, 0, (("key", PurePosixPath("/k")),)
     )
-    with pytest.raises(ConfigurationError, match="only there under systemd"):
+    with pytest.raises(ConfigurationError, match="available only under systemd"):
         BACKEND.render(secret)
 
 
 def holding(text: str, code: int = 0) -> Found:
-    """Say that the property list is there, and what launchctl says of the agent."""
+    """Return what is found if the property list exists, with the exit code of `launchctl print`."""
     return Found({FILE: text.encode()}, {PRINT: Reply(code)})
 
 
@@ -111,7 +111,7 @@ def test_a_change_by_hand_shows(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "<plist", "not a list", "<plist><string>a</string></plist>"])
 def test_a_broken_property_list_is_no_crash(text: str) -> None:
-    """What cannot be read is told as changed."""
+    """A property list that cannot be read counts as changed."""
     assert BACKEND.status("baseline", holding(text)).timing == "changed by hand"
 
 
@@ -121,7 +121,7 @@ def test_an_interval_without_a_calendar_has_no_known_next_run() -> None:
     assert (status.timing, status.next_run) == ("every 50m", None)
 
 
-def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_it_is_installed_run_and_removed(programs: Path) -> None:
     """Files and calls of a whole life; a `bootstrap` that is not ready yet is tried again."""
     launchctl = StandIn(programs, "launchctl", LAUNCHCTL)
     agents = Path.home() / "Library" / "LaunchAgents"
@@ -132,7 +132,7 @@ def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811 
     backend = install.backend_named("auto", platform="darwin")
 
     found = install.look(backend, ALL_JOBS)
-    assert install.carry_out(backend.install(entry, found), pause=0) == 0
+    assert steps.carry_out(backend.install(entry, found), pause=0) == 0
     target = f"gui/{os.getuid()}/sheets-decrypt"
     bootstrap = ["bootstrap", f"gui/{os.getuid()}", str(agents / "sheets-decrypt.plist")]
     assert launchctl.calls[1:] == [["bootout", target], ["enable", target], bootstrap, bootstrap, bootstrap]
@@ -145,5 +145,5 @@ def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811 
     assert install.remove(backend, ALL_JOBS)
     assert [path.name for path in agents.iterdir()] == ["mine.plist"]
     assert not install.remove(backend, ALL_JOBS)
-    with pytest.raises(ConfigurationError, match="launchd knows no schedule"):
+    with pytest.raises(ConfigurationError, match="no schedule for all jobs in launchd"):
         install.run_now(backend, ALL_JOBS)

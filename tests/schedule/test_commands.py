@@ -1,4 +1,4 @@
-"""`sheets-decrypt schedule` as a user runs it, with Debian's cron for real; and runs without anybody there."""
+"""`sheets-decrypt schedule` as a user runs it, with Debian's cron; and unattended runs."""
 
 import re
 import signal
@@ -14,7 +14,7 @@ import sheets_decrypt
 from sheets_decrypt.runs import state
 from sheets_decrypt.sandbox.google import Fault
 from tests import require
-from tests.cron_daemon import crontab, own_crontab, put_crontab, running_cron  # noqa: F401  (fixtures)
+from tests.schedule.cron_daemon import crontab, put_crontab
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 from tests.unattended_parts import memory
 
@@ -34,7 +34,7 @@ def _log(world: World, name: str = "all-jobs") -> Path:
     return world.folder / "home/.local/state/sheets-decrypt/log" / f"{name}.log"
 
 
-def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron: Callable[[Path], bytes]) -> None:  # noqa: F811
+def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron: Callable[[Path], bytes]) -> None:
     """One command, and a minute later the CSV is in the vault; nothing is printed, and removal leaves no trace."""
     home = world.folder / "home"
     home.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
     done = world.process("schedule", "install", "--config", world.path, "--job", "baseline", "--every", "1m", *CRON)
     assert done.code == 0
     assert re.fullmatch(r"baseline: every 1m, next \d{4}-\d\d-\d\d \d\d:\d\d \(cron\)\n", done.out)
-    assert "cron does not catch up" in done.err
+    assert "asleep or off are skipped" in done.err
     installed = crontab()
     assert installed is not None
     assert installed.startswith(theirs)
@@ -63,8 +63,8 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
 
 
 @pytest.fixture
-def empty_crontab(own_crontab: None, world: World) -> World:  # noqa: F811  (the fixture)
-    """Give a world whose user's crontab is empty."""
+def empty_crontab(own_crontab: None, world: World) -> World:
+    """Return a world whose user's crontab is empty."""
     return world
 
 
@@ -79,7 +79,7 @@ def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_cro
     done = _install(world, "--daily", "6:30", "--weekdays", "mon-fri")
     assert done.out.startswith("all jobs: daily 06:30 mon-fri, next ")
     assert (crontab() or b"").decode() == shown.out.split("\n", 1)[1]
-    assert b" --jitter 300 " in (crontab() or b"")
+    assert b" --retry 10 --jitter 300 " in (crontab() or b"")
     assert _schedule(world, "status").out == done.out
     assert world.run("schedule", "status").out == done.out
     done = _schedule(world, "run-now")
@@ -88,11 +88,11 @@ def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_cro
     assert "baseline: wrote 6 rows" in _log(world).read_text(encoding="utf-8")
     assert _schedule(world, "remove").out == "all jobs: removed\n"
     assert crontab() in {None, b""}
-    assert _schedule(world, "remove").out == "all jobs: there was no schedule\n"
+    assert _schedule(world, "remove").out == "nothing is scheduled\n"
 
 
 def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) -> None:
-    """A run that fails is not "started": its exit code and its log are told, and the log has the error once."""
+    """A run that fails is not "started": the user sees its exit code and its log, and the log has the error once."""
     world = empty_crontab
     world.configure(columns=["nobody"])
     _install(world, "--daily", "06:30", "--job", "baseline")
@@ -113,6 +113,27 @@ def test_what_is_not_there_cannot_be_run(empty_crontab: World) -> None:
         assert "schedule install" in done.err
 
 
+def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> None:
+    """Also where only one job has a schedule; a name that has none gets those that do."""
+    world = empty_crontab
+    _install(world, "--daily", "06:30", "--job", "baseline")
+    done = world.run("schedule", "run-now")
+    assert (done.code, done.out) == (0, "baseline: started\n")
+    assert world.csv() == world.whole()
+    assert _schedule(world, "remove").out == "no schedule for all jobs; installed: baseline (use --job baseline)\n"
+    done = _schedule(world, "run-now", "--job", "endline")
+    assert (done.code, done.out) == (2, "")
+    assert "no schedule for endline; installed: baseline (use --job baseline)" in done.err
+    assert _schedule(world, "remove", "--job", "baseline").out == "baseline: removed\n"
+
+
+def test_show_needs_no_time(world: World) -> None:
+    """It is there to look at, and says what it assumed."""
+    done = _schedule(world, "show", "--config", world.path)
+    assert (done.code, "30 6 * * *" in done.out) == (0, True)
+    assert done.err == "note: no time is given; this is for --daily 06:30\n"
+
+
 def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
     """A schedule is removed where it is, whichever scheduler this system prefers."""
     _install(empty_crontab)
@@ -123,8 +144,8 @@ def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
 @pytest.mark.parametrize(
     ("source", "backend", "why", "instead"),
     [
-        ({"prompt": True}, "cron", "nobody is there to type it", "use a file"),
-        ({"env": "SURVEY_KEY"}, "cron", "without your environment", "use a file"),
+        ({"prompt": True}, "cron", "it cannot ask for a password", "use a file"),
+        ({"env": "SURVEY_KEY"}, "cron", "does not inherit your environment", "use a file"),
         ({"keyring": "sheets-decrypt/key"}, "cron", "no desktop session", "use a file"),
         ({"credential": "key"}, "cron", "only systemd", "use a file"),
         ({"credential": "key"}, "systemd", "does not load it", "--credential NAME=FILE"),
@@ -133,7 +154,7 @@ def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
 def test_a_secret_that_needs_a_person_is_refused(
     empty_crontab: World, source: dict[str, object], backend: str, why: str, instead: str
 ) -> None:
-    """Nothing is installed, and the hint names a source that works; `show` refuses it as well."""
+    """Nothing is installed, and the hint names a source that works; `show` prints it, with the same warning."""
     world = empty_crontab
     world.keys["private_keys"] = [source]
     world.configure()
@@ -142,7 +163,7 @@ def test_a_secret_that_needs_a_person_is_refused(
             "schedule", command, "--config", world.path, "--daily", "06:30", "--backend", backend,
             environment={"SURVEY_KEY": world.survey.private_key.reveal()},
         )  # fmt: skip
-        assert (done.code, done.out) == (2, "")
+        assert (done.code, done.out == "") == ((2, True) if command == "install" else (0, False))
         assert why in done.err
         assert instead in done.err
     assert crontab() is None
@@ -174,9 +195,9 @@ def test_a_credential_that_the_service_loads_is_accepted(world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ((), "name one of --every, --daily and --cron"),
-        (("--every", "1h", "--daily", "06:30"), "name one of"),
-        (("--daily", "25:00"), "is no time of day"),
+        ((), "give one of --every, --daily and --cron"),
+        (("--every", "1h", "--daily", "06:30"), "give one of"),
+        (("--daily", "25:00"), "is not a valid time"),
         (("--every", "1h", "--job", "nobody"), 'there is no job "nobody"'),
         (("--every", "1h", "--jitter", "-1"), "jitter"),
     ],
@@ -198,7 +219,7 @@ def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
     assert 'job "baseline" has no key in the configuration' in done.err
 
 
-# Nobody is there
+# Unattended
 
 
 def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> None:
@@ -227,8 +248,51 @@ def test_jitter_puts_a_run_off(world: World, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds for which a command slept; in truth it does not wait."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vault that was locked for some minutes is no failed run, and nobody is notified of one."""
+    away = world.folder / "locked"
+    slept: list[float] = []
+
+    def unlock(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == 600:
+            away.rename(world.vault_folder)
+
+    world.vault_folder.rename(away)
+    monkeypatch.setattr("time.sleep", unlock)
+    done = world.pull("--retry", "10")
+    assert (done.code, 600 in slept) == (0, True)
+    assert "trying again in 10 minutes" in done.err
+    assert memory(world).failed_runs == 0
+    assert world.csv() == world.whole()
+
+
+def test_a_failure_that_stays_is_reported_once(world: World, sleeps: list[float]) -> None:
+    """After the second attempt there is no third, and the exit code is the failure's."""
+    world.google.fault(Fault("values", times=None))
+    done = world.pull("--retry", "10")
+    assert (done.code, sleeps.count(600)) == (6, 1)
+    assert memory(world).failed_runs == 1
+    assert done.err.count("error: ") == 1
+
+
+def test_what_waiting_cannot_mend_is_not_tried_again(world: World, sleeps: list[float]) -> None:
+    """A column that does not exist will not exist in ten minutes."""
+    world.configure(columns=["nobody"])
+    done = world.pull("--retry", "10")
+    assert (done.code, 600 in sleeps) == (9, False)
+
+
+@pytest.fixture
 def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Event]]:
-    """Give a pull that waits for Google's rows, and so holds the lock, and the event that lets Google answer it."""
+    """Return a pull that waits for Google's rows, and so holds the lock, and the event that lets Google answer it."""
     asked, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -251,7 +315,7 @@ def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Ev
 
 
 def test_of_two_runs_at_once_one_works(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
-    """The second ends with code 8, is no news to the job's memory, and disturbs the first in nothing."""
+    """The second ends with code 8, leaves the state of the job alone, and does not disturb the first."""
     process, go_on = holder
     done = world.process("pull", "--config", world.path)
     assert (done.code, done.out) == (8, "")

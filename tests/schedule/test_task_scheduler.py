@@ -13,13 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
+from sheets_decrypt.schedule.expression import Calendar
 from sheets_decrypt.schedule.interface import Found, Reply
 from sheets_decrypt.schedule.task_scheduler import NAMESPACE, TaskScheduler, encoded, task_xml
-from sheets_decrypt.schedule.timing import Calendar, Every, Timing, parse
-from tests.schedule_tasks import StandIn, programs, windows_task  # noqa: F401  (a fixture)
+from sheets_decrypt.schedule.timing import Every, Timing, parse
+from tests.schedule.tasks import StandIn, windows_task
 
-BACKEND = TaskScheduler(Path("/tmp"))
+NOW = datetime(2026, 3, 6, 7, 0)  # noqa: DTZ001  (local time)
+BACKEND = TaskScheduler(Path("/tmp"), NOW)
 TASK = "\\sheets-decrypt-baseline"
 XML = ("schtasks", "/Query", "/TN", TASK, "/XML")
 NEXT = ("schtasks", "/Query", "/TN", TASK, "/FO", "CSV", "/NH")
@@ -63,6 +65,7 @@ ALL = {
     "ScheduleByDay": {"DaysInterval"},
     "ScheduleByWeek": {"WeeksInterval", "DaysOfWeek"},
     "ScheduleByMonth": {"DaysOfMonth", "Months"},
+    "ScheduleByMonthDayOfWeek": {"Weeks", "DaysOfWeek", "Months"},
     "DaysOfWeek": set(DAYS),
     "Months": set(MONTHS),
     "Principal": {"UserId", "GroupId", "DisplayName", "LogonType", "RunLevel"},
@@ -78,7 +81,7 @@ DURATION = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 
 
 def tree(timing: Timing, jitter: int = 0) -> ET.Element:
-    """Give the task's XML, read again from the bytes that schtasks gets, without its namespace."""
+    """Return the task's XML, read again from the bytes that schtasks gets, without its namespace."""
     content = encoded(task_xml(windows_task(timing, jitter=jitter)))
     assert content[:2] == b"\xff\xfe"
     text = content.decode("utf-16")
@@ -130,10 +133,15 @@ def check_trigger(trigger: ET.Element) -> None:
         assert 60 <= seconds(trigger.findtext(path, "PT1M")) <= 31 * 86400
     assert seconds(trigger.findtext("RandomDelay", "PT1S")) > 0
     assert all(1 <= int(day.text or 0) <= 31 for day in trigger.iterfind("*/DaysOfMonth/Day"))
+    weeks = trigger.find("ScheduleByMonthDayOfWeek/Weeks")
+    if weeks is not None:
+        assert 1 <= len(weeks) <= 5
+        assert {child.tag for child in weeks} == {"Week"}
+        assert all(re.fullmatch("[1-4]|Last", week.text or "") for week in weeks)
 
 
 def starts(root: ET.Element, first: datetime, last: datetime) -> set[datetime]:
-    """Give the times at which the Task Scheduler would start the task, by what its documentation says of triggers."""
+    """Return the times at which the Task Scheduler would start the task, by what its documentation says of triggers."""
     found = set()
     for trigger in root.iterfind("Triggers/*"):
         begin = datetime.fromisoformat(trigger.findtext("StartBoundary", ""))
@@ -153,13 +161,23 @@ def starts(root: ET.Element, first: datetime, last: datetime) -> set[datetime]:
 
 
 def day_fits(trigger: ET.Element, day: datetime) -> bool:
-    """Tell whether a calendar trigger starts on a day."""
+    """Return whether a calendar trigger starts on a day."""
     week, month = trigger.find("ScheduleByWeek/DaysOfWeek"), trigger.find("ScheduleByMonth")
+    nth = trigger.find("ScheduleByMonthDayOfWeek")
+    weekday, month_name = DAYS[day.isoweekday() % 7], MONTHS[day.month - 1]
     if week is not None:
-        return DAYS[day.isoweekday() % 7] in [child.tag for child in week]
+        return weekday in [child.tag for child in week]
     if month is not None:
         numbers = [child.text for child in month.iterfind("DaysOfMonth/Day")]
-        return str(day.day) in numbers and MONTHS[day.month - 1] in [child.tag for child in month.iterfind("Months/*")]
+        return str(day.day) in numbers and month_name in [child.tag for child in month.iterfind("Months/*")]
+    if nth is not None:
+        weeks = [child.text for child in nth.iterfind("Weeks/Week")]
+        last = (day + timedelta(days=7)).month != day.month
+        return (
+            (str((day.day + 6) // 7) in weeks or (last and "Last" in weeks))
+            and weekday in [child.tag for child in nth.iterfind("DaysOfWeek/*")]
+            and month_name in [child.tag for child in nth.iterfind("Months/*")]
+        )
     return trigger.findtext("ScheduleByDay/DaysInterval") == "1"
 
 
@@ -176,6 +194,7 @@ timings = st.one_of(
 )
 
 
+@example(parse(cron="0 6 * 3 mon"), date(2026, 3, 29))  # a fifth Monday is the last one
 @example(parse(cron="0 6 1 2 0-7"), date(2026, 2, 1))  # either day fits, and one of them always does
 @settings(max_examples=60, deadline=None)
 @given(timings, st.dates(date(2026, 1, 1), date(2027, 12, 31)))
@@ -191,7 +210,7 @@ def test_the_task_starts_exactly_when_it_was_asked_to(timing: Timing, day: date)
     minutes = [first + timedelta(minutes=number) for number in range(3 * 1440)]
     if isinstance(timing, Calendar):
         times = set(timing.times())
-        expected = {at for at in minutes if timing.fits(at.date()) and at.hour * 60 + at.minute in times}
+        expected = {at for at in minutes if timing.matches(at.date()) and at.hour * 60 + at.minute in times}
     else:
         expected = {at for at in minutes if (at.hour * 60 + at.minute) % timing.minutes == 0}
     assert starts(root, first, last) == expected
@@ -227,8 +246,8 @@ def test_paths_with_spaces_and_markup_survive() -> None:
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("0 6 */2 * sun", "weekdays and days of the month at once"),
-        ("0 6 * jan mon", "weekdays and months at once"),
+        ("0 6 */2 * sun", "cannot combine days of the month with weekdays"),
+        ("0 6 */2 jan sun", "cannot combine days of the month with weekdays"),
         ("0,10,13 */1 * * *", "takes 72 triggers"),
     ],
 )
@@ -242,18 +261,18 @@ def test_what_a_task_cannot_do_is_refused(expression: str, message: str) -> None
 @pytest.mark.parametrize("folder", ["%USERNAME%", "$(Arg0)"])
 def test_a_path_that_windows_would_expand_is_refused(folder: str) -> None:
     """The Task Scheduler replaces variables in what it runs."""
-    with pytest.raises(ConfigurationError, match="as holding a variable"):
+    with pytest.raises(ConfigurationError, match="would expand a variable"):
         task_xml(windows_task(user=folder))
 
 
 def test_a_credential_of_systemd_is_refused() -> None:
     """It is only there under systemd."""
-    with pytest.raises(ConfigurationError, match="only there under systemd"):
+    with pytest.raises(ConfigurationError, match="available only under systemd"):
         task_xml(replace(windows_task(), credentials=(("key", PureWindowsPath("C:\\key")),)))
 
 
 def reported(text: str, code: int = 0, listing: str = "") -> Found:
-    """Say what schtasks answers."""
+    """Return what schtasks answers."""
     return Found(replies={XML: Reply(code, text.encode()), NEXT: Reply(0, listing.encode())})
 
 
@@ -266,7 +285,10 @@ def as_windows_gives_it_back(text: str) -> str:
     return moved.replace("</StartBoundary>", "</StartBoundary><Enabled>true</Enabled>")
 
 
-@pytest.mark.parametrize("timing", [parse(daily="06:30"), parse(every="45m"), parse(cron="*/15 8-17 1 * fri")])
+@pytest.mark.parametrize(
+    "timing",
+    [parse(daily="06:30"), parse(every="45m"), parse(cron="*/15 8-17 1 * fri"), parse(cron="0 6 * jan,jun mon")],
+)
 def test_the_status_is_what_windows_gives_back(timing: Timing) -> None:
     """Timing and command are read from the XML, the next run from the list, in the user's own language."""
     text = as_windows_gives_it_back(task_xml(windows_task(timing)))
@@ -312,13 +334,13 @@ def test_next_run_is_only_told_where_it_is_a_time() -> None:
         assert BACKEND.status("baseline", reported(task_xml(windows_task()), listing=out.getvalue())).next_run is None
 
 
-def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_it_is_installed_run_and_removed(programs: Path) -> None:
     """The calls of a whole life; the XML is gone afterwards, and other tasks stay."""
     schtasks = StandIn(programs, "schtasks", SCHTASKS)
     backend = install.backend_named("auto", platform="win32")
     entry = windows_task(parse(daily="06:30", weekdays="mon-fri"))
     for _ in range(2):
-        assert install.carry_out(backend.install(entry, install.look(backend, "baseline"))) == 0
+        assert steps.carry_out(backend.install(entry, install.look(backend, "baseline"))) == 0
     assert isinstance(backend, TaskScheduler)
     file = backend.folder / "sheets-decrypt-baseline.xml"
     assert schtasks.calls[2] == ["/Create", "/TN", TASK, "/XML", str(file), "/F"]
@@ -332,5 +354,5 @@ def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811 
     assert install.remove(backend, "baseline")
     assert ["/Delete", "/TN", TASK, "/F"] in schtasks.calls
     assert not install.remove(backend, "baseline")
-    with pytest.raises(ConfigurationError, match="has no task"):
+    with pytest.raises(ConfigurationError, match="no schedule for baseline in task-scheduler"):
         install.run_now(backend, "baseline")

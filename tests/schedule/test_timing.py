@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule.expression import Calendar
 from sheets_decrypt.schedule.systemd import on_calendar
-from sheets_decrypt.schedule.timing import Calendar, Every, calendars, following, from_text, parse, preceding
+from sheets_decrypt.schedule.timing import Every, calendars, following, from_text, parse, preceding
 from tests import require
 
 
@@ -20,7 +21,7 @@ def local(text: str) -> datetime:
 
 
 def expressions(**options: str) -> list[str]:
-    """Give the cron expressions of what the options say."""
+    """Return the cron expressions of what the options say."""
     return [calendar.expression for calendar in calendars(parse(**options))]
 
 
@@ -63,34 +64,38 @@ def test_the_options_mean_these_cron_expressions(options: dict[str, str], expect
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({}, "name one of --every, --daily and --cron", "--daily 06:30"),
-        ({"every": "1h", "daily": "06:30"}, "name one of", "--daily"),
-        ({"every": "1h", "weekdays": "mon"}, "--weekdays goes with --daily", "--daily"),
-        ({"every": "soon"}, "--every soon is not understood", "15m or 2h"),
+        ({}, "give one of --every, --daily and --cron", "--daily 06:30"),
+        ({"every": "1h", "daily": "06:30"}, "give one of", "--daily"),
+        ({"every": "1h", "weekdays": "mon"}, "--weekdays requires --daily", "--daily"),
+        ({"every": "soon"}, "--every soon is not a valid interval", "15m or 2h"),
         ({"every": "0m"}, "not between 1m and 24h", "--daily"),
         ({"every": "25h"}, "not between 1m and 24h", "--daily"),
-        ({"every": "1d"}, "--every 1d is not understood", "15m"),
-        ({"daily": "24:00"}, "--daily 24:00 is no time of day", "06:30"),
-        ({"daily": "12:60"}, "is no time of day", "06:30"),
-        ({"daily": "6.30pm"}, "is no time of day", "06:30"),
-        ({"daily": "06:30", "weekdays": "1-5"}, "--weekdays 1-5 is not understood", "mon-fri"),
-        ({"daily": "06:30", "weekdays": ""}, "is not understood", "mon-fri"),
-        ({"cron": "@daily"}, "has not five fields", "30 6 * * mon-fri"),
-        ({"cron": "0 6 * *"}, "has not five fields", "minute, hour"),
-        ({"cron": "60 6 * * *"}, "the minute 60 is not understood", "between 0 and 59"),
-        ({"cron": "0 24 * * *"}, "the hour 24", "between 0 and 23"),
-        ({"cron": "0 0 0 * *"}, "the day of month 0", "between 1 and 31"),
-        ({"cron": "0 0 * 13 *"}, "the month 13", "between 1 and 12"),
-        ({"cron": "0 0 * * 8"}, "the weekday 8", "between 0 and 7"),
-        ({"cron": "0 0 * * noday"}, "the weekday noday", "between 0 and 7"),
-        ({"cron": "0 0 * mon *"}, "the month mon", "between 1 and 12"),
-        ({"cron": "0 22-4 * * *"}, "the hour 22-4", "write 22-23,0-4"),
-        ({"cron": "*/0 * * * *"}, "the minute */0", "at least 1"),
-        ({"cron": "5/15 * * * *"}, "the minute 5/15", "a step follows"),
-        ({"cron": "0 0 L * *"}, "the day of month l", "between 1 and 31"),
-        ({"cron": "0 0 ? * *"}, "the day of month ?", "30 6 * * mon-fri"),
-        ({"cron": "0 0 1,, * *"}, "the day of month 1,,", "30 6"),
-        ({"cron": "٥ 0 * * *"}, "is not understood", "30 6"),
+        ({"every": "1d"}, "--every 1d is not a valid interval", "15m"),
+        ({"daily": "24:00"}, "--daily 24:00 is not a valid time", "06:30"),
+        ({"daily": "12:60"}, "is not a valid time", "06:30"),
+        ({"daily": "6.30pm"}, "is not a valid time", "06:30"),
+        ({"daily": "06:30", "weekdays": "1-5"}, "--weekdays 1-5 is not valid", "mon-fri"),
+        ({"daily": "06:30", "weekdays": ""}, "is not valid", "mon-fri"),
+        ({"cron": "@daily"}, "does not have five fields", "30 6 * * mon-fri"),
+        ({"cron": "0 6 * *"}, "does not have five fields", "minute, hour"),
+        ({"cron": "60 6 * * *"}, "the minute 60 is not valid", "from 0-59"),
+        ({"cron": "0 24 * * *"}, "the hour 24", "from 0-23"),
+        ({"cron": "0 0 0 * *"}, "the day of month 0", "from 1-31"),
+        ({"cron": "0 0 * 13 *"}, "the month 13", "from 1-12"),
+        ({"cron": "0 0 * * 8"}, "the weekday 8", "from 0-7"),
+        ({"cron": "0 0 * * noday"}, "the weekday noday", "from 0-7"),
+        ({"cron": "0 0 * mon *"}, "the month mon", "from 1-12"),
+        ({"cron": "0 22-4 * * *"}, "the hour 22-4", "a rising range"),
+        ({"cron": "*/0 * * * *"}, "the minute */0", "is a step"),
+        ({"cron": "5/15 * * * *"}, "the minute 5/15", "after * or a range"),
+        ({"cron": "0 0 L * *"}, "the day of month l", "from 1-31"),
+        ({"cron": "0 0 ? * *"}, "the day of month ?", "from 1-31"),
+        ({"cron": "0 0 1,, * *"}, "the day of month 1,,", "or a list"),
+        ({"cron": "٥ 0 * * *"}, "is not valid", "from 0-59"),
+        ({"cron": "0 0 LW * *"}, "the day of month lw", "from 1-31"),
+        ({"cron": "0 0 * * fri#2"}, "the weekday fri#2", "from 0-7"),
+        ({"cron": "0 0 * * 5L"}, "the weekday 5l", "from 0-7"),
+        ({"cron": "0 0 0 * * *"}, "does not have five fields", "30 6"),
         ({"cron": "0 0 30 feb *"}, "names a day that never comes", "check the day"),
     ],
 )
@@ -133,7 +138,7 @@ def test_a_timing_is_read_back_from_its_words(timing: Every | Calendar) -> None:
 
 def test_words_that_are_no_timing_are_refused() -> None:
     """Other words are an error and not some other timing."""
-    with pytest.raises(ConfigurationError, match="no timing of ours"):
+    with pytest.raises(ConfigurationError, match="not a timing: whenever it rains"):
         from_text("whenever it rains")
 
 
@@ -143,11 +148,11 @@ def test_either_day_fits_unless_one_begins_with_a_star() -> None:
     assert isinstance(either, Calendar)
     assert isinstance(both, Calendar)
     days = [local(f"2026-03-{day:02}").date() for day in range(1, 32)]
-    assert [day.day for day in days if either.fits(day)] == [6, 13, 20, 27]
-    assert [day.day for day in days if both.fits(day)] == [1, 15, 29]
+    assert [day.day for day in days if either.matches(day)] == [6, 13, 20, 27]
+    assert [day.day for day in days if both.matches(day)] == [1, 15, 29]
 
 
-def test_the_next_and_the_last_run_are_told() -> None:
+def test_the_next_and_the_last_run_are_known() -> None:
     """The time after and the time before a moment; a run at that very moment counts as the last."""
     mornings = parse(daily="06:30", weekdays="mon-fri")
     friday = local("2026-03-06T06:30")

@@ -14,7 +14,7 @@ GOOD = {"file": "/keys/a"}
 
 
 def _config(source: dict[str, object], place: str = "private_keys") -> Config:
-    """Give a configuration with this source in one of the places where a secret can stand."""
+    """Return a configuration with this source in one of the places where a secret can stand."""
     job = JOB | {"keys": {"private_keys": [GOOD]}}
     match place:
         case "private_keys" | "legacy_secrets" | "passphrases":
@@ -39,10 +39,10 @@ PLACES = ["private_keys", "legacy_secrets", "passphrases", "vault", "healthcheck
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_prompt_is_refused_wherever_it_stands(place: str) -> None:
-    """Nobody is there to type a key, a vault's passphrase, or the address of the one who is to be told."""
+    """A scheduled run cannot ask for a key, a vault's passphrase, or an address for notifications."""
     error = _refused(_config({"prompt": True}, place), "systemd")
     assert error.message == (
-        'job "baseline": the secret from prompt cannot be read by a scheduled run: nobody is there to type it'
+        'job "baseline": a scheduled run cannot read the secret from prompt: it cannot ask for a password'
     )
     assert "a file that only you can read" in error.hint
 
@@ -50,9 +50,9 @@ def test_a_prompt_is_refused_wherever_it_stands(place: str) -> None:
 @pytest.mark.parametrize(
     ("source", "backend", "platform", "why", "instead"),
     [
-        ({"env": "KEY"}, "cron", "linux", "without your environment", "can read, or a command"),
-        ({"env": "KEY"}, "systemd", "linux", "without your environment", "--credential NAME=FILE"),
-        ({"env": "KEY"}, "task-scheduler", "win32", "without your environment", "use the keyring"),
+        ({"env": "KEY"}, "cron", "linux", "does not inherit your environment", "can read, or a command"),
+        ({"env": "KEY"}, "systemd", "linux", "does not inherit your environment", "--credential NAME=FILE"),
+        ({"env": "KEY"}, "task-scheduler", "win32", "does not inherit your environment", "use the keyring"),
         ({"keyring": "a/b"}, "cron", "linux", "no desktop session", "use a file"),
         ({"credential": "key"}, "cron", "linux", "only systemd", "use a file"),
         ({"credential": "key"}, "launchd", "darwin", "only systemd", "use the keyring"),
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_refused_with_what_can(
     ],
 )
 def test_what_can_be_read_is_accepted(source: dict[str, object], backend: str, platform: str, place: str) -> None:
-    """What works without a person is let through."""
+    """What works without a person is accepted."""
     refuse_attended(_config(source, place), ["baseline"], backend, {"key": Path("/f")}, platform=platform)
 
 

@@ -4,8 +4,6 @@ import json
 import sys
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
-import pytest
-
 from sheets_decrypt.schedule.interface import Found, Reply, Run, Step, Task
 from sheets_decrypt.schedule.timing import Timing, parse
 
@@ -18,18 +16,18 @@ WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
 
 
 def command(python: PurePath, config: PurePath, log: PurePath, name: str = "baseline") -> tuple[str, ...]:
-    """Give the command that a schedule of `name` runs."""
-    options = ("--config", str(config), "--quiet", "--log", str(log), "--job", name)
+    """Return the command that a schedule of `name` runs."""
+    options = ("--config", str(config), "--quiet", "--log", str(log), "--retry", "10", "--job", name)
     return (str(python), "-m", "sheets_decrypt", "pull", *options)
 
 
 def task(timing: Timing = WEEKDAY_MORNINGS, *, name: str = "baseline", jitter: int = 0) -> Task:
-    """Give a pull on Linux or macOS."""
+    """Return a pull on Linux or macOS."""
     return Task(name, command(PYTHON, CONFIG, LOG, name), CONFIG, LOG, FOLDER, timing, jitter)
 
 
 def windows_task(timing: Timing = WEEKDAY_MORNINGS, *, jitter: int = 0, user: str = "you") -> Task:
-    """Give a pull on Windows."""
+    """Return a pull on Windows."""
     home = PureWindowsPath("C:\\Users") / user
     config = home / "AppData\\Local\\sheets-decrypt\\sheets-decrypt.toml"
     log = home / "AppData\\Local\\sheets-decrypt\\Logs\\baseline.log"
@@ -39,12 +37,12 @@ def windows_task(timing: Timing = WEEKDAY_MORNINGS, *, jitter: int = 0, user: st
 
 
 def ran(steps: list[Step]) -> list[tuple[str, ...]]:
-    """Give the commands among the steps."""
+    """Return the commands among the steps."""
     return [step.argv for step in steps if isinstance(step, Run)]
 
 
 def found(replies: dict[tuple[str, ...], Reply] | None = None, **files: bytes) -> Found:
-    """Say what a backend finds."""
+    """Return what a backend finds."""
     return Found({Path(path): content for path, content in files.items()}, replies or {})
 
 
@@ -62,7 +60,7 @@ class StandIn:
         self.state.mkdir()
         program = folder / name
         program.write_text(
-            f"#!{sys.executable}\nimport json, pathlib, sys\n"
+            f"#!{sys.executable} -IS\nimport json, pathlib, sys\n"
             f"arguments = sys.argv[1:]\nstate = pathlib.Path({str(self.state)!r})\n"
             "with (state / 'calls').open('a') as calls:\n    calls.write(json.dumps(arguments) + '\\n')\n" + script
         )
@@ -73,15 +71,3 @@ class StandIn:
         """The arguments of every call, in order."""
         notes = self.state / "calls"
         return [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
-
-
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that is first on PATH, and a home of its own."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    return folder

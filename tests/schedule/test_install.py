@@ -3,19 +3,21 @@
 import os
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import install
+from sheets_decrypt.schedule import install, steps
 from sheets_decrypt.schedule.interface import ALL_JOBS, Delete, Look, Run, Task, Write
+from sheets_decrypt.schedule.pull_task import default_log, interpreter, pull_task
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import parse
 from tests import require
-from tests.schedule_tasks import StandIn, programs, task, windows_task  # noqa: F401  (a fixture)
+from tests.schedule.tasks import StandIn, task, windows_task
 
 DAILY = parse(daily="06:30")
 CRONTAB = """
@@ -33,46 +35,46 @@ match arguments:
 
 
 def here(tmp_path: Path, base: Task | None = None) -> Task:
-    """Give a task whose log lies in a folder of the test."""
+    """Return a task whose log lies in a folder of the test."""
     return replace(base or task(), log=PurePosixPath(tmp_path / "logs" / "baseline.log"))
 
 
-def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:
     """The system has reported success with no task there: only what is read back counts."""
     StandIn(programs, "schtasks", "sys.exit(1 if '/Query' in arguments else 0)")
-    with pytest.raises(ConfigurationError, match="reported success, but the schedule of baseline is not there"):
+    with pytest.raises(ConfigurationError, match="reported success, but the schedule of baseline does not exist"):
         install.install(install.backend_named("task-scheduler"), here(tmp_path, windows_task()))
 
 
-def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811  (the fixture)
+def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
     """A failed command is an error in the program's own words, and its temporary file is gone."""
     StandIn(programs, "schtasks", "sys.exit('ERROR: Access is denied.')")
-    backend = TaskScheduler(tmp_path / "xml")
+    backend = TaskScheduler(tmp_path / "xml", datetime(2026, 3, 6))  # noqa: DTZ001  (local time)
     with pytest.raises(ConfigurationError, match=r"schtasks /Create /TN failed: ERROR: Access is denied\."):
         install.install(backend, here(tmp_path, windows_task()))
     assert list((tmp_path / "xml").iterdir()) == []
 
 
-def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:  # noqa: F811  (the fixture)
-    """What is still there after a removal is told."""
+def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:
+    """A schedule that still exists after its removal is reported."""
     table = StandIn(programs, "crontab", CRONTAB.replace("table.unlink()", "pass"))
     backend = install.backend_named("cron")
     (table.state / "crontab").write_text(backend.render(task())["crontab"])
-    with pytest.raises(ConfigurationError, match="is still there"):
+    with pytest.raises(ConfigurationError, match="still exists"):
         install.remove(backend, "baseline")
 
 
-def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # noqa: F811
+def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without crontab and systemctl, the error names what is missing; nothing is listed and nothing hangs."""
     monkeypatch.setenv("PATH", str(programs))
     assert [backend.name for backend in install.backends_here(platform="linux")] == ["cron", "systemd"]
     for backend in install.backends_here(platform="linux"):
         assert install.installed(backend) == ()
-        with pytest.raises(ConfigurationError, match=r"crontab is not there|it is not installed"):
+        with pytest.raises(ConfigurationError, match=r"crontab was not found|it is not installed"):
             install.install(backend, here(tmp_path))
 
 
-def test_auto_takes_what_the_system_has(programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_auto_takes_what_the_system_has(programs: Path) -> None:
     """Task Scheduler, launchd, systemd where the user's own instance answers, else cron."""
     StandIn(programs, "systemctl", "sys.exit(0 if (state / 'on').exists() else 'Failed to connect to bus')")
     assert install.backend_named("auto", platform="win32").name == "task-scheduler"
@@ -83,11 +85,11 @@ def test_auto_takes_what_the_system_has(programs: Path) -> None:  # noqa: F811  
     assert install.backend_named("auto", platform="linux").name == "systemd"
     for name in install.BACKENDS[1:]:
         assert install.backend_named(name).name == name
-    with pytest.raises(ConfigurationError, match="there is no backend at"):
+    with pytest.raises(ConfigurationError, match="unknown backend at"):
         install.backend_named("at")
 
 
-def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, tmp_path: Path) -> None:
     """Two schedules of one job would run into each other's lock; a replaced configuration is named."""
     StandIn(programs, "crontab", CRONTAB)
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
@@ -96,8 +98,8 @@ def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, t
     assert install.install(systemd, here(tmp_path)).notes == ()
     status = install.install(cron, here(tmp_path))
     assert status.notes[-1] == (
-        "systemd runs baseline as well; `sheets-decrypt schedule remove --job baseline --backend systemd` "
-        "takes that away"
+        "systemd runs baseline as well; "
+        "remove that with `sheets-decrypt schedule remove --job baseline --backend systemd`"
     )
     odd = replace(here(tmp_path), config=PurePosixPath("/50% it's/c"), command=("/bin/echo", "/50% it's/c"))
     install.install(cron, odd)
@@ -109,7 +111,69 @@ def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, t
     assert any("replaced a schedule of another configuration" in note for note in notes)
 
 
-def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_job_that_is_also_in_the_schedule_of_all_jobs_is_reported(programs: Path, tmp_path: Path) -> None:
+    """Whichever comes second, the user learns that the job is pulled twice; another configuration is not meant."""
+    StandIn(programs, "crontab", CRONTAB)
+    cron = install.backend_named("cron")
+    assert "twice" not in "".join(install.install(cron, here(tmp_path)).notes)
+    everything = here(tmp_path, task(name=ALL_JOBS))
+    assert install.install(cron, everything).notes[-1] == (
+        "baseline is scheduled as well, so that jobs are pulled twice; "
+        "remove that with `sheets-decrypt schedule remove --job baseline --backend cron`"
+    )
+    assert "all jobs is scheduled as well" in install.install(cron, here(tmp_path)).notes[-1]
+    elsewhere = replace(
+        everything, config=PurePosixPath("/elsewhere/c.toml"), command=("/bin/echo", "/elsewhere/c.toml")
+    )
+    assert "twice" not in "".join(install.install(cron, elsewhere).notes)
+
+
+FAILING_SYSTEMCTL = """
+if "enable" in arguments and (state / "broken").exists():
+    sys.exit("Failed to connect to bus")
+print("LoadState=loaded\\nActiveState=active")
+"""
+
+
+def test_an_installation_that_fails_leaves_nothing_behind(programs: Path, tmp_path: Path) -> None:
+    """Neither units nor folders: the next attempt starts from the same state."""
+    systemctl = StandIn(programs, "systemctl", FAILING_SYSTEMCTL)
+    StandIn(programs, "loginctl", "print('yes')")
+    (systemctl.state / "broken").touch()
+    units = Path.home() / ".config/systemd/user"
+    units.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigurationError, match="Failed to connect to bus"):
+        install.install(install.backend_named("systemd"), here(tmp_path))
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.name != "calls"] == before
+
+
+def test_a_replacement_that_fails_leaves_the_former_schedule(programs: Path, tmp_path: Path) -> None:
+    """Its files are as they were."""
+    systemctl = StandIn(programs, "systemctl", FAILING_SYSTEMCTL)
+    StandIn(programs, "loginctl", "print('yes')")
+    StandIn(programs, "crontab", CRONTAB)
+    backend = install.backend_named("systemd")
+    install.install(backend, here(tmp_path))
+    before = {path: path.read_bytes() for path in (Path.home() / ".config/systemd/user").iterdir()}
+    (systemctl.state / "broken").touch()
+    with pytest.raises(ConfigurationError, match="Failed to connect to bus"):
+        install.install(backend, here(tmp_path, task(parse(daily="07:00"))))
+    assert {path: path.read_bytes() for path in (Path.home() / ".config/systemd/user").iterdir()} == before
+
+
+def test_a_crontab_that_is_refused_keeps_the_former_schedule(programs: Path, tmp_path: Path) -> None:
+    """`crontab` reports an error and has changed nothing; neither do we."""
+    table = StandIn(programs, "crontab", CRONTAB.replace("table.write_bytes(", "sys.exit("))
+    backend = install.backend_named("cron")
+    theirs = backend.render(task())["crontab"]
+    (table.state / "crontab").write_text(theirs)
+    with pytest.raises(ConfigurationError, match="crontab - failed"):
+        install.install(backend, here(tmp_path, task(parse(daily="07:00"))))
+    assert (table.state / "crontab").read_text() == theirs
+
+
+def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, tmp_path: Path) -> None:
     """A user who may not use cron can use systemd."""
     StandIn(programs, "crontab", "sys.exit('You are not allowed to use this program')")
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
@@ -125,26 +189,26 @@ def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pyte
     """Interpreter, configuration, log and folder do not depend on where the schedule starts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    entry = install.pull_task("baseline", Path("c.toml"), DAILY, jitter=60, credentials={"key": Path("k")})
-    config, log = str(tmp_path / "c.toml"), str(install.default_log("baseline"))
-    options = ("--config", config, "--quiet", "--log", log, "--job", "baseline")
+    entry = pull_task("baseline", Path("c.toml"), DAILY, jitter=60, retry=10, credentials={"key": Path("k")})
+    config, log = str(tmp_path / "c.toml"), str(default_log("baseline"))
+    options = ("--config", config, "--quiet", "--log", log, "--retry", "10", "--job", "baseline")
     assert entry.command == (sys.executable, "-m", "sheets_decrypt", "pull", *options)
     assert (entry.jitter, entry.credentials) == (60, (("key", tmp_path / "k"),))
     assert (Path(entry.folder) / "sheets_decrypt" / "__init__.py").is_file()
-    everything = install.pull_task(ALL_JOBS, Path("c.toml"), DAILY, log=Path("l"))
+    everything = pull_task(ALL_JOBS, Path("c.toml"), DAILY, log=Path("l"))
     assert "--job" not in everything.command
     assert everything.log == tmp_path / "l"
-    assert install.default_log(ALL_JOBS).name == "all-jobs.log"
+    assert default_log(ALL_JOBS).name == "all-jobs.log"
 
 
 def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
     """pythonw.exe is used where it lies beside python.exe."""
     python = tmp_path / "python.exe"
-    assert install.interpreter(str(python)) == str(python)
+    assert interpreter(str(python)) == str(python)
     (tmp_path / "pythonw.exe").touch()
-    assert install.interpreter(str(python)) == str(tmp_path / "pythonw.exe")
+    assert interpreter(str(python)) == str(tmp_path / "pythonw.exe")
     with pytest.raises(ConfigurationError, match="is not known"):
-        install.interpreter("")
+        interpreter("")
 
 
 @pytest.mark.parametrize(
@@ -153,9 +217,9 @@ def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
         ({"config": PurePosixPath("c.toml")}, r"c\.toml is not an absolute path"),
         ({"command": ("python",)}, "python is not an absolute path"),
         ({"credentials": (("key", PurePosixPath("k")),)}, "k is not an absolute path"),
-        ({"folder": PurePosixPath("/a\nb")}, "holds a control character"),
-        ({"jitter": -1}, "a jitter of -1 seconds"),
-        ({"jitter": 100_000}, "a jitter of 100000 seconds"),
+        ({"folder": PurePosixPath("/a\nb")}, "contains a control character"),
+        ({"jitter": -1}, "--jitter -1 is out of range"),
+        ({"jitter": 100_000}, "--jitter 100000 is out of range"),
     ],
 )
 def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -164,7 +228,7 @@ def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, Any], mes
         replace(task(), **changes)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path) -> None:
     """A file in the place of a folder stops the installation before the scheduler is touched."""
     crontab = StandIn(programs, "crontab", CRONTAB)
     (tmp_path / "logs").touch()
@@ -172,25 +236,25 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path)
         install.install(install.backend_named("cron"), here(tmp_path))
     assert ["-"] not in crontab.calls
     with pytest.raises(ConfigurationError, match="cannot be written: file exists"):
-        install.carry_out([Write(tmp_path / "logs" / "a", b"")])
+        steps.carry_out([Write(tmp_path / "logs" / "a", b"")])
 
 
 def test_files_are_looked_at_and_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A missing file is no error; one of somebody else's is."""
+    """A missing file is no error; one that another user owns is."""
     (tmp_path / "folder.txt").mkdir()
     (tmp_path / "b.txt").write_bytes(b"b")
-    found = install._look(Look(files=(tmp_path / "a", tmp_path / "b.txt"), commands=(("no-such-program",),)))
+    found = steps.read(Look(files=(tmp_path / "a", tmp_path / "b.txt"), commands=(("no-such-program",),)))
     assert found.files == {tmp_path / "b.txt": b"b"}
     assert found.reply("no-such-program").code is None
     with pytest.raises(ConfigurationError, match=r"folder\.txt cannot be read"):
-        install._look(Look(folders=((tmp_path, "*.txt"),)))
+        steps.read(Look(folders=((tmp_path, "*.txt"),)))
 
 
 def test_steps_are_carried_out_in_order(tmp_path: Path) -> None:
     """A file, a program that reads it, tries until they are used up, and the file is gone."""
     file = tmp_path / "folder" / "a"
     shell = require.program("sh")
-    code = install.carry_out(
+    code = steps.carry_out(
         [
             Write(file, b"a", temporary=True),
             Write(tmp_path / "b", b"b"),
@@ -215,15 +279,15 @@ def test_steps_are_carried_out_in_order(tmp_path: Path) -> None:
 def test_a_program_that_does_not_answer_is_stopped() -> None:
     """A scheduler that hangs does not hang us; unchecked, it counts as a failure."""
     sleep = require.program("sleep")
-    assert install.carry_out([Run((sleep, "60"), checked=False, seconds=0.05)]) == 1
+    assert steps.carry_out([Run((sleep, "60"), checked=False, seconds=0.05)]) == 1
     with pytest.raises(ConfigurationError, match="did not answer"):
-        install.carry_out([Run((sleep, "60"), seconds=0.05)])
+        steps.carry_out([Run((sleep, "60"), seconds=0.05)])
 
 
 def test_a_failure_without_words_tells_its_code() -> None:
     """A program that fails in silence."""
     with pytest.raises(ConfigurationError, match="failed: exit code 1"):
-        install.carry_out([Run((require.program("false"),))])
+        steps.carry_out([Run((require.program("false"),))])
 
 
 def test_units_go_where_systemd_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

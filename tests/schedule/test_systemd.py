@@ -1,6 +1,7 @@
 """A systemd user timer: `systemd-analyze verify` reads it, and a stand-in systemctl notes what is asked of it."""
 
 import subprocess
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -11,10 +12,11 @@ from sheets_decrypt.schedule.interface import ALL_JOBS, Found, Reply, Task
 from sheets_decrypt.schedule.systemd import Systemd, unit_name
 from sheets_decrypt.schedule.timing import Every, Timing, parse
 from tests import require
-from tests.schedule_tasks import FOLDER, StandIn, programs, task  # noqa: F401  (a fixture)
+from tests.schedule.tasks import FOLDER, StandIn, task
 
 UNITS = Path("/home/you/.config/systemd/user")
-BACKEND = Systemd(UNITS, "you")
+NOW = datetime(2026, 3, 6, 7, 0)  # noqa: DTZ001  (local time)
+BACKEND = Systemd(UNITS, "you", NOW)
 SHOW = "--property=LoadState,ActiveState,NextElapseUSecRealtime"
 
 SYSTEMCTL = """
@@ -36,7 +38,7 @@ elif "show-environment" not in arguments and "enable" not in arguments and "star
 
 
 def odd_task(tmp_path: Path) -> Task:
-    """Give a task whose words hold everything that systemd reads in a way of its own."""
+    """Return a task whose words hold everything that systemd reads in a way of its own."""
     words = ("100%", "$HOME", "${HOME}", 'a "b"', "c\\d", "it's", "é ü", "", ";", "%n")
     python = Path(require.program("sh"))
     config = tmp_path / "50% $x" / "c.toml"
@@ -59,8 +61,8 @@ def test_systemd_accepts_the_units(tmp_path: Path, timing: Timing) -> None:
     analyze = require.program("systemd-analyze")
     base = odd_task(tmp_path)
     entry = Task("é-ü", base.command, base.config, base.log, base.folder, timing, 60, base.credentials)
-    files = [Path(path) for path in Systemd(tmp_path, "you").render(entry)]
-    for path, text in Systemd(tmp_path, "you").render(entry).items():
+    files = [Path(path) for path in Systemd(tmp_path, "you", NOW).render(entry)]
+    for path, text in Systemd(tmp_path, "you", NOW).render(entry).items():
         Path(path).write_text(text)
     environment = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "LC_ALL": "C.UTF-8"}
     verify = [analyze, "--user", "verify", *map(str, files)]
@@ -71,7 +73,9 @@ def test_systemd_accepts_the_units(tmp_path: Path, timing: Timing) -> None:
 
 def test_systemd_reads_every_word_of_the_command_as_it_was_meant(tmp_path: Path) -> None:
     """Quotes, backslashes, `%` and `$` are escaped by systemd's rules, and the credential is loaded."""
-    service = Systemd(tmp_path, "you").render(odd_task(tmp_path))[str(tmp_path / "sheets-decrypt-baseline.service")]
+    service = Systemd(tmp_path, "you", NOW).render(odd_task(tmp_path))[
+        str(tmp_path / "sheets-decrypt-baseline.service")
+    ]
     expected = '100%% $$HOME "$${HOME}" "a \\"b\\"" "c\\\\d" "it\'s" "é ü" "" ";" %%n'
     assert f"ExecStart={require.program('sh')} {expected}\n" in service
     assert f"LoadCredential=key:{tmp_path}/secret 50%%\n" in service
@@ -112,7 +116,7 @@ def test_a_name_that_is_not_ascii_becomes_a_unit_and_comes_back() -> None:
 
 
 def reported(loaded: str = "loaded", active: str = "active", linger: str = "yes", **changed: bytes) -> Found:
-    """Say what is found where the timer is installed."""
+    """Return what is found if the timer is installed."""
     files = {Path(path): text.encode() for path, text in BACKEND.render(task()).items()}
     files = {path: changed.get(path.suffix[1:], content) for path, content in files.items()}
     unit = unit_name("baseline")
@@ -153,7 +157,7 @@ def test_a_timing_changed_by_hand_shows() -> None:
         assert "changed by hand" in status.notes[0]
 
 
-def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811  (the fixture)
+def test_it_is_installed_run_and_removed(programs: Path) -> None:
     """Files and calls of a whole life, with a systemctl that notes them; other units stay."""
     systemctl = StandIn(programs, "systemctl", SYSTEMCTL)
     StandIn(programs, "loginctl", "print('no')")
@@ -185,5 +189,5 @@ def test_it_is_installed_run_and_removed(programs: Path) -> None:  # noqa: F811 
     assert install.remove(backend, "baseline")
     assert [path.name for path in units.iterdir()] == ["mine.timer"]
     assert not install.remove(backend, "baseline")
-    with pytest.raises(ConfigurationError, match="systemd knows no schedule"):
+    with pytest.raises(ConfigurationError, match="no schedule for baseline in systemd"):
         install.run_now(backend, "baseline")

@@ -1,0 +1,56 @@
+"""Fixtures of the scheduling tests: a PATH of stand-in programs, and the user's crontab with Debian's cron."""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests import require
+from tests.schedule.cron_daemon import crontab, put_crontab, wait_for
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that is first on PATH, with a home of its own."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def own_crontab() -> Iterator[None]:
+    """Let the test have the user's crontab, if it is empty, and empty it afterwards."""
+    require.program("crontab")
+    with FileLock(Path(tempfile.gettempdir()) / "sheets-decrypt-tests-crontab.lock"):  # tests run side by side
+        before = crontab()
+        require.that(before is None, "this user has a crontab, and a killed test could lose it")
+        try:
+            yield
+        finally:
+            put_crontab(None)
+            assert crontab() is None
+
+
+@pytest.fixture
+def running_cron(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], bytes]]:
+    """Start cron, unless it runs already; return a function that waits for a file and reads it."""
+    require.patience("cron looks at its crontabs once a minute")
+    cron = require.program("cron")
+    request.getfixturevalue("own_crontab")
+    require.that(os.geteuid() == 0, "only root can start cron")
+    daemon = subprocess.Popen([cron, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(2)  # a crontab of the same second as cron's first look at the folder is not noticed
+    try:
+        yield wait_for
+    finally:
+        daemon.terminate()
+        daemon.wait()
