@@ -94,6 +94,7 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
 
 
 def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
+    """Look whether others can read the file, which is no reason to stop: a downloaded key has such a mode at first."""
     if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ()
     return (KeyFileWarning(f"the key file {path} can be read by others", f"chmod 600 {shlex.quote(str(path))}"),)
