@@ -4,12 +4,9 @@ A check that cannot be tried because one before it failed is skipped. Only error
 """
 
 import os
-import shlex
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.config import Config, Job
@@ -161,9 +158,8 @@ def _key_file(job: _Job) -> str:
     session = open_session(job.config.google)
     job.session = session
     account = session.account.email or "application default credentials"
-    named = job.config.google.credentials or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if named and os.name == "posix" and Path(named).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise _Warn(f"{account}: the key file {named} can be read by others", f"chmod 600 {shlex.quote(str(named))}")
+    for warning in session.warnings:
+        raise _Warn(f"{account}: {warning.message}", warning.hint)
     return account
 
 

@@ -122,7 +122,8 @@ def _pull(target: Target, job: Job, config: Config, log: RunLog, options: Option
                 record = convert(sheet, ciphers, target, job, log, options)
             except Moved:  # nothing was written; a second move is an error
                 record = convert(sheet.reopen(), ciphers, target, job, log, options)
-            return replace(record, requests=session.requests)
+            found = [f"{warning.message}: {warning.hint}" for warning in session.warnings]
+            return replace(record, requests=session.requests, warnings=[*record.warnings, *found])
         finally:
             log.requests = session.requests
 

@@ -5,21 +5,29 @@ The key file's format is Google's: https://cloud.google.com/iam/docs/keys-create
 
 import json
 import os
+import shlex
+import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import google.auth
 import google.auth.credentials
 import google.auth.exceptions
+import google.auth.transport
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.auth.credentials import Credentials
 from google.oauth2 import service_account
+from requests.exceptions import InvalidURL
+from requests.models import PreparedRequest
 
-from sheets_decrypt.errors import CredentialsRefused, reason_of
-from sheets_decrypt.google.errors import LOGIN, SCOPE
+from sheets_decrypt.errors import CredentialsRefused, GoogleDown, reason_of
+from sheets_decrypt.google.deadline import Deadline, in_background
+from sheets_decrypt.google.failures import LATER, LOGIN, SCOPE
+from sheets_decrypt.regular_file import read_small
 
 _ENVIRONMENT: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 _FIELDS: Final = ("client_email", "private_key", "token_uri")
@@ -27,6 +35,8 @@ _DOWNLOAD: Final = (
     "download the JSON key of the service account again (Google Cloud console, IAM, Service accounts, Keys) and use "
     "the file as it comes"
 )
+_CHECK_PATH: Final = "check the path in google.credentials"
+_LARGEST: Final = 64 << 10  # bytes; a key file has about 2,400
 _OTHERS: Final = {
     "authorized_user": "a person's login",
     "external_account": "an external account's settings",
@@ -36,22 +46,58 @@ _OTHERS: Final = {
 }
 
 
-def find(key_file: Path | None) -> Credentials:
-    """Find the credentials that the configuration or this machine offers; no token is fetched.
+@dataclass(frozen=True, slots=True)
+class KeyFileWarning:
+    """Something about the key file that should be mended, although it can be used.
+
+    Args:
+        message: What was found.
+        hint: The next step.
+    """
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The credentials that were found.
+
+    Args:
+        credentials: The credentials; no token was fetched.
+        warnings: What should be mended.
+    """
+
+    credentials: Credentials
+    warnings: tuple[KeyFileWarning, ...] = ()
+
+
+def find(key_file: Path | None, request: google.auth.transport.Request, deadline: Deadline) -> Found:
+    """Find the credentials that the configuration or this machine offers.
 
     Args:
         key_file: A service account's key file. None: the file that GOOGLE_APPLICATION_CREDENTIALS names, else what
-            Application Default Credentials find; the last may ask this machine's metadata server.
+            Application Default Credentials find.
+        request: Asks this machine's metadata server, where Application Default Credentials need it.
+        deadline: When that must be over.
 
     Raises:
         CredentialsRefused: There are none, or they cannot be used.
+        GoogleDown: The deadline passed.
     """
-    if key_file is not None:
-        return from_key_file(key_file)
-    named = os.environ.get(_ENVIRONMENT)
-    if named and _content(Path(named)).get("type") not in _OTHERS:
-        return from_key_file(Path(named))
-    return _application_default()
+    path = key_file or (Path(named) if (named := os.environ.get(_ENVIRONMENT)) else None)
+    if path is None:
+        return Found(_application_default(request, deadline))
+    if key_file is None and _kind_of(_content(path)) in _OTHERS:
+        return Found(_application_default(request, deadline), _warnings(path))
+    return Found(from_key_file(path), _warnings(path))
+
+
+def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
+    """Look whether others can read the file, which is no reason to stop: a downloaded key has such a mode at first."""
+    if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return ()
+    return (KeyFileWarning(f"the key file {path} can be read by others", f"chmod 600 {shlex.quote(str(path))}"),)
 
 
 def from_key_file(path: Path) -> service_account.Credentials:
@@ -66,14 +112,34 @@ def from_key_file(path: Path) -> service_account.Credentials:
         if not (isinstance(content.get(field), str) and content[field].strip()):
             raise CredentialsRefused(f"the key file {path} has no {field}", hint=_DOWNLOAD)
     _refuse_damaged_key(path, content["private_key"])
-    if not content["token_uri"].startswith("https://"):
+    if not _is_https(content["token_uri"]):
         raise CredentialsRefused(f"the field token_uri of the key file {path} is not an https address", hint=_DOWNLOAD)
-    found: service_account.Credentials = service_account.Credentials.from_service_account_info(content, scopes=[SCOPE])  # type: ignore[no-untyped-call]
-    return found
+    return _made(path, content)
+
+
+def _is_https(address: str) -> bool:
+    request = PreparedRequest()
+    try:
+        request.prepare_url(address, None)
+    except (InvalidURL, ValueError):
+        return False
+    return (request.url or "").startswith("https://")
+
+
+def _made(path: Path, content: dict[str, Any]) -> service_account.Credentials:
+    try:
+        made: service_account.Credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+            content, scopes=[SCOPE]
+        )
+    except Exception:  # noqa: BLE001  (google-auth raises whatever a field of another type brings about, with its value)
+        refused = CredentialsRefused(f"the key file {path} has a field of the wrong type", hint=_DOWNLOAD)
+    else:
+        return made
+    raise refused
 
 
 def email_of(credentials: Credentials) -> str:
-    """Give the e-mail address that a spreadsheet must be shared with, as far as it is known."""
+    """Return the e-mail address that a spreadsheet must be shared with, or nothing where it is not known."""
     for name in ("service_account_email", "signer_email", "account"):
         address = getattr(credentials, name, None)
         if isinstance(address, str) and "@" in address:
@@ -83,12 +149,11 @@ def email_of(credentials: Credentials) -> str:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small(path, limit=_LARGEST).decode("utf-8-sig")
+    except IsADirectoryError:
+        raise CredentialsRefused(f"the key file {path} is a folder", hint=_CHECK_PATH) from None
     except OSError as error:
-        reason = "it is a folder" if path.is_dir() else reason_of(error)
-        raise CredentialsRefused(
-            f"the key file {path} cannot be read: {reason}", hint="check the path in google.credentials"
-        ) from None
+        raise CredentialsRefused(f"the key file {path} cannot be read: {reason_of(error)}", hint=_CHECK_PATH) from None
     except UnicodeError:
         text = "not UTF-8"
     if not text.strip():
@@ -100,15 +165,20 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    """Parse JSON, or give None: the error of `json` would carry the whole text, and with it the key."""
+    """Parse JSON, or return None: the error of `json` would hold the whole text, and with it the key."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _refuse_other_kinds(path: Path, content: dict[str, Any]) -> None:
+def _kind_of(content: dict[str, Any]) -> str:
     kind = content.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _refuse_other_kinds(path: Path, content: dict[str, Any]) -> None:
+    kind = _kind_of(content)
     if kind in _OTHERS:
         raise CredentialsRefused(
             f"the key file {path} holds {_OTHERS[kind]}, not a service account's key",
@@ -118,32 +188,39 @@ def _refuse_other_kinds(path: Path, content: dict[str, Any]) -> None:
         raise CredentialsRefused(
             f"the key file {path} holds an OAuth client, not a service account's key", hint=_DOWNLOAD
         )
-    if kind not in {None, "service_account"}:
-        raise CredentialsRefused(f"the field type of the key file {path} does not say service_account", hint=_DOWNLOAD)
+    if "type" in content and kind != "service_account":
+        raise CredentialsRefused(f"the field type of the key file {path} is not service_account", hint=_DOWNLOAD)
 
 
 def _refuse_damaged_key(path: Path, pem: str) -> None:
     if "\\n" in pem:
         raise CredentialsRefused(
-            f"the field private_key of the key file {path} holds the characters \\n where line breaks belong",
+            f"the field private_key of the key file {path} has the characters \\n in place of line breaks",
             hint=_DOWNLOAD,
         )
     try:
-        sound = isinstance(load_pem_private_key(pem.encode(), password=None), RSAPrivateKey)
+        sound = isinstance(load_pem_private_key(pem.encode(errors="replace"), password=None), RSAPrivateKey)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         sound = False
     if not sound:
         raise CredentialsRefused(
-            f"the field private_key of the key file {path} holds no private key of RSA", hint=_DOWNLOAD
+            f"the field private_key of the key file {path} does not contain a valid RSA private key", hint=_DOWNLOAD
         )
 
 
-def _application_default() -> Credentials:
-    """Ask google-auth; without scopes at first, since with them it would look up an external account's project."""
+def _application_default(request: google.auth.transport.Request, deadline: Deadline) -> Credentials:
+    """Let google-auth look for credentials.
+
+    In the background: it may run the program gcloud, without a time limit, for a project's name that is not needed.
+    """
+    attempt = in_background(lambda: _detect(request))
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a person's login, which this program does accept
-            found, _ = google.auth.default()
-    except google.auth.exceptions.GoogleAuthError:
+        found = attempt.result(deadline.remaining())
+    except TimeoutError:
+        raise GoogleDown(
+            "looking for this machine's credentials took longer than google.deadline allows", hint=LATER
+        ) from None
+    except Exception:  # noqa: BLE001  (google-auth lets through whatever an odd file or reply brings about)
         found = None
     if found is None:
         raise CredentialsRefused(
@@ -153,3 +230,10 @@ def _application_default() -> Credentials:
         )
     scoped: Credentials = google.auth.credentials.with_scopes_if_required(found, [SCOPE])  # type: ignore[no-untyped-call]
     return scoped
+
+
+def _detect(request: google.auth.transport.Request) -> Credentials:
+    """Ask for no scopes at first: with them google-auth would look up an external account's project."""
+    with warnings.catch_warnings(action="ignore"):  # of a person's login, which this program accepts
+        found, _ = google.auth.default(request=request)
+    return found

@@ -7,27 +7,27 @@ from typing import Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from sheets_decrypt.google.errors import Transient
+from sheets_decrypt.google.failures import Transient
 
 TRIES: Final = 5
-_FIRST_WAIT: Final = 1.0  # after a 503 Google asks for no more than one request a second
-_FIRST_QUOTA_WAIT: Final = 5.0  # 5 + 10 + 20 + 40 s outlast the minute of a quota
+_FIRST_WAIT: Final = 1.0  # seconds; after a 503 Google asks for no more than one request a second
+_FIRST_QUOTA_WAIT: Final = 5.0  # seconds; 5 + 10 + 20 + 40 outlast the minute of a quota
 _JITTER: Final = 0.25
 
 T = TypeVar("T")
 
 
-def patiently(attempt: Callable[[], T], *, deadline: float) -> T:
-    """Call `attempt` until it succeeds, while it raises `Transient`.
+def retry(attempt: Callable[[], T], *, deadline: float) -> T:
+    """Call `attempt` until it succeeds, as long as it raises `Transient`.
 
     A wait is a plain sleep, so Ctrl-C ends it. A wait that would pass the deadline is not begun.
 
     Args:
-        attempt: One try; anything else that it raises goes through at once.
+        attempt: One try; whatever else it raises is passed on at once.
         deadline: Seconds for all tries and waits together.
 
     Raises:
-        GoogleUnavailable: What the last try met, with the number of tries.
+        GoogleUnavailable: The failure of the last try, with the number of tries.
     """
     policy = Retrying(
         stop=stop_after_attempt(TRIES) | stop_before_delay(deadline),
@@ -48,5 +48,5 @@ def _wait(state: RetryCallState) -> float:
     if isinstance(error, Transient) and error.retry_after is not None:
         return error.retry_after
     first = _FIRST_QUOTA_WAIT if isinstance(error, Transient) and error.quota else _FIRST_WAIT
-    spread = random.uniform(1, 1 + _JITTER)  # noqa: S311  (spreads the load; nobody gains by guessing it)
+    spread = random.uniform(1, 1 + _JITTER)  # noqa: S311  (spreads the load; guessing it gains nothing)
     return float(first * 2 ** (state.attempt_number - 1) * spread)

@@ -1,31 +1,32 @@
-"""Credentials → a session with Google: least scope, time-outs, bounded retry.
+"""Credentials → a session with Google: least scope, a deadline, bounded repetition.
 
-gspread builds the requests, google-auth fetches the token, `wire` sends, `retry` repeats, `errors` explains.
-Neither google-auth's own session nor its `before_request` is used: both look up a third host with the token.
+gspread builds the requests, google-auth fetches the token, `timed_session` sends, `retry` repeats, `replies` and
+`no_reply` explain.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
-import google.auth.transport
 import gspread
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 from gspread.urls import SPREADSHEET_URL, SPREADSHEET_VALUES_URL
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, Response, codes
 
 from sheets_decrypt import config
 from sheets_decrypt.errors import SheetsDecryptError
-from sheets_decrypt.google import credentials as who
-from sheets_decrypt.google import errors
-from sheets_decrypt.google.retry import patiently
-from sheets_decrypt.google.wire import Meter, Route, Wire, parsed, reply_of, route
-
-_OK: Final = 200
+from sheets_decrypt.google import credentials, replies
+from sheets_decrypt.google.credentials import Found, KeyFileWarning
+from sheets_decrypt.google.deadline import Deadline, in_background
+from sheets_decrypt.google.failures import Transient, out_of_time
+from sheets_decrypt.google.network import NetworkSettings, network_settings
+from sheets_decrypt.google.retry import retry
+from sheets_decrypt.google.sign_in import DetectionRequest, SignInRequest
+from sheets_decrypt.google.timed_session import TimedSession, Traffic, parsed, reply_of
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Google answered.
+    """A reply of the Sheets API.
 
     Args:
         content: The parsed JSON.
@@ -55,31 +56,39 @@ class Answer:
 
 
 def open_session(settings: config.Google) -> "Session":
-    """Find the credentials and the way to Google. Nothing is sent yet but what finding them needs.
+    """Find the credentials and the way to Google. Nothing is sent yet except what finding them needs.
 
     Raises:
         CredentialsRefused: There are no credentials, or the key file cannot be used.
         ConfigurationError: The file of trusted certificates cannot be used.
+        GoogleDown: This machine's own account was not found before the deadline.
     """
-    return Session(who.find(settings.credentials), route(settings), settings.deadline)
+    network, deadline, traffic = network_settings(settings), Deadline(settings.deadline), Traffic()
+    with TimedSession(network, deadline, traffic) as session:
+        request = DetectionRequest(SignInRequest(session, traffic))
+        found = credentials.find(settings.credentials, request, deadline)
+    return Session(found, network, deadline)
 
 
 class Session:
     """A session with the Sheets API; `with` closes its connections.
 
     Args:
-        credentials: Who signs in.
-        way: The way to Google.
-        deadline: Seconds after which a request and its repetitions are given up.
+        found: Who signs in.
+        network: The way to Google.
+        deadline: When a request and its repetitions are given up.
     """
 
-    def __init__(self, credentials: Credentials, way: Route, deadline: float) -> None:
-        self._credentials = credentials
-        self._deadline = deadline
-        self._meter = Meter()
-        self._token_endpoint = _TokenEndpoint(Wire(way, self._meter), self._meter, _addresses(credentials))
-        self._wire = _ApiWire(way, self._meter, self._authorize, lambda: self.account.email)
-        self._client = gspread.Client(auth=None, session=self._wire)  # type: ignore[arg-type]  # documented: auth=None
+    def __init__(self, found: Found, network: NetworkSettings, deadline: Deadline) -> None:
+        self.warnings: tuple[KeyFileWarning, ...] = found.warnings
+        self._credentials = found.credentials
+        self._deadline, self._traffic = deadline, Traffic()
+        self._sign_in_session = TimedSession(network, self._deadline, self._traffic)
+        self._request = SignInRequest(self._sign_in_session, self._traffic, _addresses(found.credentials))
+        self._api = _ApiSession(
+            network, self._deadline, self._traffic, self._authorize, account=lambda: self.account.email
+        )
+        self._client = gspread.Client(auth=None, session=self._api)  # type: ignore[arg-type]  # documented: auth=None
 
     def __enter__(self) -> Self:
         return self
@@ -91,33 +100,33 @@ class Session:
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.close()
-        self._token_endpoint.close()
+        self._api.close()
+        self._sign_in_session.close()
 
     @property
     def account(self) -> Account:
         """Who signs in, as far as it is known; a machine's own account is known after the sign-in."""
-        return Account(who.email_of(self._credentials))
+        return Account(credentials.email_of(self._credentials))
 
     @property
     def requests(self) -> int:
         """How many HTTP requests were sent; the token's and every repetition count."""
-        return self._meter.requests
+        return self._traffic.requests
 
     @property
     def clock_skew(self) -> float | None:
         """Seconds that this machine's clock is ahead of Google's, from the last reply; None before the first."""
-        return self._meter.clock_skew
+        return self._traffic.clock_skew
 
     def sign_in(self) -> None:
-        """Fetch the token, if there is none that is still good.
+        """Fetch the token, unless the last one is still valid.
 
         Raises:
             GoogleRefused: Google does not accept the credentials.
-            GoogleUnavailable: It cannot be asked.
+            GoogleUnavailable: Google could not be reached.
         """
         if not self._credentials.valid:
-            self._patiently(self._refresh)
+            self._retry(self._refresh)
 
     def get_metadata(self, spreadsheet_id: str, *, fields: str) -> Answer:
         """Ask for a spreadsheet's properties (`spreadsheets.get`).
@@ -141,7 +150,7 @@ class Session:
             spreadsheet_id: The spreadsheet.
             cells: The range in A1 notation, the tab's title quoted.
             options: The query's parameters.
-            number: What makes a cell of a number's text, digit for digit.
+            number: Makes a cell of a number's text, digit for digit.
 
         Raises:
             GoogleRefused: It may not be read or does not exist.
@@ -158,110 +167,71 @@ class Session:
             return Answer(parsed(body, host=urlsplit(url).hostname or "", number=number), len(body))
 
         self.sign_in()
-        return self._patiently(attempt)
+        return self._retry(attempt)
 
-    def _patiently(self, attempt: Callable[[], T]) -> T:
-        self._meter.restart(self._deadline)
-        return patiently(attempt, deadline=self._deadline)
+    def _retry(self, attempt: Callable[[], T]) -> T:
+        self._deadline.restart()
+        return retry(attempt, deadline=self._deadline.seconds)
 
     def _authorize(self, request: PreparedRequest) -> PreparedRequest:
-        """Put the token into a request; one that ran out during the repetitions is fetched anew, as a part of a try."""
+        """Put the token into a request; one that expired between two tries is fetched anew, as a part of a try."""
         if not self._credentials.valid:
             self._refresh()
         self._credentials.apply(request.headers)  # type: ignore[no-untyped-call]
         return request
 
     def _refresh(self) -> None:
-        """Try once to fetch a token. What is raised was made here: google-auth's frames hold the signed assertion."""
+        """Try once to fetch a token. Raise outside `except`: google-auth's traceback contains the signed assertion."""
         failure: Exception
         try:
-            self._credentials.refresh(self._token_endpoint)  # type: ignore[no-untyped-call]
-        except (errors.Transient, SheetsDecryptError) as error:
+            self._fetch_token()
+        except (Transient, SheetsDecryptError) as error:
             failure = error.with_traceback(None)
             failure.__cause__ = failure.__context__ = None
+        except TimeoutError:
+            failure = out_of_time("the sign-in")
         except GoogleAuthError as error:
-            failure = errors.refused_sign_in(str(error.args[0]) if error.args else "")
+            failure = replies.refused_sign_in(str(error.args[0]) if error.args else "")
         except Exception:  # noqa: BLE001  (google-auth lets through whatever an odd reply brings about)
-            failure = errors.refused_sign_in("its answer is not what a sign-in gives")
+            failure = replies.refused_sign_in("its answer is not that of a sign-in")
         else:
             return
         raise failure
 
+    def _fetch_token(self) -> None:
+        """Let google-auth fetch a token; in the background where it may run a program or sleep between requests."""
+        if isinstance(self._credentials, service_account.Credentials):
+            self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]
+            return
+        fetching = in_background(lambda: self._credentials.refresh(self._request))  # type: ignore[no-untyped-call]
+        fetching.result(self._deadline.remaining())
 
-class _ApiWire(Wire):
-    """The wire to the Sheets API: every request carries the token, and every reply is a 200 or an error of ours."""
+
+class _ApiSession(TimedSession):
+    """The session with the Sheets API: requests carry the token, and replies other than 200 are errors of ours."""
 
     def __init__(
         self,
-        way: Route,
-        meter: Meter,
+        network: NetworkSettings,
+        deadline: Deadline,
+        traffic: Traffic,
         authorize: Callable[[PreparedRequest], PreparedRequest],
+        *,
         account: Callable[[], str],
     ) -> None:
-        super().__init__(way, meter)
+        super().__init__(network, deadline, traffic)
         self.auth = authorize
         self._account = account
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         response = super().send(request, **kwargs)
-        if response.status_code != _OK:
-            raise errors.from_api(reply_of(response), account=self._account())
+        if response.status_code != codes.ok:
+            raise replies.from_api(reply_of(response), account=self._account())
         return response
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply(google.auth.transport.Response):
-    """A reply in the shape that google-auth asks for."""
-
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-
-
-class _TokenEndpoint(google.auth.transport.Request):
-    """What google-auth calls to fetch a token: one try per call, so that its own repetitions never begin.
-
-    Args:
-        wire: What sends.
-        meter: What knows the clock's skew.
-        addresses: The only addresses that may be asked; None: any, for credentials that need several.
-    """
-
-    def __init__(self, wire: Wire, meter: Meter, addresses: frozenset[str] | None) -> None:
-        self._wire = wire
-        self._meter = meter
-        self._addresses = addresses
-
-    def close(self) -> None:
-        self._wire.close()
-
-    def __call__(  # the names are google-auth's
-        self,
-        url: str,
-        method: str = "GET",
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        **kwargs: Any,
-    ) -> google.auth.transport.Response:
-        del timeout, kwargs  # the wire knows how long it may take
-        if self._addresses is not None and url not in self._addresses:
-            raise errors.refused_sign_in("google-auth asked an address that is not the key file's token_uri")
-        response = self._wire.request(method, url, data=body, headers=headers)
-        reply = reply_of(response)
-        if self._addresses is not None or reply.host.endswith(".googleapis.com"):
-            self._expect_json(reply)
-        return _Reply(reply.status, reply.headers, reply.body)
-
-    def _expect_json(self, reply: errors.Reply) -> None:
-        """Google's endpoints answer in JSON; a machine's metadata server need not."""
-        if reply.status != _OK:
-            raise errors.from_sign_in(reply, skew=self._meter.clock_skew)
-        parsed(reply.body, host=reply.host)
-
-
-def _addresses(credentials: Credentials) -> frozenset[str] | None:
+def _addresses(found: Credentials) -> frozenset[str] | None:
     """A service account's key needs its token_uri alone."""
-    if not isinstance(credentials, service_account.Credentials):
+    if not isinstance(found, service_account.Credentials):
         return None
-    return frozenset({str(credentials._token_uri)})  # noqa: SLF001  (google-auth has no public name for it)
+    return frozenset({str(found._token_uri)})  # noqa: SLF001  (google-auth has no public name for it)

@@ -1,1 +1,5 @@
-"""A local stand-in for Google, and the demonstration that runs on it. Nothing in the product imports this room."""
+"""A stand-in for Google on this machine, for the commands `demo` and `sandbox` and for the tests.
+
+It is in the package because the demonstration is the whole job over TLS. Only `cli` imports it; a pull never does. It
+may touch the network of this machine and the folder that it is given.
+"""

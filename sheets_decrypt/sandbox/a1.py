@@ -1,7 +1,7 @@
-"""A1 notation: `'My tab'!A1:C`, `Tab`, `A2:B`, `1:3`, `A:A`.
+"""A1 notation: `'My tab'!A1:C`, `Tab`, `A2:B`, `A1:1`, `1:3`, `A:A`.
 
-Source: "A1 notation" in the Sheets API's guide, and the recorded replies for what Google quotes and how it clips.
-R1C1 notation, which Google reads too, is not read here.
+Sources: "A1 notation" in the Sheets API's guide; the recorded replies for what Google quotes and how it clips; gspread
+for `A1:1`. R1C1 notation, which Google accepts too, is not supported.
 """
 
 import re
@@ -17,7 +17,7 @@ _LETTERS: Final = 26
 
 
 class RangeUnreadable(Exception):
-    """The text is no range of this spreadsheet."""
+    """The text is not a range of this spreadsheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Area:
         return None not in (self.top, self.left) and (self.top, self.left) == (self.bottom, self.right)
 
     def clipped(self, rows: int, columns: int) -> "Area":
-        """Close what is open and cut what reaches beyond a grid of `rows` × `columns`."""
+        """Close the open edges and cut what reaches beyond a grid of `rows` × `columns`."""
         return Area(
             self.title,
             self.top or 1,
@@ -54,7 +54,7 @@ class Area:
         )
 
     def __str__(self) -> str:
-        """Write it as Google echoes it."""
+        """Return it as Google echoes it."""
         title = quoted(self.title)
         first = letters(self.left) * bool(self.left) + str(self.top or "")
         last = letters(self.right) * bool(self.right) + str(self.bottom or "")
@@ -64,7 +64,7 @@ class Area:
 
 
 def parse(text: str, titles: Sequence[str]) -> Area:
-    """Read a range.
+    """Parse a range.
 
     Args:
         text: The range. Without a title it means the first tab; a bare word that could be a cell is a cell.
@@ -88,14 +88,14 @@ def parse(text: str, titles: Sequence[str]) -> Area:
 
 
 def quoted(title: str) -> str:
-    """Give a title as it stands in a range: in quotes where it is not one plain word, or looks like a cell."""
+    """Return a title as a range has it: in quotes unless it is one plain word that does not look like a cell."""
     if _PLAIN_TITLE.fullmatch(title) and not _LIKE_A_CELL.fullmatch(title):
         return title
     return "'" + title.replace("'", "''") + "'"
 
 
 def letters(column: int | None) -> str:
-    """Give a column's letters: 1 → A, 27 → AA; nothing for None."""
+    """Return a column's letters: 1 → A, 27 → AA; nothing for None."""
     name = ""
     column = column or 0
     while column:
@@ -105,7 +105,7 @@ def letters(column: int | None) -> str:
 
 
 def number(name: str) -> int:
-    """Give a column's number: A → 1, AA → 27."""
+    """Return a column's number: A → 1, AA → 27."""
     column = 0
     for letter in name.upper():
         column = column * _LETTERS + ord(letter) - ord("A") + 1
@@ -113,7 +113,7 @@ def number(name: str) -> int:
 
 
 def _split(text: str) -> tuple[str | None, str | None]:
-    """Part the title from the cells; without a `!` the text may be either."""
+    """Split the title from the cells; without a `!` the text may be either."""
     if found := _QUOTED.fullmatch(text):
         return found[1].replace("''", "'"), found[2]
     title, mark, cells = text.rpartition("!")
@@ -121,7 +121,7 @@ def _split(text: str) -> tuple[str | None, str | None]:
 
 
 def _corners(cells: str) -> tuple[int | None, int | None, int | None, int | None] | None:
-    """Read `A1:B2`, `A1`, `A:B`, `1:3` or `A2:B`; None where it is none of them."""
+    """Parse `A1:B2`, `A1`, `A:B`, `1:3`, or open below or to the right `A2:B`, `A1:1`; None for anything else."""
     first, colon, last = cells.partition(":")
     start = _point(first)
     end = _point(last) if colon else start
@@ -130,8 +130,8 @@ def _corners(cells: str) -> tuple[int | None, int | None, int | None, int | None
     (top, left), (bottom, right) = start, end
     if not colon and None in start:
         return None  # a lone A or 1 is a title
-    if (left is None) != (right is None) or (top is None and bottom is not None):
-        return None
+    if None in start and (top is None, left is None) != (bottom is None, right is None):
+        return None  # only a range that begins with a cell may be open
     if top and bottom:
         top, bottom = sorted((top, bottom))
     if left and right:

@@ -1,6 +1,6 @@
-"""Cells: what may lie in one, how Google shows it, and what it makes of what is typed.
+"""Cells: what one may hold, how Google shows it, and what typed text becomes.
 
-There is no calculation here: a formula carries the value that it shows.
+Nothing is calculated here: a formula carries the value that it shows.
 """
 
 import datetime as dt
@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 _EPOCH: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001  (a sheet's dates have no zone)
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?)"
+)
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_BOOLEANS: Final = {"TRUE": True, "FALSE": False}
 _NAME: Final = re.compile(r"[=+]+[A-Za-z_][A-Za-z0-9_]*")
 _WHOLE_DIGITS: Final = 1e15
 _SECONDS_A_DAY: Final = 86_400
@@ -29,12 +32,16 @@ class Formula:
     value: str | int | float | bool
 
 
+class InThousands(float):
+    """A number that was typed as 1,234, which gives the cell that format."""
+
+
 Cell: TypeAlias = str | int | float | bool | dt.date | Formula | None
 Shown: TypeAlias = str | int | float | bool
 
 
 def shown(cell: Cell, option: str, dates: str = "SERIAL_NUMBER") -> Shown:
-    """Give a cell as `values.get` does.
+    """Return a cell as `values.get` does.
 
     Args:
         cell: The cell.
@@ -58,35 +65,38 @@ def shown(cell: Cell, option: str, dates: str = "SERIAL_NUMBER") -> Shown:
 
 
 def serial(day: dt.date) -> int | float:
-    """Give a date as days since 30 December 1899, as sheets count them."""
+    """Return a date as days since 30 December 1899, as sheets count them."""
     moment = day if isinstance(day, dt.datetime) else dt.datetime.combine(day, dt.time())
     return plain((moment - _EPOCH).total_seconds() / _SECONDS_A_DAY)
 
 
 def plain(value: float) -> int | float:
-    """Give a number as JSON writes it: a whole one has no `.0`."""
+    """Return a number as JSON writes it: a whole one has no `.0`."""
+    value = float(value) if isinstance(value, InThousands) else value
     return int(value) if abs(value) < _WHOLE_DIGITS and value == int(value) else value
 
 
 def formatted(value: float) -> str:
-    """Give a number as the automatic format shows it: ten digits, and whole ones in full."""
+    """Return a number as its format shows it; the automatic one has ten digits, and whole numbers in full."""
+    if isinstance(value, InThousands):
+        return f"{float(value):,.{0 if value.is_integer() else 2}f}"
     if value == int(value) and abs(value) < _WHOLE_DIGITS:
         return str(int(value))
     return f"{value:.2E}" if abs(value) >= _WHOLE_DIGITS else f"{value:.10g}"
 
 
 def entered(text: str) -> Cell:
-    """Give what sheets makes of typed text (`USER_ENTERED`).
+    """Return what typed text becomes (`USER_ENTERED`).
 
     Numbers, `TRUE`, `FALSE`, dates such as `2024-05-01`, a leading `'` that keeps text as it is, and formulas. What
-    begins with `=` or `+` and is no number becomes a formula that shows an error, since nothing is calculated here.
+    begins with `=` or `+` and is not a number becomes a formula that shows an error, since nothing is calculated here.
     """
     if text.startswith("'"):
         return text[1:]
     if _NUMBER.fullmatch(text):
-        return plain(float(text.replace(",", "")))
-    if text.upper() in {"TRUE", "FALSE"}:
-        return text.upper() == "TRUE"
+        return plain(float(text)) if "," not in text else InThousands(text.replace(",", ""))
+    if text.upper() in _BOOLEANS:
+        return _BOOLEANS[text.upper()]
     if _ISO_DATE.fullmatch(text):
         return _day(text)
     if text.startswith(("=", "+")) and len(text) > 1:

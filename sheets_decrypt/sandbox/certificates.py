@@ -1,11 +1,10 @@
-"""A certificate authority of the sandbox's own, and one certificate for the hosts that it plays.
+"""A certificate authority of the sandbox's own, and one certificate for the hosts that it emulates.
 
 Both are made anew for each sandbox and live for a day. The extensions are those of RFC 5280 that Python 3.13 insists
 on (VERIFY_X509_STRICT): basic constraints, key usage, and both key identifiers.
 """
 
 import datetime as dt
-import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sheets_decrypt.private_file import write_private
+
 _LIFETIME: Final = dt.timedelta(days=1)
-_TOLERANCE: Final = dt.timedelta(hours=1)  # for a client whose clock is a little behind
+_TOLERANCE: Final = dt.timedelta(hours=1)  # for a client whose clock is slow
 
 
 def make(folder: Path, hosts: Sequence[str]) -> tuple[Path, ssl.SSLContext]:
@@ -25,7 +26,7 @@ def make(folder: Path, hosts: Sequence[str]) -> tuple[Path, ssl.SSLContext]:
 
     Args:
         folder: Gets `ca.pem`, which a client has to trust, and `server.pem`, which is private.
-        hosts: The names that the certificate stands for.
+        hosts: The names that the certificate is valid for.
 
     Returns:
         The path of `ca.pem`, and the server's side of TLS.
@@ -42,13 +43,6 @@ def make(folder: Path, hosts: Sequence[str]) -> tuple[Path, ssl.SSLContext]:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(private)
     return bundle, context
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
 
 
 def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -1,6 +1,6 @@
-"""The demonstration: the real job on embedded parts. Google is the sandbox, the vault one that is made for it.
+"""The demonstration: the real job, with the sandbox as Google and a vault that is made for it.
 
-Nothing is simulated but Google's servers: the pull signs in, reads, decrypts and writes as it would any day.
+Only Google's servers are simulated: the pull signs in, reads over TLS, decrypts and writes as on any other day.
 """
 
 import csv

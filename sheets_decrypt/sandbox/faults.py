@@ -1,11 +1,12 @@
 """Scripted faults: what goes wrong, at which request, and how often."""
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox import refusals, replies
@@ -13,7 +14,7 @@ from sheets_decrypt.sandbox.replies import Reply
 
 
 class Kind(StrEnum):
-    """What a request asks for; `any` fits every request, but not `connect`, which asks the proxy for a tunnel."""
+    """What a request asks for; `any` fits all of them except `connect`, which asks the proxy for a tunnel."""
 
     CONNECT = "connect"
     TOKEN = "token"
@@ -21,7 +22,6 @@ class Kind(StrEnum):
     VALUES = "values"
     APPEND = "append"
     UPDATE = "update"
-    DRIVE = "drive"
     OTHER = "other"
     ANY = "any"
 
@@ -31,9 +31,9 @@ class What(StrEnum):
 
     In place of the answer: `status` (Google's usual body for a status), `page` (a page for people with that status),
     `html` (such a page with 200), `invalid_grant`, `disabled`, `unsupported`, `scope`, and `reset` (the connection
-    breaks, and nothing was done). On the way back: `lost` (it was done, then the connection breaks), `stall` (silence
-    first), `drip` (a little at a time), `truncate` (the connection ends in the middle of the body). Besides: `skew`
-    (Google's clock is ahead by so many seconds), `call` (something happens just before the answer is made).
+    breaks before anything is done). On the way back: `lost` (the connection breaks after it was done), `stall` (silence
+    first), `drip` (a little at a time), `truncate` (the connection ends in the middle of the body). Also `skew`
+    (Google's clock is ahead by some seconds) and `call` (a function is called just before the answer is made).
     """
 
     STATUS = "status"
@@ -59,13 +59,13 @@ class Fault:
     Args:
         kind: The requests that it fits; a word of `Kind`.
         what: What goes wrong; a word of `What`.
-        times: How many of them it hits; None for all.
-        after: How many that it fits it lets pass first. A fault sees only what the faults before it let pass.
+        times: How many of these requests it hits; None for all.
+        after: How many it lets pass first. A fault sees only the requests that the faults before it let pass.
         status: For `status` and `page`.
-        retry_after: The value of a Retry-After header, for what answers in place.
+        retry_after: The value of a Retry-After header, for an answer in place of the true one.
         seconds: How long `stall` is silent, how long `drip` waits between pieces, how far `skew` is off.
         description: For `invalid_grant`: Google's error_description.
-        then: For `call`: what happens.
+        then: For `call`: the function.
     """
 
     kind: str = "any"
@@ -83,11 +83,11 @@ class Fault:
         What(self.what)
 
     def fits(self, kind: Kind) -> bool:
-        """Tell whether it concerns such a request."""
+        """Return whether it hits such requests."""
         return self.kind == kind or (self.kind == Kind.ANY and kind is not Kind.CONNECT)
 
     def reply(self, kind: Kind) -> Reply | None:
-        """Give the answer that takes the place of the true one, if this fault has one."""
+        """Return the answer that takes the place of the true one, or None."""
         match What(self.what):
             case What.STATUS:
                 answer = _in_place(self.status, kind)
@@ -110,7 +110,7 @@ class Fault:
 
 
 class Script:
-    """The faults that are still to come. Each request meets at most one: the first that fits."""
+    """The pending faults. Each request meets at most one: the first that fits."""
 
     def __init__(self) -> None:
         self._lock: Final = threading.Lock()
@@ -122,12 +122,12 @@ class Script:
             self._faults.extend((fault, [0]) for fault in faults)
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Drop all of them."""
         with self._lock:
             self._faults.clear()
 
     def next(self, kind: Kind) -> Fault | None:
-        """Give the fault that a request of this kind meets now."""
+        """Return the fault that a request of this kind meets now."""
         with self._lock:
             for fault, seen in self._faults:
                 if not fault.fits(kind):
@@ -138,19 +138,23 @@ class Script:
         return None
 
 
-_TEXT: Final = re.compile(
-    r"(?P<kind>[a-z]+):(?P<what>[a-z_]+|[0-9]{3})(?:=(?P<value>[^;*@]*))?(?:;retry-after=(?P<retry>[^*@]*))?"
-    r"(?P<star>\*(?P<times>[0-9]*))?(?:@(?P<after>[0-9]+))?"
+_SYNTAX: Final = re.compile(
+    r"""
+    (?P<kind>[a-z]+) : (?P<what>[a-z_]+|[0-9]{3})
+    (?: = (?P<value>[^;*@]*) )?
+    (?: ;retry-after= (?P<retry_after>[^*@]*) )?
+    (?: (?P<repeated>\*) (?P<times>[0-9]*) )?
+    (?: @ (?P<after>[0-9]+) )?
+    """,
+    re.VERBOSE,
 )
-_SECONDS: Final = {What.STALL, What.DRIP, What.SKEW}
-_ADVICE: Final = "write it as in values:429*2, token:invalid_grant, values:stall=30 or append:503;retry-after=7"
 
 
 def parse_fault(text: str) -> Fault:
-    """Read a fault from the command line: `KIND:WHAT[=VALUE][;retry-after=SECONDS][*TIMES][@AFTER]`.
+    """Parse a fault from the command line: `KIND:WHAT[=VALUE][;retry-after=SECONDS][*TIMES][@AFTER]`.
 
-    `KIND` is a word of `Kind`. `WHAT` is a status such as 429, or one
-    of the words of `What` except `call`. Some examples:
+    `KIND` is a word of `Kind`. `WHAT` is a status such as 429, or a word of `What` except `call`. `*` alone means every
+    time. Examples:
 
     - `values:429*2`: the first two reads of values meet the quota.
     - `any:503;retry-after=7`: one request is answered 503 with `Retry-After: 7`.
@@ -159,45 +163,61 @@ def parse_fault(text: str) -> Fault:
     - `values:reset@1`: the second read of values ends in a reset connection.
     - `values:stall=30`, `values:drip=0.5`, `values:truncate`, `append:lost`.
     - `token:invalid_grant=Invalid grant: account not found`.
-    - `token:skew=7200*`: Google's clock is two hours ahead of this one.
+    - `token:skew=7200*`: Google's clock is two hours ahead of this machine's.
     - `connect:407`: the proxy asks for a password.
     - `any:disabled*`, `values:unsupported`, `spreadsheet:scope`.
 
     Raises:
-        ConfigurationError: It cannot be read.
+        ConfigurationError: It breaks the syntax, or a word is unknown.
     """
-    found = _TEXT.fullmatch(text)
-    if found is None or found["what"] == What.CALL:
-        raise ConfigurationError(f"cannot read the fault {text!r}", hint=_ADVICE)
-    word, value = found["what"], found["value"]
-    if not found["star"]:
-        times: int | None = 1
-    else:
-        times = int(found["times"]) if found["times"] else None
-    more: dict[str, object] = {}
-    try:
-        if word.isdigit():
-            more["status"], word = int(word), What.STATUS
-        elif What(word) in _SECONDS:
-            more["seconds"] = float(value or "")
-        elif word in {What.PAGE, What.STATUS} and value:
-            more["status"] = int(value)
-        elif word == What.INVALID_GRANT and value:
-            more["description"] = value
-        return Fault(
-            found["kind"],
-            word,
-            times,
-            int(found["after"] or 0),
-            retry_after=found["retry"],
-            **more,  # type: ignore[arg-type]  # the words decide on the types
-        )
-    except ValueError:
-        raise ConfigurationError(f"cannot read the fault {text!r}", hint=_ADVICE) from None
+    found = _SYNTAX.fullmatch(text)
+    with contextlib.suppress(ValueError):
+        if found is not None:
+            return _fault(found.groupdict())
+    raise ConfigurationError(
+        f"not a valid fault: {text!r}",
+        hint="write it as in values:429*2, token:invalid_grant, values:stall=30 or append:503;retry-after=7",
+    )
+
+
+def _fault(part: dict[str, str | None]) -> Fault:
+    """Make a fault of the parts of its text.
+
+    Raises:
+        ValueError: A word is unknown, or its value is not what it needs.
+    """
+    times = int(part["times"]) if part["times"] else None
+    return Fault(
+        kind=part["kind"] or "",
+        times=times if part["repeated"] else 1,
+        after=int(part["after"] or 0),
+        retry_after=part["retry_after"],
+        **_what(part["what"] or "", part["value"] or ""),
+    )
+
+
+def _what(word: str, value: str) -> dict[str, Any]:
+    """Return the fields of `Fault` that a word and its value set.
+
+    Raises:
+        ValueError: The word is unknown, or the value is not what the word needs.
+    """
+    if word.isdigit():
+        return {"what": What.STATUS, "status": int(word)}
+    what = What(word)
+    if what is What.CALL:
+        raise ValueError(word)
+    if what in {What.STALL, What.DRIP, What.SKEW}:
+        return {"what": what, "seconds": float(value)}
+    if what in {What.PAGE, What.STATUS} and value:
+        return {"what": what, "status": int(value)}
+    if what is What.INVALID_GRANT and value:
+        return {"what": what, "description": value}
+    return {"what": what}
 
 
 def _in_place(status: int, kind: Kind) -> Reply:
-    """Give what is said with a status. Of the token endpoint's nothing is recorded, so it has RFC 6749's shape."""
+    """Return the usual answer with a status. None of the token endpoint's is recorded; they have RFC 6749's shape."""
     if kind is Kind.CONNECT:
         return replies.page(status)
     if kind is not Kind.TOKEN:

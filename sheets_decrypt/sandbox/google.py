@@ -1,17 +1,18 @@
-"""A stand-in for Google on this machine: sign-in, the Sheets API's values, and Drive's file.
+"""A stand-in for Google on this machine: the sign-in and the Sheets API's values.
 
-The product needs no hook for it: it is given `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and
-`GOOGLE_APPLICATION_CREDENTIALS`, as it would be behind a corporate proxy.
+The product needs no hook for it: `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and `GOOGLE_APPLICATION_CREDENTIALS` lead to it,
+as they would behind a corporate proxy.
 
     with Sandbox(folder) as google:
         spreadsheet_id = google.add("Survey", [Tab("data", [["name", "phone"], ["Ana", "+44"]])])
         run(environment=google.environment())
 
-Where its manners come from is said in each module: recorded replies first, then Google's reference.
+Each module names the source of its behaviour: recorded replies first, then Google's reference.
 """
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +25,8 @@ from sheets_decrypt.sandbox.faults import Fault, Kind, Script, What, parse_fault
 from sheets_decrypt.sandbox.grid import GeneratedRows, Row, Tab
 from sheets_decrypt.sandbox.methods import HOSTS, Api, Asked, kind_of
 from sheets_decrypt.sandbox.proxy import Delivery, Listener
-from sheets_decrypt.sandbox.quota import Meter, Quota
-from sheets_decrypt.sandbox.tokens import ServiceAccount
+from sheets_decrypt.sandbox.quota import Quota, RequestCounter
+from sheets_decrypt.sandbox.sign_in import ServiceAccount
 from sheets_decrypt.sandbox.workbook import Workbook, new_id
 
 __all__ = [
@@ -50,14 +51,14 @@ _NOT_GOOGLE: Final = Fault(Kind.CONNECT, What.PAGE, status=403)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something that was asked.
+    """A request that was made.
 
     Args:
-        method: The HTTP method; `CONNECT` for a tunnel that was refused. Tunnels that were granted are not listed.
-        host: The host that was meant.
+        method: The HTTP method; `CONNECT` for a refused tunnel; granted ones are not listed.
+        host: The host that it was addressed to.
         path: The path, still percent-encoded.
         query: The query, still percent-encoded.
-        status: What was answered; 0 where the connection broke.
+        status: The answer's status; 0 where the connection broke.
         kind: What it asked for.
     """
 
@@ -75,14 +76,15 @@ class Request:
 
 
 class Sandbox:
-    """A Google of one's own. Use it in a `with` block: its ports are open inside it.
+    """A local Google. Its ports are open inside a `with` block.
 
     Args:
-        folder: Gets `ca.pem`, `server.pem` and `credentials.json`; nothing in them opens anything elsewhere.
-        port: The proxy's port; 0 takes any that is free.
+        folder: Gets `ca.pem`, `server.pem` and `credentials.json`, which are of no use anywhere else.
+        port: The proxy's port; 0 takes any free one.
         host: Where to listen.
-        quota: Requests a minute; None answers all of them.
+        quota: Requests a minute; None for no limit.
         compress: Whether answers are compressed, as Google's are, for a client that accepts gzip.
+        clock: Google's time, in seconds since 1970.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         quota: Quota | None = None,
         compress: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.ca_bundle: Final = folder / "ca.pem"
@@ -103,9 +106,10 @@ class Sandbox:
         self.requests: Final[list[Request]] = []
         self._address: Final = (host, port)
         self._compress: Final = compress
+        self._clock: Final = clock
         self._script: Final = Script()
         self._workbooks: Final[dict[str, Workbook]] = {}
-        self._api: Final = Api(self._account, self._workbooks, Meter(quota))
+        self._api: Final = Api(self._account, self._workbooks, RequestCounter(quota))
         self._listeners: list[Listener] = []
 
     def __enter__(self) -> Self:
@@ -135,11 +139,11 @@ class Sandbox:
 
     @property
     def direct_port(self) -> int:
-        """A TLS port that needs no CONNECT; the Host header says which of Google's hosts is meant."""
+        """A TLS port that needs no CONNECT; the Host header names the host."""
         return self._listeners[1].port
 
     def environment(self) -> dict[str, str]:
-        """Give the environment variables that lead a program here; add them to its environment."""
+        """Return the environment variables that lead a program here."""
         bundle = os.path.abspath(self.ca_bundle)  # noqa: PTH100  (resolving links would change what the user reads)
         return {
             "HTTPS_PROXY": self.proxy,
@@ -166,7 +170,7 @@ class Sandbox:
         Args:
             title: Its title.
             tabs: Its tabs, in order.
-            spreadsheet_id: Its id; one is made up where there is none.
+            spreadsheet_id: Its id; default: a random one.
             shared: Whether the account may read it.
             editable: Whether the account may also write to it.
 
@@ -178,41 +182,41 @@ class Sandbox:
         return workbook.id
 
     def share(self, spreadsheet_id: str, *, shared: bool = True, editable: bool = True) -> None:
-        """Change what the account may do with a spreadsheet."""
+        """Set what the account may do with a spreadsheet."""
         workbook = self._workbooks[spreadsheet_id]
         workbook.shared, workbook.editable = shared, editable
 
     def url(self, spreadsheet_id: str, title: str | None = None) -> str:
-        """Give a spreadsheet's address in a browser, with a tab's gid where a title is given."""
+        """Return a spreadsheet's address in a browser, with a tab's gid if its title is given."""
         workbook = self._workbooks[spreadsheet_id]
         return workbook.url if title is None else f"{workbook.url}#gid={workbook.grid(title).gid}"
 
     def replace_rows(self, spreadsheet_id: str, title: str, rows: Sequence[Row]) -> None:
-        """Put other rows into a tab."""
+        """Replace the rows of a tab."""
         workbook = self._workbooks[spreadsheet_id]
         with workbook.changing():
             workbook.grid(title).replace(rows)
 
     def rows(self, spreadsheet_id: str, title: str) -> list[list[Cell]]:
-        """Give a copy of a tab's rows as they are now."""
+        """Return a copy of a tab's present rows."""
         workbook = self._workbooks[spreadsheet_id]
         with workbook.lock:
             return workbook.grid(title).rows()
 
     def fault(self, *faults: Fault) -> None:
-        """Let things go wrong: each request meets the first fault that fits it and has not run out."""
+        """Add faults: each request meets the first one that fits it and has not run out."""
         self._script.add(*faults)
 
     def clear_faults(self) -> None:
-        """Let everything go well from now on."""
+        """Drop all faults."""
         self._script.clear()
 
     def revoke_tokens(self) -> None:
-        """Make every token that was given out worthless."""
+        """Revoke every token."""
         self._account.revoke()
 
     def _tunnel(self, host: str, port: str) -> Delivery | None:
-        """Refuse a tunnel to anybody but Google, or as the script wants it."""
+        """Refuse a tunnel to any host but Google's, or as a fault says."""
         fault = self._script.next(Kind.CONNECT) if host in HOSTS and port == _TLS_PORT else _NOT_GOOGLE
         if fault is None:
             return None
@@ -229,7 +233,7 @@ class Sandbox:
             fault.then()
         reply = None
         if fault.what != What.RESET:
-            reply = fault.reply(kind) or self._api.answer(replace(asked, now=asked.now + skew))
+            reply = fault.reply(kind) or self._api.answer(replace(asked, now=self._clock() + skew))
         if fault.what == What.LOST:
             reply = None
         status = reply.status if reply else 0

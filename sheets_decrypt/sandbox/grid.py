@@ -34,12 +34,12 @@ class BeyondRange(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab to begin with.
+    """A tab of a new spreadsheet.
 
     Args:
         title: Its title.
         rows: Rows × cells; rows may differ in length. `GeneratedRows` keeps a huge one out of memory.
-        gid: Its gid; the first tab's is 0, others get one.
+        gid: Its gid; default: 0 for the first tab, a random one for others.
         row_count: The grid's rows; default: as many as there are, but at least 1000.
         column_count: The grid's columns; default: as many as the widest row has, but at least 26.
     """
@@ -53,7 +53,7 @@ class Tab:
 
 @dataclass(frozen=True)
 class GeneratedRows(Sequence[Row]):
-    """Rows that are made when they are asked for.
+    """Rows that are made on demand.
 
     Args:
         length: How many rows there are.
@@ -73,7 +73,7 @@ class GeneratedRows(Sequence[Row]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Row]: ...
     def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        """Give a row, or a list of rows."""
+        """Return a row, or a list of rows."""
         if isinstance(index, slice):
             return [self.row(number + 1) for number in range(*index.indices(self.length))]
         if not -self.length <= index < self.length:
@@ -82,7 +82,7 @@ class GeneratedRows(Sequence[Row]):
 
 
 class Grid:
-    """A tab as it stands now. The workbook's lock guards it."""
+    """A tab's present content. The workbook's lock guards it."""
 
     def __init__(self, tab: Tab, gid: int) -> None:
         self.title: Final = tab.title
@@ -93,17 +93,17 @@ class Grid:
         self.column_count = max(width, tab.column_count or max(LEAST_COLUMNS, width))
 
     def rows(self) -> list[list[Cell]]:
-        """Give a copy of every row."""
+        """Return a copy of every row."""
         return [list(row) for row in self._rows]
 
     def replace(self, rows: Sequence[Row]) -> None:
-        """Put other rows in; the grid grows where it must and never shrinks."""
+        """Replace the rows; the grid grows where necessary and never shrinks."""
         self._rows = rows
         self.row_count = max(self.row_count, len(rows))
         self.column_count = max(self.column_count, _width(rows))
 
     def resolve(self, area: Area) -> Area:
-        """Close and clip a range.
+        """Close a range's open edges and clip it to the grid.
 
         Raises:
             BeyondGrid: It begins outside the grid.
@@ -113,7 +113,7 @@ class Grid:
         return area.clipped(self.row_count, self.column_count)
 
     def read(self, area: Area) -> Iterator[Row]:
-        """Give the rows of a resolved range as far as there are any, each as long as it is."""
+        """Yield the rows of a resolved range, without padding."""
         top, left, bottom, right = _edges(area)
         for row in self._rows[top - 1 : bottom]:
             yield row if left == 1 and len(row) <= right else row[left - 1 : right]
@@ -148,7 +148,7 @@ class Grid:
             room: How many cells the grid may grow by.
 
         Returns:
-            The table that was there, if any, and the rectangle that was written.
+            The table that was found, if any, and the rectangle that was written.
 
         Raises:
             BeyondGrid: The range begins outside the grid.
@@ -231,12 +231,12 @@ def _is_empty(cell: Cell) -> bool:
 
 
 def _edges(area: Area) -> tuple[int, int, int, int]:
-    """Give the four edges of a range that is closed."""
+    """Return the four edges of a closed range."""
     return area.top or 1, area.left or 1, area.bottom or 1, area.right or 1
 
 
 def _sized(area: Area, values: Sequence[Row]) -> Area:
-    """Give the rectangle that `values` cover from the range's first cell on."""
+    """Return the rectangle that `values` cover from the range's first cell on."""
     top, left, _, _ = _edges(area)
     width = max(map(len, values), default=0)
     return Area(area.title, top, left, top + max(len(values), 1) - 1, left + max(width, 1) - 1)

@@ -17,14 +17,14 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_]+|[*,()/.]")
 
 
 class MaskUnreadable(Exception):
-    """The text is no mask, or names what the schema does not have; the argument is the path at fault."""
+    """The text is not a mask, or names a field that the schema lacks; the argument is the path at fault."""
 
 
 def parse(text: str, schema: Schema) -> Mask:
-    """Read a mask and check it.
+    """Parse a mask and check it.
 
     Raises:
-        MaskUnreadable: It breaks the grammar, or names a field that there is not.
+        MaskUnreadable: It breaks the grammar, or names an unknown field.
     """
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != text:
@@ -41,7 +41,7 @@ def parse(text: str, schema: Schema) -> Mask:
 
 
 def apply(value: Any, mask: Mask) -> Any:
-    """Give the part of a reply that the mask selects; lists are gone through."""
+    """Return the part of a reply that the mask selects; for a list, of each of its items."""
     if not mask:
         return value
     if isinstance(value, list):
@@ -54,7 +54,7 @@ def apply(value: Any, mask: Mask) -> Any:
 
 
 def covers(mask: Mask, *path: str) -> bool:
-    """Tell whether a mask selects a path, or something below it."""
+    """Return whether a mask selects a path, or something below it."""
     for name in path:
         if not mask:
             return True
@@ -65,7 +65,7 @@ def covers(mask: Mask, *path: str) -> bool:
 
 
 def _selection(feed: Iterator[str]) -> Mask:
-    """Read `a,b/c(d)` up to its closing bracket."""
+    """Parse `a,b/c(d)` up to its closing bracket."""
     mask: Mask = {}
     while True:
         end = _path(feed, mask)
@@ -76,7 +76,7 @@ def _selection(feed: Iterator[str]) -> Mask:
 
 
 def _path(feed: Iterator[str], mask: Mask) -> str:
-    """Read one path into the mask; give the sign that ends it."""
+    """Parse one path into the mask; return the sign that ends it."""
     fresh = False
     while True:
         name = next(feed)

@@ -1,7 +1,7 @@
-"""The wire: an HTTPS proxy that ends TLS itself, and a plain TLS port. HTTP/1.1, kept alive, a thread each.
+"""The server: an HTTPS proxy that terminates TLS, and a TLS port. HTTP/1.1, kept alive, a thread per connection.
 
 A connection to the proxy begins with `CONNECT host:443` (RFC 9110, 9.3.6). One to the TLS port begins with TLS, and
-the Host header says who is meant; that is for programs that know no proxy.
+the Host header names the host; that is for programs that cannot use a proxy.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _RESET: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # SO_LINGE
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An answer and what befalls it on the way.
+    """An answer and how it is delivered.
 
     Args:
         reply: The answer; None where the connection breaks instead.
@@ -46,7 +46,7 @@ class Delivery:
 
 
 class Listener(ThreadingMixIn, TCPServer):
-    """A port that is served in the background.
+    """A port, served in the background.
 
     Args:
         address: Host and port; port 0 takes any that is free.
@@ -54,7 +54,7 @@ class Listener(ThreadingMixIn, TCPServer):
         answer: Request → answer.
         tunnel: Host and port of a CONNECT → what is answered instead of a tunnel, or None.
         direct: Whether connections begin with TLS, without CONNECT.
-        compress: Whether answers are compressed for those who accept gzip.
+        compress: Whether answers are compressed for clients that accept gzip.
     """
 
     allow_reuse_address = os.name == "posix"  # on Windows it would let another program take the port
@@ -98,7 +98,7 @@ class Listener(ThreadingMixIn, TCPServer):
         self._thread.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes away is no error here."""
+        """Print nothing: a client that goes away is not an error here."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -129,7 +129,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.connection.close()
 
     def do_CONNECT(self) -> None:
-        """Become the host, or refuse."""
+        """Take the host's place, or refuse."""
         host, _, port = self.path.rpartition(":")
         if delivery := self.server.tunnel(host, port):
             self._deliver(delivery)
@@ -145,10 +145,8 @@ class _Connection(BaseHTTPRequestHandler):
         body = self._body()
         host = self._host or self.headers.get("Host", "").partition(":")[0]
         path, _, query = self.path.partition("?")
-        delivery = self.server.answer(
-            Asked(self.command, host, path, query, self.headers.get("Authorization"), body, time.time())
-        )
-        self._deliver(delivery)
+        authorization = self.headers.get("Authorization")
+        self._deliver(self.server.answer(Asked(self.command, host, path, query, authorization, body)))
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  (the names are http.server's)
 
@@ -183,7 +181,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.rfile = self.connection.makefile("rb")
 
     def _go_on_while_open(self) -> None:
-        """End where the sandbox is closing: it may have looked for connections before this one was there."""
+        """End if the sandbox is closing: it may have listed the open connections before this one was added."""
         if self.server.closing.is_set():
             raise ConnectionAbortedError
 
@@ -219,6 +217,6 @@ class _Connection(BaseHTTPRequestHandler):
             self.connection.sendall(body[start : start + size])
 
     def _break(self) -> None:
-        """Reset the connection: what is still under way is lost."""
+        """Reset the connection; data in transit is lost."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.close_connection = True

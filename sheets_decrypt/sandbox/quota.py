@@ -14,16 +14,16 @@ class Quota:
     """How many requests a minute are answered; the defaults are Google's.
 
     Args:
-        per_user: Reads for one account, and as many writes.
-        per_project: Reads for all accounts of the project, and as many writes.
+        per_user: Reads by one account, and as many writes.
+        per_project: Reads by all accounts of the project, and as many writes.
     """
 
     per_user: int = 60
     per_project: int = 300
 
 
-class Meter:
-    """Counts requests against a quota; None counts nothing. A minute begins with the first request in it."""
+class RequestCounter:
+    """Counts requests against a quota; None counts nothing. A minute begins with its first request; refusals count."""
 
     def __init__(self, quota: Quota | None) -> None:
         self._quota: Final = quota

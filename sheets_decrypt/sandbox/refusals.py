@@ -1,7 +1,7 @@
 """Google's own words for what is wrong.
 
-Sources: the recorded replies (not shared, unknown id, bad range, bad mask, bad value, API off, quota, Drive's unknown
-file); google.rpc.ErrorInfo and BadRequest for the shapes; public issue threads for the wording of the others (unknown
+Sources: the recorded replies (not shared, unknown id, bad range, bad mask, bad value, API off, quota);
+google.rpc.ErrorInfo and BadRequest for the shapes; public issue threads for the wording of the others (unknown
 query parameter, grid limits, Office file, scope, missing and invalid credentials, refusals of the token endpoint).
 """
 
@@ -26,7 +26,7 @@ class Refusal(Exception):
 def error(
     code: int, message: str, status: str, *details: dict[str, Any], headers: tuple[tuple[str, str], ...] = ()
 ) -> Reply:
-    """Give an error in the shape of google.rpc.Status."""
+    """Return an error in the shape of google.rpc.Status."""
     body: dict[str, Any] = {"code": code, "message": message, "status": status}
     if details:
         body["details"] = list(details)
@@ -62,7 +62,7 @@ def unknown_parameter(name: str) -> Reply:
 
 
 def bad_mask(path: str) -> Reply:
-    """400 for a `fields` mask that names what there is not."""
+    """400 for a `fields` mask that names an unknown field."""
     return invalid(
         "Request contains an invalid argument.",
         field=path,
@@ -81,7 +81,7 @@ def beyond_grid(area: object, rows: int, columns: int) -> Reply:
 
 
 def unsupported() -> Reply:
-    """400 for an Excel file that lies in Drive."""
+    """400 for an Excel file in Drive."""
     return error(
         400,
         "This operation is not supported for this document. The document must not be an Office file.",
@@ -90,7 +90,7 @@ def unsupported() -> Reply:
 
 
 def unauthenticated() -> Reply:
-    """401 for a token that is not known or no longer good."""
+    """401 for a token that is unknown or no longer valid."""
     return error(
         401,
         "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
@@ -130,32 +130,6 @@ def not_shared() -> Reply:
 def not_found() -> Reply:
     """404 for an id that no spreadsheet has."""
     return error(404, "Requested entity was not found.", "NOT_FOUND")
-
-
-def file_not_found(file_id: str) -> Reply:
-    """404 of the Drive API; it has an older shape."""
-    message = f"File not found: {file_id}."
-    problem = {
-        "domain": "global",
-        "reason": "notFound",
-        "message": message,
-        "locationType": "parameter",
-        "location": "fileId",
-    }
-    return Reply(404, document({"error": {"errors": [problem], "code": 404, "message": message}}))
-
-
-def bad_selection(path: str) -> Reply:
-    """400 of the Drive API for a `fields` mask that names what there is not."""
-    message = f"Invalid field selection {path}"
-    problem = {
-        "domain": "global",
-        "reason": "invalidParameter",
-        "message": message,
-        "locationType": "parameter",
-        "location": "fields",
-    }
-    return Reply(400, document({"error": {"errors": [problem], "code": 400, "message": message}}))
 
 
 def service_disabled() -> Reply:
@@ -218,7 +192,7 @@ def token_error(name: str, description: str, status: int = 400) -> Reply:
 
 
 def of_status(status: int) -> Reply:
-    """Give Google's usual answer with this status."""
+    """Return Google's usual answer with this status."""
     match status:
         case 401:
             return unauthenticated()
@@ -239,7 +213,7 @@ _USUAL: Final = {
     408: ("The request timed out.", "DEADLINE_EXCEEDED"),
     409: ("The operation was aborted.", "ABORTED"),
     500: ("Internal error encountered.", "INTERNAL"),
-    501: ("The sandbox does not play this method.", "UNIMPLEMENTED"),
+    501: ("The sandbox does not emulate this method.", "UNIMPLEMENTED"),
     503: ("The service is currently unavailable.", "UNAVAILABLE"),
     504: ("Deadline expired before operation could complete.", "DEADLINE_EXCEEDED"),
 }

@@ -1,4 +1,4 @@
-"""A made-up survey whose tokens are of all three wire formats, for the demonstration. No such person exists."""
+"""A made-up survey with tokens of all three formats, for the demonstration. Its names are common ones."""
 
 import base64
 import hashlib
@@ -16,8 +16,8 @@ HEADER: Final = ("submitted", "district", "name", "phone", "address", "satisfied
 ENCRYPTED: Final = ("name", "phone", "address")
 _ANSWERS: Final = (
     ("2026-01-12", "North", "Ana María Rodríguez", "+57 300 1234567", "Calle 10 # 5-23, Bogotá", "yes"),
-    ("2026-01-12", "North", "李小龙", "+86 138 0000 0000", "人民路 12 号", "no"),
-    ("2026-01-13", "South", "محمد بن سلمان", "+966 50 000 0000", "No Data", "yes"),
+    ("2026-01-12", "North", "王小明", "+86 138 0000 0000", "人民路 12 号", "no"),
+    ("2026-01-13", "South", "فاطمة أحمد", "+966 50 000 0000", "No Data", "yes"),
     ("2026-01-13", "South", "Renée O'Connor", "0033 6 00 00 00 00", 'The "Old Mill", Flat 2', "yes"),
     ("2026-01-14", "East", "नमस्ते शर्मा", "+91 98000 00000", "Line one\nLine two", "no"),
     ("2026-01-14", "East", "👩🏽‍🌾 Joy", "+254 700 000000", "", "yes"),
@@ -27,10 +27,10 @@ _BLOCK: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A survey, as people answered and as the sheet holds it.
+    """A survey: people's answers, and the same in the sheet.
 
     Args:
-        answers: rows × columns, what the CSV must say.
+        answers: Rows × columns; the content that the CSV must have.
         sheet: The header and the same rows with tokens in the encrypted columns.
         private_key: For the sealed boxes of the last third.
         legacy_secret: For the legacy CBC tokens of the first third.
@@ -45,7 +45,7 @@ class Sample:
 
 
 def make() -> Sample:
-    """Make the survey with fresh keys: the function changed twice while it ran, so every third has its own format."""
+    """Make the survey with new keys. Each third of its rows has a format of its own, as if the function had changed."""
     private_key, public_key = sealing.generate()
     legacy, passphrase = (Secret(secrets.token_urlsafe(12)[:_BLOCK]) for _ in range(2))
     answers = [list(row) for row in _ANSWERS * 3]

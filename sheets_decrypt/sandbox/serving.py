@@ -1,4 +1,4 @@
-"""The sandbox for a person: CSV files become the tabs of one spreadsheet, and lines say how to use it."""
+"""The sandbox for a person: CSV files become the tabs of one spreadsheet, and lines to paste lead programs to it."""
 
 import contextlib
 import csv
@@ -31,10 +31,10 @@ class Served:
     spreadsheet_id: str
 
     def lines(self, *, powershell: bool = False) -> list[str]:
-        """Give what to run in a shell: the variables to set, and comments that name the spreadsheet and the account.
+        """Return lines to run in a shell: the variables to set, and comments that name the spreadsheet and the account.
 
         Args:
-            powershell: Write it for PowerShell, else for a POSIX shell.
+            powershell: For PowerShell, else for a POSIX shell.
         """
         variables = self.sandbox.environment().items()
         return [
@@ -59,9 +59,9 @@ def serve_csv(
     Args:
         files: One tab each; a tab's title is its file's name without the ending.
         folder: Gets the throw-away certificates and the key file.
-        port: The proxy's port; 0 takes any that is free.
+        port: The proxy's port; 0 takes any free one.
         faults: What goes wrong.
-        quota: Requests a minute; None answers all of them.
+        quota: Requests a minute; None for no limit.
 
     Raises:
         ConfigurationError: A file cannot be read, two have the same name, or the port is taken.
@@ -72,7 +72,7 @@ def serve_csv(
         if titles.count(title) > 1:
             raise ConfigurationError(f"two files would become the tab {title}", hint="rename one of them")
     if not tabs:
-        raise ConfigurationError("there is no file to serve", hint="name one with --workbook FILE.csv")
+        raise ConfigurationError("no file to serve", hint="name one with --workbook FILE.csv")
     with contextlib.ExitStack() as stack:
         try:
             sandbox = stack.enter_context(Sandbox(folder, port=port, quota=quota))
@@ -90,14 +90,14 @@ def _rows(path: Path) -> list[list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeError, csv.Error) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "it is not CSV in UTF-8"
+        reason = reason_of(error) if isinstance(error, OSError) else "not a CSV in UTF-8"
         raise ConfigurationError(
-            f"the file {path} cannot be served: {reason}", hint="give a CSV file in UTF-8"
+            f"the file {path} cannot be served: {reason}", hint="save it as a CSV in UTF-8"
         ) from None
     if any(len(cell) > LONGEST_CELL for row in rows for cell in row):
         raise ConfigurationError(
             f"the file {path} cannot be served: a cell has more than {LONGEST_CELL} characters",
-            hint="a sheet's cell holds no more than that",
+            hint="this is the limit of a Google Sheet",
         )
     return rows
 

@@ -1,6 +1,6 @@
-"""Reading and writing: what each of the Sheets API's methods makes of a spreadsheet.
+"""Reading and writing: the Sheets API's methods.
 
-A method takes the spreadsheet, the checked query, the range of the path and the body, and gives the reply's content.
+Each takes the spreadsheet, the checked query, the range in the path and the body, and returns the reply's content.
 """
 
 import json
@@ -19,7 +19,7 @@ _FULL: Final = f"This action would increase the number of cells in the workbook 
 
 
 def mask_of(query: Query, name: str) -> masks.Mask:
-    """Give the `fields` mask of a request; an empty one selects everything."""
+    """Return the `fields` mask of a request; an empty one selects everything."""
     text = query.text("fields")
     if not text:
         return {}
@@ -46,11 +46,12 @@ def _resolved(workbook: Workbook, text: str) -> tuple[Grid, Area]:
 
 
 def spreadsheet_get(workbook: Workbook, query: Query, _range: str, _body: bytes) -> dict[str, Any]:
-    """`spreadsheets.get`: tabs, and their cells where they are asked for."""
-    areas = [_resolved(workbook, text)[1] for text in query.all("ranges")]
-    mask = mask_of(query, "spreadsheets.get")  # where there is a mask, it alone decides on the grid's data
-    grid_data = masks.covers(mask, "sheets", "data") if mask else query.flag("includeGridData")
-    return workbook.described(areas=areas, grid_data=grid_data)
+    """`spreadsheets.get`: the tabs. Their cells are refused, as a method that is not emulated is."""
+    titles = {_resolved(workbook, text)[1].title for text in query.all("ranges")} or set(workbook.titles)
+    mask = mask_of(query, "spreadsheets.get")  # where there is a mask, it alone decides whether cells are asked for
+    if masks.covers(mask, "sheets", "data") if mask else query.flag("includeGridData"):
+        raise Refusal(refusals.of_status(501))
+    return workbook.described(titles)
 
 
 def values_get(workbook: Workbook, query: Query, text: str, _body: bytes) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _shown_row(row: Sequence[Cell], option: str, dates: str) -> list[Shown]:
 
 
 def _drop_empty(items: list[Any]) -> None:
-    """Drop what is empty at the end."""
+    """Drop empty items at the end."""
     while items and (items[-1] == "" or items[-1] == []):
         items.pop()
 
@@ -128,12 +129,15 @@ def values_update(workbook: Workbook, query: Query, text: str, body: bytes) -> d
 def _updates(
     workbook: Workbook, grid: Grid, target: Area, values: Sequence[Sequence[Cell]], query: Query
 ) -> dict[str, Any]:
-    cells = sum(cell is not None for row in values for cell in row)
+    """Describe a write; rows and columns count where at least one cell was written, and counts of 0 are left out."""
+    written = [
+        (row, column) for row, cells in enumerate(values) for column, cell in enumerate(cells) if cell is not None
+    ]
     content: dict[str, Any] = {"spreadsheetId": workbook.id, "updatedRange": str(target)}
-    if cells:
-        content["updatedRows"] = len(values)
-        content["updatedColumns"] = max(map(len, values))
-        content["updatedCells"] = cells
+    if written:
+        content["updatedRows"] = len({y for y, _ in written})
+        content["updatedColumns"] = len({x for _, x in written})
+        content["updatedCells"] = len(written)
     if query.flag("includeValuesInResponse"):
         option = query.text("responseValueRenderOption", "FORMATTED_VALUE")
         dates = query.text("responseDateTimeRenderOption", "SERIAL_NUMBER")
@@ -142,7 +146,7 @@ def _updates(
 
 
 def _written_values(query: Query, body: bytes) -> list[list[Cell]]:
-    """Read the cells that are to be written; None leaves a cell as it is."""
+    """Parse the cells to write; None leaves a cell unchanged."""
     option = query.text("valueInputOption", "INPUT_VALUE_OPTION_UNSPECIFIED")
     if option == "INPUT_VALUE_OPTION_UNSPECIFIED":
         raise Refusal(refusals.invalid("'valueInputOption' is required but not specified"))

@@ -35,11 +35,15 @@ from sheets_decrypt.errors import (
     SpreadsheetNotFound,
     WorksheetNotFound,
 )
-from sheets_decrypt.google import connection, errors
-from sheets_decrypt.google.errors import Reply, Transient, from_api, from_sign_in
-from sheets_decrypt.google.session import Session, _TokenEndpoint, open_session
+from sheets_decrypt.google import failures, no_reply
+from sheets_decrypt.google.deadline import Deadline
+from sheets_decrypt.google.failures import Transient
+from sheets_decrypt.google.network import network_settings
+from sheets_decrypt.google.replies import Reply, from_api, from_sign_in
+from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import open_sheet
-from sheets_decrypt.google.wire import Meter, Wire, route
+from sheets_decrypt.google.sign_in import SignInRequest
+from sheets_decrypt.google.timed_session import TimedSession, Traffic
 from sheets_decrypt.sandbox.google import Fault, Sandbox, Tab
 
 ROWS = [["name"], ["Ana"]]
@@ -113,7 +117,7 @@ def test_a_disabled_api_gives_the_page_that_enables_it(google: Sandbox) -> None:
     error = _failure(google, Fault(kind="spreadsheet", what="disabled"))
     assert type(error) is ApiDisabled
     assert "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=" in error.hint
-    assert "wait some minutes" in error.hint
+    assert "wait a few minutes" in error.hint
 
 
 def test_a_login_without_the_scope_says_how_to_log_in(google: Sandbox) -> None:
@@ -149,7 +153,7 @@ def test_googles_own_trouble_is_named(google: Sandbox, status: int) -> None:
     assert type(error) is GoogleDown
     assert str(status) in error.message
     assert "tried 5 times" in error.message
-    assert "the former CSV is untouched" in error.hint
+    assert "the previous CSV is unchanged" in error.hint
 
 
 def test_a_token_that_the_api_does_not_accept_is_named(google: Sandbox) -> None:
@@ -232,7 +236,7 @@ def _api(status: int, error: object) -> Reply:
 @pytest.mark.parametrize(
     ("reply", "kind", "words"),
     [
-        (_api(400, {"message": "Unable to parse range: 'x'"}), WorksheetNotFound, "does not find the tab"),
+        (_api(400, {"message": "Unable to parse range: 'x'"}), WorksheetNotFound, "the tab was not found"),
         (_api(400, {"message": "Range ('x'!A9) exceeds grid limits."}), SheetMoved, "fewer rows"),
         (_api(400, {"message": "Request contains an invalid argument."}), GoogleRefused, "invalid argument"),
         (_api(400, {"status": "FAILED_PRECONDITION", "message": "?"}), NotASpreadsheet, "Excel"),
@@ -499,7 +503,7 @@ def test_a_small_reply_that_unpacks_to_a_huge_one_is_refused(scripted: Callable[
     error = _meet(server)
     assert type(error) is NotGoogle
     assert "the reply is larger than 256 MiB" in error.message
-    assert "stands in between" in error.hint
+    assert "answers in its place" in error.hint
     assert server.replies == []
 
 
@@ -642,8 +646,9 @@ def test_a_machines_metadata_server_may_answer_in_text(scripted: Callable[..., S
     """Credentials that need several addresses get other hosts' replies as they are, and Google's only as JSON."""
     with HTTPServer(("127.0.0.1", 0), _Metadata) as metadata, scripted(_http(b"text")) as server:
         threading.Thread(target=metadata.handle_request).start()
-        with Wire(route(server.settings), Meter()) as wire:
-            endpoint = _TokenEndpoint(wire, Meter(), None)
+        traffic = Traffic()
+        with TimedSession(network_settings(server.settings), Deadline(60), traffic) as session:
+            endpoint = SignInRequest(session, traffic)
             assert endpoint(f"http://127.0.0.1:{metadata.server_port}/").data == b"text"
             with pytest.raises(NotGoogle):
                 endpoint("https://sheets.googleapis.com/x")
@@ -653,7 +658,7 @@ def test_an_address_beyond_the_token_uri_is_never_asked(google: Sandbox) -> None
     """Whatever google-auth would look up besides the token, a key file's session does not send it."""
     with open_session(config.Google()) as session:
         with pytest.raises(CredentialsRefused, match="not the key file's token_uri"):
-            session._token_endpoint("https://iamcredentials.googleapis.com/v1/allowedLocations")
+            session._request("https://iamcredentials.googleapis.com/v1/allowedLocations")
         assert session.requests == 0
 
 
@@ -669,7 +674,7 @@ def test_a_failure_that_only_google_auth_explains_is_handed_on(
     for raised, words in (
         (_refresh_error("no luck", {"access_token": "ya29.x"}), "no luck"),
         (_refresh_error(), "no reason given"),
-        (KeyError("ya29.x"), "not what a sign-in gives"),
+        (KeyError("ya29.x"), "not that of a sign-in"),
     ):
 
         def refresh(_request: object, raised: Exception = raised) -> None:
@@ -692,10 +697,10 @@ def test_a_failure_that_only_google_auth_explains_is_handed_on(
 )
 def test_other_failures_of_the_network_are_told_apart(error: OSError, words: str) -> None:
     """What the system says decides on the words; its own text is not shown."""
-    failure = connection.explain(error, host="sheets.googleapis.com")
+    failure = no_reply.explain(error, host="sheets.googleapis.com")
     assert isinstance(failure, Transient)
     assert words in str(failure)
-    assert failure.hint == errors.ROUTE
+    assert failure.hint == failures.NETWORK
 
 
 @pytest.mark.parametrize(("code", "clock"), [(9, True), (10, True), (20, False)])
@@ -703,6 +708,6 @@ def test_a_certificate_out_of_its_time_points_to_the_clock(code: int, clock: boo
     """A certificate that is not yet, or no longer, valid often means that the clock is wrong."""
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code = code
-    failure = connection.explain(error, host="sheets.googleapis.com")
+    failure = no_reply.explain(error, host="sheets.googleapis.com")
     assert isinstance(failure, NetworkUnreachable)
     assert ("clock" in failure.hint) is clock

@@ -21,11 +21,12 @@ from sheets_decrypt.errors import (
     QuotaExhausted,
     SheetsDecryptError,
 )
-from sheets_decrypt.google.errors import Reply, Transient
-from sheets_decrypt.google.retry import patiently
+from sheets_decrypt.google.failures import Transient
+from sheets_decrypt.google.network import NetworkSettings, network_settings
+from sheets_decrypt.google.replies import Reply
+from sheets_decrypt.google.retry import retry
 from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import open_sheet
-from sheets_decrypt.google.wire import Route, route
 from sheets_decrypt.sandbox.google import Fault, Sandbox, Tab
 from tests import require
 
@@ -158,7 +159,7 @@ def test_after_five_tries_it_is_given_up(
     assert _kinds(google).count(kind) == 5
     assert len(waits) == 4
     assert caught.value.exit_code == 6
-    assert "former CSV is untouched" in caught.value.hint
+    assert "previous CSV is unchanged" in caught.value.hint
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
@@ -264,21 +265,26 @@ def test_a_server_that_does_not_get_on_is_given_up(google: Sandbox, what: str) -
 def test_no_time_left_is_an_error_before_anything_is_sent(google: Sandbox) -> None:
     """A try whose time is over is not sent."""
     with open_session(config.Google()) as session:
-        session._meter.ends = time.monotonic() - 1
+        session._deadline._ends = time.monotonic() - 1
         with pytest.raises(Transient, match=r"longer than google\.deadline"):
             session._refresh()
         assert session.requests == 0
 
 
-def test_ctrl_c_ends_a_wait(google: Sandbox) -> None:
+def test_ctrl_c_ends_a_wait(google: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long wait is interrupted by SIGINT, and nothing is sent after it."""
     require.that(os.name == "posix", "only POSIX sends SIGINT to a process itself")
     google.fault(Fault(kind="values", status=429, retry_after="200"))
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    real = time.sleep
+
+    def interrupted(seconds: float) -> None:
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        real(seconds)
+
+    monkeypatch.setattr("time.sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         _read(google)
-    timer.join()
     assert _kinds(google).count("values") == 1
 
 
@@ -291,7 +297,7 @@ def test_only_what_may_pass_is_repeated() -> None:
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011  (it has no text)
-        patiently(attempt, deadline=60)
+        retry(attempt, deadline=60)
     assert calls == [1]
 
 
@@ -326,12 +332,12 @@ def test_without_any_setting_the_usual_certificates_are_trusted(monkeypatch: pyt
     """No bundle means those that requests brings, never none."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    assert route(config.Google()).verify is True
+    assert network_settings(config.Google()).verify is True
 
 
 def test_a_folder_of_certificates_is_accepted(tmp_path: Path) -> None:
     """A folder of hashed certificates is one of requests' two forms."""
-    assert route(config.Google(ca_bundle=tmp_path)).verify == str(tmp_path)
+    assert network_settings(config.Google(ca_bundle=tmp_path)).verify == str(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, "", "not a certificate"])
@@ -341,7 +347,7 @@ def test_certificates_that_are_none_are_refused(tmp_path: Path, content: str | N
     if content is not None:
         bundle.write_text(content)
     with pytest.raises(ConfigurationError, match=r"google\.ca_bundle names .*ca\.pem") as caught:
-        route(config.Google(ca_bundle=bundle))
+        network_settings(config.Google(ca_bundle=bundle))
     assert caught.value.exit_code == 2
 
 
@@ -349,7 +355,7 @@ def test_the_environments_bundle_is_named_where_it_is_wrong(monkeypatch: pytest.
     """The user learns which variable to correct."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
     with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE names"):
-        route(config.Google())
+        network_settings(config.Google())
 
 
 def test_an_untrusted_certificate_is_refused_at_once(
@@ -371,14 +377,14 @@ def test_no_proxy_goes_past_the_environments_proxy(google: Sandbox, monkeypatch:
     """NO_PROXY is honoured where the environment decides."""
     monkeypatch.setenv("NO_PROXY", "googleapis.com")
     monkeypatch.setenv("no_proxy", "googleapis.com")
-    way = route(config.Google())
+    way = network_settings(config.Google())
     assert way.proxies("https://sheets.googleapis.com/v4") == {}
     assert way.proxies("https://example.org/")["https"] == google.proxy
 
 
 def test_a_proxys_password_is_not_shown() -> None:
     """The repr of a way tells that there is a proxy and not its URL."""
-    assert "password" not in repr(Route(proxy="http://me:password@proxy:3128", verify=True))
+    assert "password" not in repr(NetworkSettings(proxy="http://me:password@proxy:3128", verify=True))
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "http://no-such-proxy.invalid:3128"])

@@ -25,6 +25,9 @@ TITLES = ["data", "T'itle", "D3", "My tab", "with!mark"]
         ("data!A1:C", Area("data", 1, 1, None, 3)),
         ("data!A2:B", Area("data", 2, 1, None, 2)),
         ("data!1:3", Area("data", 1, None, 3, None)),
+        ("data!A1:1", Area("data", 1, 1, 1, None)),
+        ("data!B3:2", Area("data", 2, 2, 3, None)),
+        ("data!A5:A", Area("data", 5, 1, None, 1)),
         ("data!A:A", Area("data", None, 1, None, 1)),
         ("data!B2:A1", Area("data", 1, 1, 2, 2)),
         ("data!$A$1:$b$2", Area("data", 1, 1, 2, 2)),
@@ -47,7 +50,7 @@ def test_a_range_is_read_as_google_reads_it(text: str, area: Area) -> None:
         "'data",
         "data!",
         "data!A0",
-        "data!A1:3",
+        "data!A:3",
         "data!A:B5",
         "data!A",
         "data!1",
@@ -96,7 +99,7 @@ _TITLE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 @st.composite
 def _areas(draw: st.DrawFn) -> Area:
     title = draw(_TITLE)
-    kind = draw(st.sampled_from(["tab", "rows", "columns", "open", "closed"]))
+    kind = draw(st.sampled_from(["tab", "rows", "columns", "open below", "open to the right", "closed"]))
     rows, columns = (
         sorted(draw(st.tuples(*[st.integers(1, 10**6)] * 2))),
         sorted(draw(st.tuples(*[st.integers(1, 18_278)] * 2))),
@@ -108,8 +111,10 @@ def _areas(draw: st.DrawFn) -> Area:
             return Area(title, rows[0], None, rows[1], None)
         case "columns":
             return Area(title, None, columns[0], None, columns[1])
-        case "open":
+        case "open below":
             return Area(title, rows[0], columns[0], None, columns[1])
+        case "open to the right":
+            return Area(title, rows[0], columns[0], rows[1], None)
         case _:
             return Area(title, rows[0], columns[0], rows[1], columns[1])
 

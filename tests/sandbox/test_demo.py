@@ -123,7 +123,7 @@ def test_the_sandbox_lets_things_go_wrong_as_it_is_told(world: World) -> None:
     [
         ([], "--workbook"),
         (["--workbook", "nowhere.csv"], "cannot be served: no such file"),
-        (["--workbook", "a.csv", "--fault", "nonsense"], "cannot read the fault"),
+        (["--workbook", "a.csv", "--fault", "nonsense"], "not a valid fault"),
         (["--workbook", "a.csv", "b/a.csv"], "two files would become the tab a"),
     ],
 )

@@ -1,6 +1,5 @@
 """The sandbox over the wire: TLS, CONNECT, permissions, reading, writing, and gspread as it comes."""
 
-import datetime as dt
 import json
 import os
 import socket
@@ -8,7 +7,6 @@ import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import gspread
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 
 from sheets_decrypt.sandbox import workbook
 from sheets_decrypt.sandbox.google import Cell, Formula, GeneratedRows, Quota, Sandbox, Tab
-from sheets_decrypt.sandbox.quota import Meter
+from sheets_decrypt.sandbox.quota import RequestCounter
 from sheets_decrypt.sandbox.refusals import Refusal
 from tests import require
 from tests.sandbox import discovery
@@ -78,7 +76,7 @@ def test_the_certificates_pass_a_strict_check(google: Sandbox) -> None:
     """What Python 3.13 asks of certificates by default holds, and the name is checked."""
     context = ssl.create_default_context(cafile=google.ca_bundle)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    for host in ("sheets.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com"):
+    for host in ("sheets.googleapis.com", "oauth2.googleapis.com"):
         with (
             socket.create_connection(("127.0.0.1", google.direct_port)) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
@@ -161,45 +159,10 @@ def test_a_mask_narrows_the_spreadsheet(client: Client, sheet: str) -> None:
     }
 
 
-def test_grid_data_comes_where_it_is_asked_for(client: Client, sheet: str) -> None:
-    """With includeGridData, or a mask that covers it; with ranges, only these."""
-    full = client.get(f"{sheet}?includeGridData=true").json()
-    discovery.check("Spreadsheet", full)
-    assert len(full["sheets"][0]["data"][0]["rowMetadata"]) == 1000
-    assert "rowData" not in full["sheets"][1]["data"][0]
-    part = client.get(f"{sheet}?ranges=data!B2:C4&fields=sheets(data(rowData,startRow,startColumn))").json()
-    discovery.check("Spreadsheet", part)
-    assert part["sheets"] == [
-        {
-            "data": [
-                {
-                    "startRow": 1,
-                    "startColumn": 1,
-                    "rowData": [
-                        {"values": [_described(7, "numberValue", "7")]},
-                        {},
-                        {
-                            "values": [
-                                _described(True, "boolValue", "TRUE"),
-                                _described(0.5, "numberValue", "0.5") | {"userEnteredValue": {"formulaValue": "=1/2"}},
-                            ]
-                        },
-                    ],
-                }
-            ]
-        }
-    ]
-
-
-def test_a_date_is_a_number_in_grid_data(google: Sandbox, client: Client) -> None:
-    """With the text that it shows; and what is empty at the end is missing there too."""
-    sheet = google.add("x", [Tab("x", [[dt.date(2020, 1, 1)], ["", None], []])])
-    data = client.get(f"{sheet}?fields=sheets.data.rowData").json()["sheets"][0]["data"][0]
-    assert data == {"rowData": [{"values": [_described(43831, "numberValue", "2020-01-01")]}]}
-
-
-def _described(value: object, kind: str, text: str) -> dict[str, Any]:
-    return {"userEnteredValue": {kind: value}, "effectiveValue": {kind: value}, "formattedValue": text}
+@pytest.mark.parametrize("asked", ["includeGridData=true", "fields=sheets.data.rowData", "fields=sheets"])
+def test_cells_come_from_values_alone(client: Client, sheet: str, asked: str) -> None:
+    """`spreadsheets.get` does not emulate cells, and says so instead of leaving them out."""
+    assert client.get(f"{sheet}?{asked}").status_code == 501
 
 
 @pytest.mark.parametrize(
@@ -212,6 +175,12 @@ def test_values_come_as_the_option_asks(client: Client, sheet: str, option: str,
     dense = client.get(f"{sheet}/values/data!A4:C9?valueRenderOption={option}&prettyPrint=false")
     assert pretty.json() == dense.json() == {"range": "data!A4:C9", "majorDimension": "ROWS", "values": [last]}
     assert len(dense.content) < len(pretty.content)
+
+
+def test_ranges_choose_the_tabs_of_a_spreadsheet(client: Client, sheet: str) -> None:
+    """With ranges, only their tabs are described."""
+    reply = client.get(f"{sheet}?ranges=T'itle!A1&ranges='T''itle'&fields=sheets.properties.title").json()
+    assert reply == {"sheets": [{"properties": {"title": "T'itle"}}]}
 
 
 def test_values_may_come_by_columns(client: Client, sheet: str) -> None:
@@ -263,7 +232,7 @@ def test_a_wrong_question_is_refused_in_google_s_words(client: Client, sheet: st
 
 
 def test_a_request_needs_a_token_that_covers_it(google: Sandbox, client: Client, sheet: str) -> None:
-    """None: 403; unknown: 401; for another purpose: 403 with the reason. Drive's scopes are Drive's."""
+    """None: 403; unknown: 401; for another purpose: 403 with the reason. Drive's scopes cover reading."""
     naked = client.session.get(f"{SHEETS}/{sheet}", timeout=TIMEOUT)
     assert error(naked)[:2] == (403, "PERMISSION_DENIED")
     unknown = client.session.get(f"{SHEETS}/{sheet}", headers={"Authorization": "Bearer ya29.x"}, timeout=TIMEOUT)
@@ -273,7 +242,6 @@ def test_a_request_needs_a_token_that_covers_it(google: Sandbox, client: Client,
         refused = reader.ask("POST", f"{SHEETS}/{sheet}/values/data:append?valueInputOption=RAW", json={})
         assert error(refused) == (403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.")
         assert refused.json()["error"]["details"][0]["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
-        assert reader.ask("GET", f"https://www.googleapis.com/drive/v3/files/{sheet}").status_code == 403
     with Client(google, [DRIVE]) as reader:
         assert reader.get(sheet).status_code == 200
 
@@ -288,11 +256,10 @@ def test_a_revoked_token_is_refused(tmp_path: Path) -> None:
 
 
 def test_sharing_decides(google: Sandbox, client: Client) -> None:
-    """Not shared: 403, and Drive says 404; a viewer reads and does not write."""
+    """Not shared: 403; a viewer reads and does not write."""
     sheet = google.add("secret", [Tab("data", [])], shared=False)
     address = f"{SHEETS}/{sheet}/values/data!A1?valueInputOption=RAW"
     assert error(client.get(sheet)) == (403, "PERMISSION_DENIED", "The caller does not have permission")
-    assert client.ask("GET", f"https://www.googleapis.com/drive/v3/files/{sheet}").status_code == 404
     google.share(sheet, editable=False)
     assert client.get(sheet).status_code == 200
     assert client.ask("PUT", address, json={"values": [["x"]]}).status_code == 403
@@ -301,18 +268,10 @@ def test_sharing_decides(google: Sandbox, client: Client) -> None:
     assert google.rows(sheet, "data") == [["x"]]
 
 
-def test_drive_tells_what_is_asked_for(google: Sandbox, client: Client, sheet: str) -> None:
-    """By default four fields; a field that there is not is refused, and so is an export but to CSV."""
-    address = f"https://www.googleapis.com/drive/v3/files/{sheet}"
-    assert set(client.ask("GET", address).json()) == {"kind", "id", "name", "mimeType"}
-    assert error(client.ask("GET", f"{address}?fields=nope"))[2] == "Invalid field selection nope"
-    assert client.ask("GET", f"{address}/export?mimeType=text/html").status_code == 501
-
-
 def test_what_is_not_played_is_not_pretended(client: Client, sheet: str) -> None:
     """Another method of the Sheets API gets 501, any other address a page with 404."""
     assert client.ask("POST", f"{SHEETS}/{sheet}:batchUpdate", json={}).status_code == 501
-    assert client.ask("GET", "https://www.googleapis.com/").status_code == 404
+    assert client.ask("GET", "https://oauth2.googleapis.com/other").status_code == 404
 
 
 def test_a_body_may_come_in_chunks(google: Sandbox, client: Client, sheet: str) -> None:
@@ -337,7 +296,7 @@ def test_an_update_writes_and_tells(google: Sandbox, client: Client, sheet: str)
         "spreadsheetId": sheet,
         "updatedRange": "data!A1:C1",
         "updatedRows": 1,
-        "updatedColumns": 3,
+        "updatedColumns": 2,
         "updatedCells": 2,
     }
     typed = f"{sheet}/values/data!A2:B3?valueInputOption=USER_ENTERED&includeValuesInResponse=true"
@@ -350,6 +309,34 @@ def test_an_update_writes_and_tells(google: Sandbox, client: Client, sheet: str)
         "values": [[44, "#NAME?"], ["0044", "x"]],
     }
     assert google.rows(sheet, "data")[0] == ["+44", "n", 1]
+
+
+def test_rows_and_columns_of_nothing_but_nulls_are_not_counted(client: Client, sheet: str) -> None:
+    """The counts are of rows and columns in which at least one cell was written, though the range covers all."""
+    values = [["x", None, None], [None, None, None], ["y", None, "z"]]
+    reply = write(client, f"{sheet}/values/data!A1?valueInputOption=RAW", {"values": values}).json()
+    assert reply == {
+        "spreadsheetId": sheet,
+        "updatedRange": "data!A1:C3",
+        "updatedRows": 2,
+        "updatedColumns": 2,
+        "updatedCells": 3,
+    }
+
+
+def test_gspread_s_row_values_gives_a_row(google: Sandbox, client: Client) -> None:
+    """Gspread asks for a row as A2:2, from column A on without an end."""
+    identity = google.add("rows", [Tab("data", [["a", "b"], ["1", "", "3"]])])
+    client.session.headers.update(client.headers)
+    spreadsheet = gspread.Client(auth=None, session=client.session).open_by_key(identity)  # type: ignore[arg-type]  # documented
+    assert spreadsheet.worksheet("data").row_values(2) == ["1", "", "3"]
+    reply = client.get(f"{identity}/values/data!B1:1").json()
+    assert reply == {"range": "data!B1:Z1", "majorDimension": "ROWS", "values": [["b"]]}
+
+
+def test_a_slash_after_the_id_makes_no_difference(client: Client, sheet: str) -> None:
+    """Google answers `…/spreadsheets/ID/` as it answers `…/spreadsheets/ID`."""
+    assert client.get(f"{sheet}/").json() == client.get(sheet).json()
 
 
 def test_an_append_may_be_empty(client: Client, sheet: str) -> None:
@@ -490,14 +477,14 @@ def test_answers_are_compressed_for_those_who_ask(tmp_path: Path, google: Sandbo
 
 def test_a_quota_is_counted_by_the_minute() -> None:
     """Reads and writes each have their own, a new minute begins anew, and the project's is named if smaller."""
-    meter = Meter(Quota(per_user=2, per_project=300))
+    meter = RequestCounter(Quota(per_user=2, per_project=300))
     for now in (0.0, 59.0, 60.0, 61.0):
         meter.count(now, reads=True)
     meter.count(61.0, reads=False)
     with pytest.raises(Refusal) as caught:
         meter.count(62.0, reads=True)
     assert b"ReadRequestsPerMinutePerUser" in caught.value.reply.body
-    meter = Meter(Quota(per_user=2, per_project=1))
+    meter = RequestCounter(Quota(per_user=2, per_project=1))
     meter.count(0.0, reads=False)
     with pytest.raises(Refusal) as caught:
         meter.count(0.0, reads=False)

@@ -61,6 +61,11 @@ def test_a_date_is_text_where_strings_are_asked_for() -> None:
     [
         ("+447700900123", 447700900123),
         ("1,234.5", 1234.5),
+        ("-12,345,678", -12345678),
+        ("1,2345", "1,2345"),
+        ("1234,567", "1234,567"),
+        ("12,34", "12,34"),
+        (",123", ",123"),
         ("1e5", 100000),
         ("true", True),
         ("2024-05-01", dt.date(2024, 5, 1)),
@@ -77,6 +82,17 @@ def test_a_date_is_text_where_strings_are_asked_for() -> None:
 def test_typed_text_becomes_what_sheets_makes_of_it(typed: str, cell: Cell) -> None:
     """A token that begins with + becomes a formula with an error, and a phone number loses its sign."""
     assert entered(typed) == cell
+
+
+@pytest.mark.parametrize(
+    ("typed", "formatted", "unformatted"),
+    [("1,234", "1,234", 1234), ("+1,234.5", "1,234.50", 1234.5), ("-12,345,678", "-12,345,678", -12345678)],
+)
+def test_a_number_that_is_typed_in_thousands_is_shown_so(typed: str, formatted: str, unformatted: float) -> None:
+    """Typing 1,234 gives the cell the format with thousands; the number itself has none."""
+    assert shown(entered(typed), "FORMATTED_VALUE") == formatted
+    assert shown(entered(typed), "UNFORMATTED_VALUE") == unformatted
+    assert type(shown(entered(typed), "UNFORMATTED_VALUE")) is type(unformatted)
 
 
 def test_a_grid_has_google_s_least_size() -> None:

@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_served_is_an_error(file: Path, tmp_path: Path) ->
     twin.write_text("x", encoding="utf-8")
     for files, reason in (
         ([tmp_path / "nope.csv"], "no such file"),
-        ([latin], "not CSV in UTF-8"),
+        ([latin], "not a CSV in UTF-8"),
         ([long], "50000 characters"),
         ([file, twin], "two files would become the tab baseline data"),
         ([], "no file to serve"),

@@ -1,7 +1,7 @@
 """No reply came, or only a part of one → our error, with advice.
 
-requests and urllib3 nest the cause several deep, each release a little differently, so the whole nest is searched for
-what the system said. Their texts are never shown: they may hold the proxy's password.
+requests and urllib3 nest the cause several levels deep, each release a little differently, so every level is searched
+for what the system said. Their texts are never shown: they may hold the proxy's password.
 """
 
 import http.client
@@ -15,20 +15,29 @@ import requests
 import urllib3
 
 from sheets_decrypt.errors import GoogleDown, NetworkUnreachable, NotGoogle
-from sheets_decrypt.google.errors import LATER, PORTAL, ROUTE, Failure, Transient, passes, proxy_login
+from sheets_decrypt.google.failures import (
+    LATER,
+    NETWORK,
+    PORTAL,
+    Failure,
+    Transient,
+    cut_off,
+    may_pass,
+    proxy_login,
+)
 
 _TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")
 _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 
 def explain(error: BaseException, *, host: str) -> Failure:
-    """Explain why no reply came, or only a part of one."""
+    """Return the error that explains why no reply of `host` came, or only a part of one."""
     causes = list(_causes(error))
-    for of_kind in (_of_certificate, _of_tunnel, _of_setting, _of_header, _of_time, _of_cut):
+    for of_kind in (_of_certificate, _of_tunnel, _of_setting, _of_header, _of_time, _of_part):
         failure = of_kind(causes, host)
         if failure is not None:
             return failure
-    return Transient(NetworkUnreachable, _unreachable(causes, host), hint=ROUTE)
+    return Transient(NetworkUnreachable, _unreachable(causes, host), hint=NETWORK)
 
 
 def _of_certificate(causes: list[BaseException], host: str) -> Failure | None:
@@ -38,7 +47,7 @@ def _of_certificate(causes: list[BaseException], host: str) -> Failure | None:
             return NetworkUnreachable(
                 f"the certificate shown for {host} is not trusted"
                 + (": it is not valid at this machine's time" if clock else ""),
-                hint=("check this machine's clock; " if clock else "") + ROUTE,
+                hint=("check this machine's clock; " if clock else "") + NETWORK,
             )
     return None
 
@@ -51,13 +60,13 @@ def _of_tunnel(causes: list[BaseException], host: str) -> Failure | None:
     if status == requests.codes.proxy_authentication_required:
         return proxy_login()
     message = f"the proxy does not connect to {host} ({status})"
-    if passes(status) or status == requests.codes.too_many_requests:
-        return Transient(NetworkUnreachable, message, hint=ROUTE)
-    return NetworkUnreachable(message, hint=ROUTE)
+    if may_pass(status) or status == requests.codes.too_many_requests:
+        return Transient(NetworkUnreachable, message, hint=NETWORK)
+    return NetworkUnreachable(message, hint=NETWORK)
 
 
 def _of_setting(causes: list[BaseException], host: str) -> Failure | None:
-    """Explain what requests refuses before it sends anything: only a setting of ours or of the environment can."""
+    """Explain what requests refuses before it sends anything: only a setting, or the environment, can cause it."""
     del host
     refused = (
         requests.exceptions.InvalidURL,
@@ -66,14 +75,14 @@ def _of_setting(causes: list[BaseException], host: str) -> Failure | None:
         urllib3.exceptions.ProxySchemeUnknown,
     )
     if isinstance(causes[0], refused):
-        return NetworkUnreachable("the proxy's URL cannot be used", hint=f"write it as http://host:port; {ROUTE}")
+        return NetworkUnreachable("the proxy's URL cannot be used", hint=f"write it as http://host:port; {NETWORK}")
     return None
 
 
 def _of_header(causes: list[BaseException], host: str) -> Failure | None:
-    """Explain a token that is no header's value; the error's text holds it, so nothing of that is shown."""
+    """Explain a token that is not valid in a header; the error's text holds the token, so it is not shown."""
     if isinstance(causes[0], ValueError) and not isinstance(causes[0], requests.RequestException):
-        return NotGoogle(f"the sign-in gave something that cannot be sent to {host}", hint=PORTAL)
+        return NotGoogle(f"the sign-in returned something that cannot be sent to {host}", hint=PORTAL)
     return None
 
 
@@ -83,11 +92,9 @@ def _of_time(causes: list[BaseException], host: str) -> Failure | None:
     return None
 
 
-def _of_cut(causes: list[BaseException], host: str) -> Failure | None:
-    cut = (http.client.IncompleteRead, urllib3.exceptions.DecodeError)
-    if any(isinstance(cause, cut) for cause in causes):
-        return Transient(GoogleDown, f"the reply of {host} was cut off", hint=LATER)
-    return None
+def _of_part(causes: list[BaseException], host: str) -> Failure | None:
+    part = (http.client.IncompleteRead, urllib3.exceptions.DecodeError)
+    return cut_off(host) if any(isinstance(cause, part) for cause in causes) else None
 
 
 def _unreachable(causes: list[BaseException], host: str) -> str:
@@ -100,13 +107,15 @@ def _unreachable(causes: list[BaseException], host: str) -> str:
                 return f"{whom} refused the connection"
             case requests.ConnectTimeout() | urllib3.exceptions.ConnectTimeoutError():
                 return f"{whom} could not be reached in time"
+            case TimeoutError():
+                return f"{whom} did not answer in time"
             case ssl.SSLError():
                 return f"{whom} broke off the TLS handshake"
     return f"the connection to {whom} broke"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and everything that it wraps, as requests and urllib3 nest them, each once."""
+    """Yield an error and everything that it wraps, as requests and urllib3 nest them, each once."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:

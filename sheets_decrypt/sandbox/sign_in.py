@@ -1,4 +1,4 @@
-"""The sign-in: a service account with a throw-away key, the check of its assertions, and the tokens given for them.
+"""The sign-in: a service account with a throw-away key, the check of its assertions, and the access tokens issued.
 
 Sources: "Using OAuth 2.0 for server to server applications" in Google's guide; RFC 7523 and RFC 7515; the wording of
 the refusals is Google's, from public issue threads.
@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from sheets_decrypt.sandbox.certificates import write_private
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.sandbox.refusals import Refusal, token_error
 from sheets_decrypt.sandbox.replies import Reply, document
 
@@ -27,16 +27,12 @@ TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME: Final = 3599
 _SCOPE: Final = "https://www.googleapis.com/auth/"
-READING: Final = frozenset(
-    _SCOPE + name for name in ("spreadsheets.readonly", "spreadsheets", "drive.readonly", "drive", "drive.file")
-)
 WRITING: Final = frozenset(_SCOPE + name for name in ("spreadsheets", "drive", "drive.file"))
-FILES: Final = frozenset(
-    _SCOPE + name for name in ("drive", "drive.file", "drive.readonly", "drive.metadata", "drive.metadata.readonly")
-)
+READING: Final = WRITING | {_SCOPE + name for name in ("spreadsheets.readonly", "drive.readonly")}
+_KNOWN: Final = READING | {_SCOPE + name for name in ("drive.metadata", "drive.metadata.readonly")}
 
 _LONGEST: Final = 3600
-_SKEW: Final = 300  # what Google lets pass between its clock and the client's, about
+_SKEW: Final = 300  # what Google tolerates between its clock and the client's, about
 _TIMEFRAME: Final = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
@@ -50,7 +46,7 @@ class _Grant:
 
 
 class ServiceAccount:
-    """A service account, its key file, and the tokens that were given out for it.
+    """A service account, its key file, and the access tokens issued for it.
 
     Args:
         path: Where the key file goes; only its owner may read it.
@@ -92,7 +88,7 @@ class ServiceAccount:
             now: Google's time, in seconds since 1970.
 
         Raises:
-            Refusal: The assertion is not good.
+            Refusal: The assertion is refused.
         """
         form = parse_qs(body.decode("utf-8", "replace"))
         kind = form.get("grant_type", [""])[0]
@@ -101,7 +97,7 @@ class ServiceAccount:
         claims = self._verified(form.get("assertion", [""])[0])
         _check_time(claims, now)
         scopes = frozenset(str(claims.get("scope", "")).split())
-        if not scopes & (READING | FILES):
+        if not scopes & _KNOWN:
             raise Refusal(token_error("invalid_scope", "Invalid OAuth scope or ID token audience provided."))
         token = f"ya29.c.{secrets.token_urlsafe(96)}"
         with self._lock:
@@ -109,7 +105,7 @@ class ServiceAccount:
         return Reply(200, document({"access_token": token, "expires_in": LIFETIME, "token_type": "Bearer"}))
 
     def scopes(self, authorization: str | None, now: float) -> frozenset[str] | None:
-        """Give the scopes of a bearer token, or None for a token that is unknown or too old."""
+        """Return the scopes of a bearer token, or None for an unknown or expired one."""
         scheme, _, token = (authorization or "").partition(" ")
         with self._lock:
             grant = self._grants.get(token.strip())
@@ -118,12 +114,12 @@ class ServiceAccount:
         return grant.scopes
 
     def revoke(self) -> None:
-        """Make every token that was given out worthless."""
+        """Revoke every token."""
         with self._lock:
             self._grants.clear()
 
     def _verified(self, assertion: str) -> dict[str, Any]:
-        """Check who signed for whom, and give the claims."""
+        """Check the signature and the audience, and return the claims."""
         header, claims, signature, signed = _parts(assertion)
         if claims.get("iss") != self.email:
             raise _refused("Invalid grant: account not found")

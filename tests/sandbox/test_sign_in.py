@@ -13,7 +13,7 @@ import pytest
 from google.auth import crypt, jwt
 
 from sheets_decrypt.sandbox.refusals import Refusal
-from sheets_decrypt.sandbox.tokens import GRANT_TYPE, TOKEN_URI, ServiceAccount
+from sheets_decrypt.sandbox.sign_in import GRANT_TYPE, TOKEN_URI, ServiceAccount
 from tests import require
 
 NOW = 1_700_000_000.0

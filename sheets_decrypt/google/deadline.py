@@ -1,0 +1,61 @@
+"""One clock for a whole request: its repetitions, the sign-in and every connection look at the same deadline."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+
+class Deadline:
+    """When the request under way must be over.
+
+    Args:
+        seconds: What a request may take, repetitions included. The first begins now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds: Final = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a request."""
+        self._ends = time.monotonic() + self.seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return time.monotonic() >= self._ends
+
+    def remaining(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            TimeoutError: None is left.
+        """
+        seconds = self._ends - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        return seconds
+
+
+def in_background(call: Callable[[], T]) -> Future[T]:
+    """Start what has no time limit of its own, such as the system's name resolution, and return its future.
+
+    `result(timeout)` waits for it. A call that is abandoned goes on in a daemon thread, which does not keep the
+    process alive.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  (whoever waits for the future gets it)
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

@@ -1,0 +1,142 @@
+"""One clock bounds a whole request: whoever drips, wherever, the call ends at the deadline with our error."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt import config
+from sheets_decrypt.errors import GoogleUnavailable
+from sheets_decrypt.google.session import open_session
+from sheets_decrypt.google.sheet import open_sheet
+from sheets_decrypt.sandbox.google import Sandbox
+from tests import require
+from tests.google.slow_server import BELOW_HTTP, REPLIES, SlowServer
+
+DEADLINE = 0.6  # seconds
+GIVEN_UP = 5  # seconds that the server is given to notice
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the certificates and the key file."""
+    return Sandbox(tmp_path_factory.mktemp("google")).key_file.parent
+
+
+def _pull(settings: config.Google) -> None:
+    with open_session(settings) as session:
+        sheet = open_sheet(session, spreadsheet_id="id", worksheet=None, gid=None, values="stored")
+        list(sheet.pages())
+
+
+def _assert_given_up(server: SlowServer, settings: config.Google) -> None:
+    """Pull, and assert that the deadline ended it: with exit code 6, and before the server had finished."""
+    with pytest.raises(GoogleUnavailable) as caught:
+        _pull(settings)
+    assert server.reached.is_set()
+    assert server.client_left.wait(GIVEN_UP)
+    assert caught.value.exit_code == 6
+
+
+def test_the_server_of_these_tests_answers_when_it_does_not_drip(folder: Path) -> None:
+    """Without a drip the same server completes a pull, so a failure below is the drip's."""
+    with SlowServer(folder) as server:
+        _pull(server.settings(deadline=30))
+    assert not server.reached.is_set()
+
+
+@pytest.mark.parametrize("request_", ["token", "values"])
+@pytest.mark.parametrize("place", [*REPLIES, *BELOW_HTTP])
+def test_a_reply_that_drips_ends_at_the_deadline(folder: Path, place: str, request_: str) -> None:
+    """The deadline holds at every place of a reply, of the token endpoint's, of the API's and of the proxy's."""
+    if request_ == "values" and ("proxy" in place or "handshake" in place):
+        request_ = "spreadsheet"  # the API's first request opens the tunnel
+    with SlowServer(folder, place, request_) as server:
+        _assert_given_up(server, server.settings(DEADLINE))
+
+
+def test_a_proxy_over_tls_that_drips_ends_at_the_deadline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS within TLS keeps to the same clock."""
+    real = socket.getaddrinfo
+    monkeypatch.setattr("socket.getaddrinfo", lambda _host, *more, **named: real("127.0.0.1", *more, **named))
+    with SlowServer(folder, tls=True) as server:
+        settings = server.settings(DEADLINE)
+        proxy = f"https://sheets.googleapis.com:{server.port}"  # a name that the certificate holds
+        _assert_given_up(server, settings.model_copy(update={"proxy": proxy}))
+
+
+@pytest.fixture
+def name_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let no name be found until the event is set, as a resolver does whose servers are silent."""
+    answered = threading.Event()
+
+    def unanswered(*_arguments: object, **_named: object) -> None:
+        answered.wait(30)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr("socket.getaddrinfo", unanswered)
+    yield answered
+    answered.set()
+
+
+def test_a_name_that_is_not_resolved_ends_at_the_deadline(folder: Path, name_service: threading.Event) -> None:
+    """A silent name server holds a run no longer than the deadline."""
+    settings = config.Google(
+        credentials=folder / "credentials.json", proxy="http://proxy.example:3128", deadline=DEADLINE
+    )
+    with pytest.raises(GoogleUnavailable, match=r"proxy could not be reached in time"):
+        _pull(settings)
+    assert not name_service.is_set()
+
+
+# Application Default Credentials
+
+
+@pytest.fixture
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave this machine without credentials of its own."""
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "no gcloud"))
+
+
+@pytest.mark.usefixtures("no_credentials")
+@pytest.mark.parametrize("place", ["silence", "status line", "header", "body", "trailers"])
+def test_a_metadata_server_that_drips_ends_at_the_deadline(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Looking for a machine's own account keeps to the deadline, though google-auth does it by itself."""
+    with SlowServer(folder, place) as server:
+        monkeypatch.setenv("GCE_METADATA_IP", f"127.0.0.1:{server.port}")
+        _assert_given_up(server, config.Google(deadline=DEADLINE))
+
+
+@pytest.fixture
+def hanging_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Put a program gcloud on the path that hangs; the file that holds its process id says that it was started."""
+    require.that(os.name == "posix", "the program is a shell script")
+    programs, pid = tmp_path / "bin", tmp_path / "pid"
+    programs.mkdir()
+    (programs / "gcloud").write_text(f"#!/bin/sh\necho $$ > '{pid}'\nexec sleep 60\n")
+    (programs / "gcloud").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    settings = tmp_path / "no gcloud"
+    settings.mkdir()
+    (settings / "application_default_credentials.json").write_text(
+        '{"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}'
+    )
+    yield pid
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_gcloud_that_hangs_ends_at_the_deadline(hanging_gcloud: Path) -> None:
+    """google-auth asks the program gcloud for a project's name, which is not needed, and waits for it."""
+    with pytest.raises(GoogleUnavailable, match=r"longer than google\.deadline allows"):
+        _pull(config.Google(deadline=DEADLINE))
+    os.kill(int(hanging_gcloud.read_text()), 0)  # it still runs

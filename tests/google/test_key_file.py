@@ -1,0 +1,38 @@
+"""A key file that other users of the machine can read is reported by whatever uses it."""
+
+import os
+
+import pytest
+
+from tests import require
+from tests.survey import World
+
+
+@pytest.fixture(autouse=True)
+def _posix() -> None:
+    require.that(os.name == "posix", "only POSIX has mode bits")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
+def test_a_pull_warns_of_a_key_file_that_others_can_read(world: World, mode: int) -> None:
+    """The CSV is written, and the record's warnings name the file and the command that mends it."""
+    world.google.key_file.chmod(mode)
+    record = world.pull("--json").records()[0]
+    assert record["status"] == "written"
+    assert record["warnings"] == [
+        f"the key file {world.google.key_file} can be read by others: chmod 600 {world.google.key_file}"
+    ]
+
+
+def test_a_pull_does_not_warn_of_a_private_key_file(world: World) -> None:
+    """A key file of mode 0600 is as it should be."""
+    assert world.pull("--json").records()[0]["warnings"] == []
+
+
+def test_the_environments_key_file_is_looked_at_too(world: World) -> None:
+    """GOOGLE_APPLICATION_CREDENTIALS is held to the same."""
+    world.google.key_file.chmod(0o644)
+    del world.google_settings["credentials"]
+    world.configure()
+    environment = {"GOOGLE_APPLICATION_CREDENTIALS": str(world.google.key_file)}
+    assert "can be read by others" in world.pull("--json", environment=environment).records()[0]["warnings"][0]
