@@ -17,6 +17,7 @@ from sheets_decrypt.output.delivery import Delivered, Terms, deliver
 from sheets_decrypt.table import Header
 from sheets_decrypt.vault import open_folder
 from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.vault.plain_folder import PlainFolder
 
 _ROWS: Final = 5000
 _HINT: Final = "name a file in a folder that is there and that you can write"
@@ -87,7 +88,7 @@ def write(vault: Vault, name: str, job: Job, choice: Deidentified, places: Seque
         return deliver(folder, choice.output.name, pieces, Terms(max_shrink=None), rows=lambda: 0, approve=lambda: None)
 
 
-def _folder(choice: Deidentified) -> Vault:
+def _folder(choice: Deidentified) -> PlainFolder:
     folder = open_folder(choice.output.parent)
     try:
         folder.check()

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, Protocol
 
 from sheets_decrypt.errors import SheetShrunk, VaultFileMissing, VaultUnusable
 from sheets_decrypt.output.csv_text import RecordCount
-from sheets_decrypt.vault.interface import Replacement, Vault
+from sheets_decrypt.vault.interface import Files, Replacement
 
 _PIECE: Final = 1 << 20
 _ROUNDING: Final = 1e-6  # rows; 29 % of 100 rows are a little less than 29 in binary
@@ -70,7 +70,7 @@ class _Nowhere:
 class _Comparison:
     """Holds what passes by against the former CSV, and opens the replacement at the first difference."""
 
-    def __init__(self, vault: Vault, name: str, terms: Terms, stack: ExitStack) -> None:
+    def __init__(self, vault: Files, name: str, terms: Terms, stack: ExitStack) -> None:
         self._vault: Final = vault
         self._name: Final = name
         self._terms: Final = terms
@@ -131,7 +131,7 @@ class _Comparison:
 
 
 def deliver(
-    vault: Vault,
+    vault: Files,
     name: str,
     pieces: Iterable[bytes],
     terms: Terms,
@@ -168,7 +168,7 @@ def deliver(
     return Delivered(name=stored, sha256=new.sha256(), size=new.size, changed=changed, notes=notes)
 
 
-def _refuse_shrinking(vault: Vault, name: str, rows: int, terms: Terms) -> None:
+def _refuse_shrinking(vault: Files, name: str, rows: int, terms: Terms) -> None:
     if terms.max_shrink is None or vault.size(name) is None:
         return
     former = _rows_of(vault, name)
@@ -179,7 +179,7 @@ def _refuse_shrinking(vault: Vault, name: str, rows: int, terms: Terms) -> None:
         )
 
 
-def _rows_of(vault: Vault, name: str) -> int:
+def _rows_of(vault: Files, name: str) -> int:
     count = RecordCount()
     with vault.read(name) as file:
         while piece := file.read(_PIECE):
@@ -187,7 +187,7 @@ def _rows_of(vault: Vault, name: str) -> int:
     return count.rows
 
 
-def _keep_former(vault: Vault, name: str, terms: Terms) -> None:
+def _keep_former(vault: Files, name: str, terms: Terms) -> None:
     """Copy the former CSV under its date."""
     if not terms.keep or terms.dry_run or vault.size(name) is None:
         return
@@ -198,7 +198,7 @@ def _keep_former(vault: Vault, name: str, terms: Terms) -> None:
                 sink.write(piece)
 
 
-def _prune(vault: Vault, name: str, terms: Terms) -> None:
+def _prune(vault: Files, name: str, terms: Terms) -> None:
     """Remove the copies that are too many, now that the new CSV is in its place."""
     if terms.keep and not terms.dry_run:
         for old in _copies(vault, name)[: -terms.keep]:
@@ -214,7 +214,7 @@ def dated(name: str, time: datetime) -> str:
     return str(path.with_name(f"{path.stem}.{_KEPT}{time.strftime(DATED)}{path.suffix}"))
 
 
-def _copies(vault: Vault, name: str) -> list[str]:
+def _copies(vault: Files, name: str) -> list[str]:
     path = PurePosixPath(name)
     folder = "" if str(path.parent) == "." else str(path.parent)
     pattern = re.compile(re.escape(f"{path.stem}.{_KEPT}") + _DATED.pattern + re.escape(path.suffix))
