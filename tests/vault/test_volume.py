@@ -12,33 +12,10 @@ from sheets_decrypt.vault import macos, replacement, volume
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.interface import Place, Protection
-from sheets_decrypt.vault.locked import refuse_if_locked
 from sheets_decrypt.vault.mark import MARK_FILE, write_mark
 from sheets_decrypt.vault.names import parts_of
 from sheets_decrypt.vault.system_errors import explain, foreign_mount
 from tests.vault.contract import NEW, content, put
-
-LOCKED = [
-    (["vault.cryptomator"], "Cryptomator"),
-    (["masterkey.cryptomator", "d/"], "Cryptomator"),
-    (["dirid.c9r"], "Cryptomator"),
-    (["gocryptfs.conf"], "gocryptfs"),
-    (["gocryptfs.diriv"], "gocryptfs"),
-    (["cryfs.config"], "CryFS"),
-    ([".encfs6.xml"], "EncFS"),
-    ([".securefs.json"], "securefs"),
-    (["FolderKey.bch"], "Boxcryptor"),
-]
-
-
-def make(folder: Path, *names: str) -> Path:
-    """Make empty files, and folders where a name ends in a slash."""
-    for name in names:
-        if name.endswith("/"):
-            (folder / name).mkdir()
-        else:
-            (folder / name).touch()
-    return folder
 
 
 def vault_at(top: Path) -> Place:
@@ -46,55 +23,9 @@ def vault_at(top: Path) -> Place:
     return Place(Protection.VAULT, "test", str(top))
 
 
-@pytest.mark.parametrize(("names", "product"), LOCKED)
-def test_each_products_locked_vault_is_known(tmp_path: Path, names: list[str], product: str) -> None:
-    """The vault's folder, a folder below, a missing one, a file and a link are refused; the folder beside is not."""
-    (tmp_path / "beside").mkdir()
-    box = tmp_path / "box"
-    (box / "deep").mkdir(parents=True)
-    make(box, *names)
-    (tmp_path / "link").symlink_to(box / "deep")
-    (box / "file.csv").touch()
-    for path in ("box", "box/deep", "box/deep/missing/more", "box/file.csv", "link", "link/x", "beside/../box"):
-        with pytest.raises(VaultLocked, match=f"box is the encrypted storage .* locked {product} vault") as caught:
-            refuse_if_locked(tmp_path / path)
-        assert product in caught.value.hint
-    refuse_if_locked(tmp_path / "beside")
-    refuse_if_locked(tmp_path)
-
-
-def test_a_link_in_a_locked_vault_that_leads_out_is_fine(tmp_path: Path) -> None:
-    """What counts is where the file lands."""
-    box = tmp_path / "box"
-    box.mkdir()
-    make(box, "cryfs.config")
-    (tmp_path / "out").mkdir()
-    (box / "link").symlink_to(tmp_path / "out")
-    refuse_if_locked(box / "link" / "baseline.csv")
-
-
-def test_a_masterkey_alone_is_not_a_vault(tmp_path: Path) -> None:
-    """A copy of the master key that somebody keeps elsewhere locks nothing."""
-    refuse_if_locked(make(tmp_path, "masterkey.cryptomator"))
-
-
-def test_a_broken_link_of_a_vaults_file_counts(tmp_path: Path) -> None:
-    """A sign that the sync program has not fetched yet is a sign."""
-    (tmp_path / "vault.cryptomator").symlink_to("not-synced")
-    with pytest.raises(VaultLocked):
-        refuse_if_locked(tmp_path)
-
-
-def test_a_vault_that_icloud_moved_away_counts(tmp_path: Path) -> None:
-    """A sign whose content is only in the cloud is a sign."""
-    make(tmp_path, ".vault.cryptomator.icloud")
-    with pytest.raises(VaultLocked, match="locked Cryptomator vault"):
-        refuse_if_locked(tmp_path)
-
-
 def test_a_path_that_is_not_there_is_judged_by_the_folder_above(tmp_path: Path) -> None:
     """The nearest folder decides; a file in the way is passed over."""
-    make(tmp_path, "file")
+    (tmp_path / "file").touch()
     here = volume.classify(tmp_path)
     assert volume.classify(tmp_path / "a" / "b") == volume.classify(tmp_path / "file" / "b") == here
     assert volume.nearest_folder(tmp_path / "a" / "b") == tmp_path
