@@ -242,4 +242,4 @@ def place_of(error: BaseException) -> str:
 
 def reason_of(error: OSError) -> str:
     """Return what the system says went wrong, such as `permission denied`; the path is left to the caller."""
-    return (error.strerror or "unknown").lower()
+    return (error.strerror or type(error).__name__).lower()

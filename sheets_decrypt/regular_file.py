@@ -54,11 +54,11 @@ def open_regular(
     # The first look keeps devices from being opened at all, which may have an effect; the second one is safe from
     # whoever exchanges the file in between.
     with contextlib.suppress(FileNotFoundError):
-        _require_regular(os.stat(path, dir_fd=dir_fd, follow_symlinks=follow), path)
+        require_regular(os.stat(path, dir_fd=dir_fd, follow_symlinks=follow), path)
     no_follow = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags | _SAFE | no_follow, mode, dir_fd=dir_fd)
     try:
-        _require_regular(os.fstat(descriptor), path)
+        require_regular(os.fstat(descriptor), path)
         if os.name == "posix":
             os.set_blocking(descriptor, True)
     except BaseException:
@@ -88,7 +88,17 @@ def read_small(path: str | Path, *, limit: int, follow: bool = True, dir_fd: int
     return content
 
 
-def _require_regular(status: os.stat_result, path: str | Path) -> None:
+def require_regular(status: os.stat_result, path: str | Path) -> None:
+    """Raise an error for anything but a regular file.
+
+    Args:
+        status: What `os.stat` or `os.lstat` says about it.
+        path: Its path, for the error.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        NotRegularFile: It is something else.
+    """
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):

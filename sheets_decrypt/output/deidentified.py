@@ -15,7 +15,7 @@ from sheets_decrypt.output.delivery import Delivered, Delivery, delivery
 from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_folder
-from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.vault.plain_folder import PlainFolder
 
 _HINT: Final = "name a file in a folder that exists and that you can write"
 
@@ -64,7 +64,7 @@ def check(choice: Deidentified) -> None:
     _folder(choice)
 
 
-def _folder(choice: Deidentified) -> Vault:
+def _folder(choice: Deidentified) -> PlainFolder:
     folder = open_folder(choice.output.parent)
     try:
         folder.check()

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final, Protocol
 from sheets_decrypt.errors import VaultFileMissing, VaultUnusable
 from sheets_decrypt.output.shrinking import NewCounts, ReplacePolicy, refuse_shrunken
 from sheets_decrypt.table import ColumnCount, FormerCounts
-from sheets_decrypt.vault.interface import Replacement, Vault
+from sheets_decrypt.vault.interface import Files, Replacement
 
 _PIECE: Final = 1 << 20
 DATED: Final = "%Y-%m-%dT%H-%M-%SZ"
@@ -59,7 +59,7 @@ class _NullSink:
 
 @contextmanager
 def delivery(
-    vault: Vault, name: str, policy: ReplacePolicy, former: FormerCounts | None = None
+    vault: Files, name: str, policy: ReplacePolicy, former: FormerCounts | None = None
 ) -> Iterator["Delivery"]:
     """Open a delivery. It must be committed before the block ends; after any error the former CSV is unchanged.
 
@@ -83,7 +83,7 @@ class Delivery:
     """Compares what passes by with the former CSV, and opens the replacement at the first difference."""
 
     def __init__(
-        self, vault: Vault, name: str, policy: ReplacePolicy, former: FormerCounts | None, stack: ExitStack
+        self, vault: Files, name: str, policy: ReplacePolicy, former: FormerCounts | None, stack: ExitStack
     ) -> None:
         self._vault: Final = vault
         self._name: Final = name
@@ -167,7 +167,7 @@ class Delivery:
             raise VaultUnusable("the former csv changed while it was compared", hint="run again")
 
 
-def _keep_former(vault: Vault, name: str, policy: ReplacePolicy) -> None:
+def _keep_former(vault: Files, name: str, policy: ReplacePolicy) -> None:
     """Copy the former CSV under its date."""
     if not policy.keep or policy.dry_run or vault.size(name) is None:
         return
@@ -178,7 +178,7 @@ def _keep_former(vault: Vault, name: str, policy: ReplacePolicy) -> None:
                 sink.write(piece)
 
 
-def _prune(vault: Vault, name: str, policy: ReplacePolicy) -> None:
+def _prune(vault: Files, name: str, policy: ReplacePolicy) -> None:
     """Remove the copies that are too many, now that the new CSV is in its place."""
     if policy.keep and not policy.dry_run:
         for old in _copies(vault, name)[: -policy.keep]:
@@ -194,7 +194,7 @@ def dated(name: str, time: datetime) -> str:
     return str(path.with_name(f"{path.stem}.{_KEPT}{time.strftime(DATED)}{path.suffix}"))
 
 
-def _copies(vault: Vault, name: str) -> list[str]:
+def _copies(vault: Files, name: str) -> list[str]:
     path = PurePosixPath(name)
     folder = "" if str(path.parent) == "." else str(path.parent)
     pattern = re.compile(re.escape(f"{path.stem}.{_KEPT}") + _DATED.pattern + re.escape(path.suffix))

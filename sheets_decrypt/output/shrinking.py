@@ -11,7 +11,7 @@ from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.errors import SheetShrunk
 from sheets_decrypt.output.csv_text import RecordCount
 from sheets_decrypt.table import ColumnCount, FormerCounts
-from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.vault.interface import Files
 
 _PIECE: Final = 1 << 20
 _ROUNDING: Final = 1e-6  # rows; 29 % of 100 rows are a little less than 29 in binary
@@ -51,7 +51,7 @@ class NewCounts:
 
 
 def refuse_shrunken(
-    vault: Vault, name: str, new: NewCounts, policy: ReplacePolicy, former: FormerCounts | None
+    vault: Files, name: str, new: NewCounts, policy: ReplacePolicy, former: FormerCounts | None
 ) -> None:
     """Refuse a CSV that lost more than the policy allows: someone deleted rows, or cleared or overwrote cells.
 
@@ -97,7 +97,7 @@ def _counted(former: FormerCounts, new: NewCounts, policy: ReplacePolicy) -> dic
     }
 
 
-def _read_back(vault: Vault, name: str, new: NewCounts, policy: ReplacePolicy) -> dict[str, tuple[int, int]]:
+def _read_back(vault: Files, name: str, new: NewCounts, policy: ReplacePolicy) -> dict[str, tuple[int, int]]:
     """Return the readable cells of each column before and now.
 
     The CSV was changed by hand, or the history was lost: what is readable in the CSV is all that is known. Accepted:
@@ -111,7 +111,7 @@ def _read_back(vault: Vault, name: str, new: NewCounts, policy: ReplacePolicy) -
     }
 
 
-def _rows_and_digest(vault: Vault, name: str) -> tuple[int, str]:
+def _rows_and_digest(vault: Files, name: str) -> tuple[int, str]:
     count, digest = RecordCount(), hashlib.sha256()
     with vault.read(name) as file:
         while piece := file.read(_PIECE):
@@ -121,7 +121,7 @@ def _rows_and_digest(vault: Vault, name: str) -> tuple[int, str]:
 
 
 def _readable_cells(
-    vault: Vault, name: str, columns: Mapping[str, ColumnCount], missing_values: frozenset[str]
+    vault: Files, name: str, columns: Mapping[str, ColumnCount], missing_values: frozenset[str]
 ) -> dict[str, int]:
     """Count the cells of the named columns that are neither blank, nor a missing value, nor a token."""
     with vault.read(name) as file:

@@ -1,37 +1,41 @@
-"""Where the CSV goes: a mounted vault drive, or a Cryptomator vault that is written directly."""
+"""Where the CSV goes: a mounted vault drive, or a Cryptomator vault that is written directly.
+
+`open_vault` chooses. `drive` writes to a mounted drive after `locked`, `volume` and `mark` have checked it;
+`cryptomator` encrypts by itself; `plain_folder` is for files without decrypted columns. This room knows the
+configuration and the file system, and neither Google nor CSV.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sheets_decrypt.config import Job, SecretSource, VaultFolder
 from sheets_decrypt.table import Secret
-from sheets_decrypt.vault.interface import Place, Protection, Vault
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.vault.drive import Drive
+from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.vault.plain_folder import PlainFolder
+
+__all__ = ["open_drive", "open_folder", "open_vault"]
 
 
 def open_vault(job: Job, folder: VaultFolder | None, resolve: Callable[[SecretSource], Secret]) -> tuple[Vault, str]:
-    """Give the vault that `job` writes into and the CSV's name there. Nothing is checked or read yet.
+    """Return the vault that `job` writes to and the CSV's name there. Nothing is checked or read yet.
 
     Args:
         job: The job.
-        folder: The Cryptomator vault that it writes into, or None for a mounted drive.
-        resolve: Reads a secret; asked for the vault's passphrase when the vault is unlocked.
+        folder: The Cryptomator vault that it writes to, or None for a mounted drive.
+        resolve: Reads a secret; called for the vault's passphrase when the vault is unlocked.
     """
     if folder is None:
         return open_drive(job.output.parent, accept=job.accept, mark=job.mark), job.output.name
-    from sheets_decrypt.vault.cryptomator import CryptomatorVault  # noqa: PLC0415  (only its users wait for it)
-
     return CryptomatorVault(folder.cryptomator, lambda: resolve(folder.passphrase)), job.output.as_posix()
 
 
 def open_drive(folder: Path, *, accept: Sequence[str] = ("vault",), mark: str | None = None) -> Vault:
-    """Give a folder on a mounted vault drive as a vault; see the configuration's `accept` and `mark`."""
-    from sheets_decrypt.vault.drive import Drive  # noqa: PLC0415  (likewise)
-
+    """Return a folder on a mounted vault drive as a vault; see the configuration's `accept` and `mark`."""
     return Drive(folder, accept=accept, mark=mark)
 
 
-def open_folder(folder: Path) -> Vault:
-    """Give any folder as a place for files that hold no decrypted column. The inside of a locked vault is refused."""
-    from sheets_decrypt.vault.drive import Drive  # noqa: PLC0415  (likewise)
-
-    return Drive(folder, classify=lambda path: Place(Protection.VAULT, "folder", str(path)))
+def open_folder(folder: Path) -> PlainFolder:
+    """Return an ordinary folder as a place for files that hold no decrypted column."""
+    return PlainFolder(folder)

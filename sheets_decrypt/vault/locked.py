@@ -1,18 +1,17 @@
-"""Refuse the inside of a locked vault: plaintext that is written there goes to the cloud as it is.
+"""Refuse the storage folder of a locked vault: files saved there are not encrypted, and a sync client uploads them.
 
 Each product leaves a file of its own in the folder that holds the encrypted files (design, "Writing to the vault",
-point 1). An unlocked vault never shows it: there the mount or drive stands in that folder's place.
+point 1). On the drive of an unlocked vault that file is never visible.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultLocked
-from sheets_decrypt.vault.refusals import told
+from sheets_decrypt.vault.system_errors import resolve, vault_errors
 
-# Names that must lie together → the product. gocryptfs keeps its `diriv` in every folder, and Cryptomator its
-# `dirid.c9r`, so that they are found even where only a part of the vault can be seen, as through a bind mount.
+# File names that together show a vault → its product. gocryptfs has a `gocryptfs.diriv` in every folder, Cryptomator a
+# `dirid.c9r`: they give away a part of a vault, such as a bind mount of one of its folders.
 _SIGNS: Final = (
     (("vault.cryptomator",), "Cryptomator"),
     (("masterkey.cryptomator", "d"), "Cryptomator"),
@@ -26,44 +25,50 @@ _SIGNS: Final = (
 )
 
 
-def refuse_if_locked(path: Path) -> None:
-    """Refuse `path` where it, or any folder above it, is the inside of a locked vault. No option overrides this.
+def refuse_if_locked(path: Path, *, mount_point: Path | None = None) -> None:
+    """Refuse `path` if it is in the storage folder of a locked vault. No option overrides this.
 
     Args:
-        path: A file or folder, there or not; links are followed first.
+        path: A file or folder, existing or not; links are followed first.
+        mount_point: Where an unlocked vault is mounted that holds `path`. It is the last folder that is examined: files
+            on the disk around it say nothing about the vault. None: every folder above is examined.
 
     Raises:
-        VaultLocked: It is.
-        VaultUnusable: The folders on the way cannot be looked into, so nobody can tell.
+        VaultLocked: It is in such a folder; the message names the file that shows it.
+        VaultUnusable: A folder on the way cannot be examined.
     """
-    resolved = Path(os.path.realpath(path))
+    resolved = resolve(path)
     for folder in (resolved, *resolved.parents):
-        product = locked_vault(folder)
-        if product is not None:
+        sign = _sign_in(folder)
+        if sign is not None:
+            name, product = sign
             raise VaultLocked(
-                f"{folder} is the inside of a locked {product} vault: a file that is put there is not encrypted",
-                hint=f"unlock the vault in {product}, and give a path on the drive that appears",
+                f"{folder} is the encrypted storage folder of a locked {product} vault (found {name} in it);"
+                " files saved there would not be encrypted",
+                hint=f"unlock the vault in {product} and use the drive that appears; if there is no {product} vault,"
+                f" remove {folder / name}",
             )
+        if folder == mount_point:
+            return
 
 
-def locked_vault(folder: Path) -> str | None:
-    """Give the product whose encrypted files lie in `folder`, or None.
-
-    Raises:
-        VaultUnusable: The folder cannot be looked into.
-    """
+def _sign_in(folder: Path) -> tuple[str, str] | None:
+    """Return the name of the file that shows a vault's storage, and the vault's product; None if there is none."""
     for names, product in _SIGNS:
         # iCloud leaves `.name.icloud` in the place of a file that it has moved off this machine.
-        if all(_is_there(folder / name) or _is_there(folder / f".{name}.icloud") for name in names):
-            return product
+        found = [_existing(folder, name, f".{name}.icloud") for name in names]
+        if found[0] is not None and all(found):
+            return found[0], product
     return None
 
 
-def _is_there(path: Path) -> bool:
-    """Tell "not there" from "cannot tell", which `Path.exists` does not for every error."""
-    with told(path.parent):
-        try:
-            path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-    return True
+def _existing(folder: Path, *names: str) -> str | None:
+    """Return the first name that exists. Unlike with `Path.exists`, an error is never taken for "does not exist"."""
+    for name in names:
+        with vault_errors(folder):
+            try:
+                (folder / name).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return name
+    return None

@@ -1,6 +1,5 @@
-"""Is this path on an unlocked encrypted volume? `linux`, `macos` and `windows` ask the system."""
+"""Find out whether a path is on an unlocked, encrypted volume; `linux`, `macos` and `windows` ask the system."""
 
-import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -9,35 +8,32 @@ from typing import Final
 
 from sheets_decrypt.vault import linux, macos, windows
 from sheets_decrypt.vault.interface import Place, Protection
-from sheets_decrypt.vault.locked import refuse_if_locked
-from sheets_decrypt.vault.refusals import told
-
-__all__ = ["classify", "nearest_folder", "refuse_if_locked"]
+from sheets_decrypt.vault.system_errors import resolve, vault_errors
 
 _ASK: Final[Mapping[str, Callable[[Path], Place]]] = {"linux": linux.ask, "darwin": macos.ask, "win32": windows.ask}
 
 
 def classify(path: Path) -> Place:
-    """Say what `path` is on. Where it is not there, its nearest folder that is there decides.
+    """Return what `path` is on; if it does not exist, what its nearest existing folder is on.
 
     Args:
-        path: A file or folder, there or not; links are followed first.
+        path: A file or folder, existing or not; links are followed first.
 
     Raises:
         VaultError: The system does not answer.
     """
-    folder = nearest_folder(Path(os.path.realpath(path)))
+    folder = nearest_folder(resolve(path))
     ask = _ASK.get(sys.platform)
     if ask is None:
         return Place(Protection.CANNOT_TELL, f"a volume of {sys.platform}", str(folder))
-    with told(folder):
+    with vault_errors(folder):
         return ask(folder)
 
 
 def nearest_folder(path: Path) -> Path:
-    """Give `path` where it is a folder, else the nearest one above that is.
+    """Return `path` if it is a folder, else the nearest folder above it.
 
-    A folder that is there but does not answer, as a vault does whose process died, counts as there.
+    A folder that exists but does not answer, such as the mount point of a vault whose process died, counts.
 
     Args:
         path: An absolute path with its links resolved.
@@ -50,4 +46,4 @@ def nearest_folder(path: Path) -> Path:
             continue
         except OSError:
             return folder
-    return path  # pragma: no cover — a drive of Windows that is not there
+    return path  # pragma: no cover  (a Windows drive that does not exist)

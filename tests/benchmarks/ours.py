@@ -16,14 +16,20 @@ from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.csv_file import CsvFile
 from sheets_decrypt.runs.record import RunRecord
 from sheets_decrypt.story import Options
-from sheets_decrypt.vault import open_folder
+from sheets_decrypt.vault.drive import Drive
+from sheets_decrypt.vault.interface import Place, Protection, Vault
 from tests.benchmarks.sheets import ENCRYPTED, Kind
+
+
+def plain_drive(folder: Path) -> Vault:
+    """Return a drive in a folder that is not encrypted."""
+    return Drive(folder, classify=lambda path: Place(Protection.VAULT, "benchmark", str(path)))
 
 
 def decrypt_file(kind: Kind, file: Path, output: Path, key_file: Path) -> None:
     """Read a CSV, decrypt its three columns, write a CSV."""
     conversion = config.parse_conversion({"columns": list(ENCRYPTED)})
-    vars(rooms)["open_drive"] = lambda folder, **_: open_folder(folder)
+    vars(rooms)["open_drive"] = lambda folder, **_: plain_drive(folder)
     keys = _keys(kind, key_file)
     _succeeded(rooms.decrypt_file(file, output, conversion, keys, accept=("vault",), options=Options()))
 
@@ -34,7 +40,7 @@ def pull(kind: Kind, spreadsheet: str, output: Path, key_file: Path) -> None:
     settings = config.parse(
         {"keys": {kind.keys: [{"file": str(key_file)}]}, "jobs": {"benchmark": job}}, folder=output.parent
     )
-    vars(rooms)["open_vault"] = lambda *_: (open_folder(output.parent), output.name)
+    vars(rooms)["open_vault"] = lambda *_: (plain_drive(output.parent), output.name)
     _succeeded(rooms.pull("benchmark", settings.jobs["benchmark"], settings))
 
 

@@ -231,7 +231,7 @@ def test_a_second_csv_that_cannot_be_written_is_found_out_before_anything_is_rea
     for output, words in (
         (other / "d" / "x.csv", "locked Cryptomator vault"),
         (world.vault_folder / "x.csv", "locked Cryptomator vault"),
-        (world.folder / "nowhere" / "x.csv", "nowhere is not there"),
+        (world.folder / "nowhere" / "x.csv", "nowhere not found"),
         (world.folder / "file" / "x.csv", "file"),
     ):
         asked = len(world.google.requests)

@@ -20,7 +20,7 @@ from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.interface import Vault
-from sheets_decrypt.vault.replacement import Patience
+from sheets_decrypt.vault.replacement import RenamePolicy
 from tests import mounts
 
 NAME = "a.csv"
@@ -189,7 +189,7 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
         folder.rename(old, new)
 
     with pytest.raises(VaultUnusable):
-        _deliver(Drive(folder, patience=Patience(rename=fail)), _lines(3), ReplacePolicy(keep=1), rows=3)
+        _deliver(Drive(folder, policy=RenamePolicy(rename=fail)), _lines(3), ReplacePolicy(keep=1), rows=3)
     assert _content(drive, "a.kept-2026-01-01T00-00-00Z.csv") == _lines(1)
     assert _content(drive) == _lines(2)
 

@@ -1,10 +1,11 @@
 """A Cryptomator vault of format 8, written and read directly: no mount, and no plaintext on any file system.
 
-    vault → replacing → inside → {opening, tree, changes} → {token, stream, storage, names} → content → {keys, ownfiles}
+    vault → replacing → unlocked → {opening, tree, changes} → {vault_config, stream, storage, names} → content →
+    {keys, own_files}
 
-Each module knows only those to its right: `opening` the passphrase and the vault's keys, `token` its settings, `tree`
-folders and entries, `changes` what other programs did meanwhile, `stream` files as plaintext, `storage` one-step
-renames and left-overs, `content` and `names` the ciphers, `ownfiles` how the vault's own two files are read.
+Each module knows only those to its right: `opening` the passphrase and the vault's keys, `vault_config` its settings,
+`tree` folders and entries, `changes` what other programs did meanwhile, `stream` files as plaintext, `storage`
+one-step renames and left-overs, `content` and `names` the ciphers, `own_files` how the vault's own two files are read.
 
 Facts of the format: Cryptomator's documentation (docs.cryptomator.org, "Security › Vault"), cryptolib and cryptofs.
 """

@@ -1,25 +1,27 @@
-"""Noticing that another program changed a file between the start of a run and the moment at which it is replaced.
+"""Notice that another program changed a file between the start of a run and the moment it is replaced.
 
-A file is known by its length and by every nonce in it: the header's and each chunk's. Whoever writes a chunk takes
-a new random nonce, so that two contents never look alike, and reading the nonces costs a seek per chunk and no
+A file is identified by its length and by every nonce in it: the header's and each chunk's. Whoever writes a chunk
+takes a new random nonce, so two contents never look alike, and reading the nonces costs a seek per chunk and no
 decryption. The header alone would not do, since Cryptomator keeps it when a file is changed in place; nor would
 times and inodes, which sync clients set as they like.
 """
 
 import hashlib
+import io
 import time
 from pathlib import Path
 from typing import Final
 
+from sheets_decrypt.regular_file import open_regular
 from sheets_decrypt.vault.cryptomator.content import CHUNK, ContentCipher
 
 _CHANGED: Final = b""
 
 
 def identity(path: Path, cipher: ContentCipher) -> bytes | None:
-    """Give the digest of a file's length, header and nonces; None where there is no such file."""
+    """Return the digest of a file's length, header and nonces; None if it does not exist."""
     try:
-        file = path.open("rb", buffering=0)
+        file = io.FileIO(open_regular(path, follow=False))
     except FileNotFoundError:
         return None
     with file:
@@ -33,10 +35,10 @@ def identity(path: Path, cipher: ContentCipher) -> bytes | None:
 
 
 class Changes:
-    """What the files were when the run first saw them.
+    """The identity of each file when the run first saw it.
 
-    A file that the run did not look at before it is replaced is judged by its times: the system's clock tells
-    whether it came after the run's start. A clock that is wrong there keeps one copy too many, and loses nothing.
+    A file that the run did not see before replacing it is judged by its times: by the system's clock, it came after
+    the run's start or not. A wrong clock keeps one copy too many, and loses nothing.
 
     Args:
         cipher: The vault's combination of ciphers.
@@ -57,21 +59,21 @@ class Changes:
         self._known.clear()
 
     def look(self, name: str, content: Path | None) -> None:
-        """Take note of a file, unless that was done before in this run."""
+        """Record a file's identity, unless this run has recorded it before."""
         if name not in self._known:
             came_later = content is not None and _last_change(content) > self._started
             self._known[name] = _CHANGED if came_later else self._identity(content)
 
     def look_again(self, name: str, content: Path | None) -> None:
-        """Take note of a file as it is now."""
+        """Record a file's identity as it is now."""
         self._known[name] = self._identity(content)
 
     def wrote(self, name: str, written: bytes | None) -> None:
-        """Take note of the identity of what this run itself has put there."""
+        """Record the identity of what this run itself has written."""
         self._known[name] = written
 
     def by_others(self, name: str, content: Path | None) -> bool:
-        """Say whether there is a file, and it is another than the one that was noted. One that went is no conflict."""
+        """Return whether the file is another than the one recorded. A file that vanished is not a conflict."""
         now = self._identity(content)
         return now is not None and now != self._known[name]
 
@@ -80,6 +82,6 @@ class Changes:
 
 
 def _last_change(path: Path) -> int:
-    """Give the time at which the file came here or changed, in nanoseconds; on Windows, at which it was made."""
+    """Return when the file arrived or changed, in nanoseconds; on Windows, when it was created."""
     status = path.stat()
     return max(status.st_mtime_ns, status.st_ctime_ns)

@@ -1,8 +1,8 @@
-"""How a file's content is encrypted: a header with the file's own key, then chunks of 32 KiB.
+"""Encrypt a file's content: a header with the file's own key, then chunks of 32 KiB.
 
-Both combinations authenticate each chunk together with its number and the file's header, so that no chunk can be
-changed, moved or taken from another file. The format does not authenticate the number of chunks: a file that was
-cut exactly between two of them cannot be told from a shorter one. That risk is the format's, and accepted.
+Both combinations authenticate each chunk together with its number and the file's header, so no chunk can be changed,
+moved or taken from another file. The format does not authenticate the number of chunks: a file that was cut exactly
+between two of them looks like a shorter one. That is a risk of the format, and accepted.
 """
 
 import hmac
@@ -41,7 +41,7 @@ class FileCipher(Protocol):
         """Decrypt chunk `number` into `out`, which is shorter than the chunk by the overhead.
 
         Raises:
-            InvalidTag: The chunk is not what was written as this number into this file; `out` holds no plaintext.
+            InvalidTag: It is not what was written as this chunk of this file; `out` holds no plaintext.
         """
 
 
@@ -59,10 +59,10 @@ class ContentCipher(Protocol):
     overhead: int
 
     def new_file(self) -> tuple[bytes, FileCipher]:
-        """Make a header with a key of its own, and the cipher that goes with it."""
+        """Return a header with a new key, and the cipher for that key."""
 
     def open_file(self, header: bytes) -> FileCipher:
-        """Read a header.
+        """Return the cipher for a header.
 
         Raises:
             InvalidTag: It was not written with this vault's keys, or was changed.
@@ -70,7 +70,7 @@ class ContentCipher(Protocol):
 
 
 def plain_size(cipher: ContentCipher, size: int) -> int | None:
-    """Give the length of the plaintext in a file of `size` bytes, or None where no file has that length."""
+    """Return the length of the plaintext in a file of `size` bytes; None if no file can have that length."""
     whole, rest = divmod(size - cipher.header, CHUNK + cipher.overhead)
     if size < cipher.header or 0 < rest < cipher.overhead:
         return None
@@ -88,13 +88,13 @@ class GcmContent:
         self._gcm: Final = keys.gcm()
 
     def new_file(self) -> tuple[bytes, FileCipher]:
-        """Make a header and its cipher."""
+        """Return a header and its cipher."""
         nonce, key = os.urandom(_GCM_NONCE), Key(os.urandom(KEY_BYTES))
         header = nonce + self._gcm.encrypt(nonce, _RESERVED + key.reveal(), None)
         return header, _GcmFile(nonce, AESGCM(key.reveal()))
 
     def open_file(self, header: bytes) -> FileCipher:
-        """Read a header. The eight reserved bytes are not looked at, as Cryptomator does not either."""
+        """Return a header's cipher. The eight reserved bytes are ignored, as Cryptomator does."""
         nonce, sealed = header[:_GCM_NONCE], header[_GCM_NONCE:]
         return _GcmFile(nonce, AESGCM(self._gcm.decrypt(nonce, sealed, None)[len(_RESERVED) :]))
 
@@ -124,13 +124,13 @@ class CtrMacContent:
         self._keys: Final = keys
 
     def new_file(self) -> tuple[bytes, FileCipher]:
-        """Make a header and its cipher."""
+        """Return a header and its cipher."""
         nonce, key = os.urandom(_CTR_NONCE), Key(os.urandom(KEY_BYTES))
         sealed = nonce + _ctr(self._keys.encryption, nonce, _RESERVED + key.reveal())
         return sealed + self._keys.authenticate(sealed), _CtrMacFile(nonce, key, self._keys)
 
     def open_file(self, header: bytes) -> FileCipher:
-        """Read a header; its HMAC is verified first."""
+        """Return a header's cipher; its HMAC is verified first."""
         sealed, mac = header[:-_CTR_MAC], header[-_CTR_MAC:]
         if not hmac.compare_digest(self._keys.authenticate(sealed), mac):
             raise InvalidTag

@@ -1,4 +1,4 @@
-"""The two keys of a vault, wrapped so that neither shows itself in a repr, a log or a traceback's locals."""
+"""The two keys of a vault, wrapped so that neither appears in a repr, a log or a traceback's locals."""
 
 import hmac
 import os
@@ -13,7 +13,7 @@ _Digest = Literal["sha256", "sha384", "sha512"]
 
 
 class Key:
-    """Secret bytes that show themselves only to `reveal`.
+    """Secret bytes that only `reveal` returns.
 
     Args:
         value: The key.
@@ -25,19 +25,19 @@ class Key:
         self._value: Final = value
 
     def reveal(self) -> bytes:
-        """Give the key itself; call it where it is used, and bind it to no name."""
+        """Return the key itself; call this where the key is used, and bind it to no name."""
         return self._value
 
     def __repr__(self) -> str:
         return "Key(…)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a key is not pickled")
+        raise TypeError("a key cannot be pickled")
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a vault is encrypted with. Every method binds the raw bytes to no name that a traceback could show.
+    """The keys of a vault. No method binds the raw bytes to a name that a traceback could show.
 
     Args:
         encryption: 32 bytes; `primaryMasterKey` in the masterkey file.
@@ -49,21 +49,21 @@ class Keys:
 
     @classmethod
     def generate(cls) -> Self:
-        """Make the keys of a new vault."""
+        """Return the keys of a new vault."""
         return cls(Key(os.urandom(KEY_BYTES)), Key(os.urandom(KEY_BYTES)))
 
     def siv(self) -> AESSIV:
-        """Give the cipher of names; its key is the MAC key first."""
+        """Return the cipher of names; its key is the MAC key, then the encryption key."""
         return AESSIV(self.mac.reveal() + self.encryption.reveal())
 
     def gcm(self) -> AESGCM:
-        """Give the cipher of SIV_GCM's headers."""
+        """Return the cipher of SIV_GCM's headers."""
         return AESGCM(self.encryption.reveal())
 
     def sign(self, message: bytes, digest: _Digest) -> bytes:
-        """Give the signature of `vault.cryptomator`; its key is the encryption key first."""
+        """Return the signature of `vault.cryptomator`; its key is the encryption key, then the MAC key."""
         return hmac.digest(self.encryption.reveal() + self.mac.reveal(), message, digest)
 
     def authenticate(self, message: bytes) -> bytes:
-        """Give the HMAC-SHA256 under the MAC key alone."""
+        """Return the HMAC-SHA256 under the MAC key alone."""
         return hmac.digest(self.mac.reveal(), message, "sha256")

@@ -1,7 +1,7 @@
-"""How names and folders are encrypted.
+"""Encrypt the names of files and folders.
 
-A name is AES-SIV of its NFC form with the parent folder's id as associated data. A folder's content lies at an
-address that is a hash of its encrypted id. The root's id is the empty string.
+A name is AES-SIV of its NFC form with the parent folder's id as associated data. A folder's content is
+stored at an address that is a hash of its encrypted id. The root's id is the empty string.
 """
 
 import base64
@@ -20,22 +20,22 @@ ROOT_ID: Final = ""
 NAME: Final = ".c9r"
 LONG_NAME: Final = ".c9s"
 
-_LONGEST_NAME: Final = 255  # bytes; what the file systems take under which a vault is mounted
+_LONGEST_NAME: Final = 255  # bytes; the limit of the file systems that vaults are mounted as
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """Take a relative POSIX path apart into names in NFC.
+    """Split a relative POSIX path into names in NFC.
 
     Raises:
-        VaultUnusable: It is no plain relative path, or a part of it is no name that every system could show.
+        VaultUnusable: It is not a plain relative path, or a part of it is not a name on every system.
     """
     parts = tuple(unicodedata.normalize("NFC", part) for part in name.split("/"))
     for part in parts:
         if not is_plain(part):
             raise VaultUnusable(
-                f"{name!r} is no path inside a vault",
-                hint="give names separated by /, without . or .. and without a / at either end",
+                f"{name!r} is not a path inside a vault",
+                hint="use names separated by /, without . or .. and without a / at either end",
             )
         if len(part.encode()) > _LONGEST_NAME:
             raise VaultUnusable(f"the name {part!r} is longer than {_LONGEST_NAME} bytes", hint="choose a shorter name")
@@ -43,12 +43,12 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 
 def is_plain(name: str) -> bool:
-    """Say whether `name` is a name and nothing that leads elsewhere."""
+    """Return whether `name` is a name, and not a path that leads elsewhere."""
     return name not in {"", ".", ".."} and not any(sign in name for sign in "/\0") and _is_text(name)
 
 
 def with_insert(name: str, text: str) -> str:
-    """Put `text` between a name's stem and its suffix; the stem is shortened where the name would be too long."""
+    """Insert `text` between a name's stem and its suffix; the stem is shortened if the name would be too long."""
     path = PurePosixPath(name)
     room = max(_LONGEST_NAME - len((text + path.suffix).encode()), 0)
     return path.stem.encode()[:room].decode(errors="ignore") + text + path.suffix
@@ -59,7 +59,7 @@ class NameCipher:
 
     Args:
         siv: AES-SIV with the MAC key first.
-        threshold: The longest name in characters that is not shortened, with `.c9r`.
+        threshold: The length in characters, with `.c9r`, beyond which a name is shortened.
     """
 
     def __init__(self, siv: AESSIV, threshold: int) -> None:
@@ -67,27 +67,27 @@ class NameCipher:
         self._threshold: Final = threshold
 
     def address(self, folder_id: str) -> PurePosixPath:
-        """Say where the content of a folder lies below the vault's folder: `d/XX/<30 characters>`."""
+        """Return where the content of a folder is stored below the vault's folder: `d/XX/<30 characters>`."""
         digest = hashlib.sha1(self._siv.encrypt(folder_id.encode(), None), usedforsecurity=False).digest()
         text = base64.b32encode(digest).decode()
         return PurePosixPath("d", text[:2], text[2:])
 
     def encrypt(self, name: str, parent_id: str) -> str:
-        """Give the full encrypted name of `name` (NFC) in the folder `parent_id`, with `.c9r`."""
-        # The root's id is one empty element of associated data, which is not the same as none.
+        """Return the full encrypted name of `name` (NFC) in the folder `parent_id`, with `.c9r`."""
+        # The root's id is one empty element of associated data, which differs from no element.
         return base64.urlsafe_b64encode(self._siv.encrypt(name.encode(), [parent_id.encode()])).decode() + NAME
 
     def on_disk(self, full: str) -> str:
-        """Give the name on disk: the full one, or its hash with `.c9s` where that is longer than the threshold."""
+        """Return the name on disk: the full one, or its hash with `.c9s` if that is longer than the threshold."""
         if len(full) <= self._threshold:
             return full
         digest = hashlib.sha1(full.encode(), usedforsecurity=False).digest()
         return base64.urlsafe_b64encode(digest).decode() + LONG_NAME
 
     def decrypt(self, full: str, parent_id: str) -> str | None:
-        """Give the name in NFC, or None where it is not one: damaged, moved here, or a sync client's copy.
+        """Return the name in NFC; None if it was damaged, moved here, or is a sync client's copy.
 
-        A name that leads elsewhere (`..`, or with a `/`) is not one either, so that nobody can be misled by it.
+        None as well for a name that leads elsewhere (`..`, or with a `/`).
         """
         text = full.removesuffix(NAME)
         if not _BASE64URL.fullmatch(text) or len(text) % 4:
@@ -101,7 +101,7 @@ class NameCipher:
 
 
 def _is_text(name: str) -> bool:
-    """Say whether `name` can be written as UTF-8, which a lone surrogate cannot."""
+    """Return whether `name` can be encoded as UTF-8, which a lone surrogate cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:

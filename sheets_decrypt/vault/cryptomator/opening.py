@@ -1,6 +1,6 @@
-"""Opening a vault with its passphrase, and making the files of a new one; `masterkey.cryptomator` holds the keys.
+"""Unlock a vault with its passphrase, and make the files of a new one; `masterkey.cryptomator` holds the keys.
 
-Each value is checked before it is used, for the file may come from anyone who can write to a synced folder.
+Each value is checked before it is used: the file may come from anyone who can write to a synced folder.
 """
 
 import base64
@@ -21,25 +21,25 @@ from sheets_decrypt.errors import VaultDamaged, VaultLocked
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.cryptomator.keys import KEY_BYTES, Key, Keys
-from sheets_decrypt.vault.cryptomator.ownfiles import MASTERKEY_FILE, TAMPERED, VAULT_FILE, content_of, json_object
-from sheets_decrypt.vault.cryptomator.token import FORMAT, new_token, read_token
+from sheets_decrypt.vault.cryptomator.own_files import MASTERKEY_FILE, TAMPERED, VAULT_FILE, json_object, read_own_file
+from sheets_decrypt.vault.cryptomator.vault_config import FORMAT, new_vault_config, read_vault_config
 
 _MASTERKEY_VERSION: Final = 999
 _SCRYPT_COST: Final = 32768
 _SCRYPT_BLOCK: Final = 8
-_SCRYPT_MEMORY: Final = 1024**3
+_SCRYPT_MEMORY: Final = 256 * 1024**2  # bytes; 8 times what Cryptomator's own parameters take, and so the time
 _SALT_BYTES: Final = 8
 _WRAPPED_BYTES: Final = KEY_BYTES + 8
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What opening a vault gives.
+    """The keys and settings of a vault.
 
     Args:
         keys: The vault's two keys.
-        combo: How it is encrypted.
-        threshold: The longest encrypted name in characters that is not shortened.
+        combo: How its content is encrypted.
+        threshold: The length in characters beyond which an encrypted name is shortened.
     """
 
     keys: Keys
@@ -49,7 +49,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Masterkey:
-    """`masterkey.cryptomator` with its values checked for their form."""
+    """The values of `masterkey.cryptomator`, of the right types and lengths."""
 
     salt: bytes
     cost: int
@@ -61,32 +61,32 @@ class _Masterkey:
 
 
 def unlock(folder: Path, passphrase: Callable[[], Secret]) -> Opened:
-    """Open the vault in `folder`; the passphrase is asked for last, when all the rest is in order.
+    """Unlock the vault in `folder`; the passphrase is asked for last, when all else has been checked.
 
     Raises:
-        VaultLocked: The folder is not there, or the passphrase is wrong.
-        VaultUnusable: It is no vault that this program can open.
+        VaultLocked: The folder does not exist, or the passphrase is wrong.
+        VaultUnusable: It is not a vault that this program can open.
         VaultDamaged: One of the vault's own files was changed.
     """
     if not folder.is_dir():
-        raise VaultLocked(f"the vault's folder {folder} is not there", hint="check the path; is its drive connected?")
-    token = read_token(folder)
+        raise VaultLocked(f"the vault's folder {folder} does not exist", hint="check the path; is its drive connected?")
+    config = read_vault_config(folder)
     masterkey = _read_masterkey(folder)
     if not (folder / "d").is_dir():
-        raise VaultDamaged(f"the vault {folder} has no folder d", hint="wait until it is synced, or restore it")
+        raise VaultDamaged(f"the vault {folder} has no folder d", hint="wait until the vault is synced, or restore it")
     keys = _unwrap(masterkey, passphrase())
-    # cryptomator-ts authenticates the format's digits instead of the version; nothing rests on this value since
+    # cryptomator-ts authenticates the format's digits instead of the version; nothing depends on this value since
     # format 8, whose signature covers both keys.
     expected = (masterkey.version.to_bytes(4, "big", signed=True), str(FORMAT).encode())
     if not any(hmac.compare_digest(keys.authenticate(text), masterkey.version_mac) for text in expected):
-        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its versionMac does not fit", hint=TAMPERED)
-    if not hmac.compare_digest(keys.sign(token.signed, token.digest), token.signature):
-        raise VaultDamaged(f"{VAULT_FILE} was changed: its signature does not fit", hint=TAMPERED)
-    return Opened(keys, token.combo, token.threshold)
+        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its versionMac is wrong", hint=TAMPERED)
+    if not hmac.compare_digest(keys.sign(config.signed, config.digest), config.signature):
+        raise VaultDamaged(f"{VAULT_FILE} was changed: its signature is wrong", hint=TAMPERED)
+    return Opened(keys, config.combo, config.threshold)
 
 
 def new_files(keys: Keys, passphrase: Secret, combo: Combo) -> Mapping[str, bytes]:
-    """Give the content of a new vault's own files by their names, as Cryptomator writes them."""
+    """Return a new vault's own files, name → content, as Cryptomator writes them."""
     salt = os.urandom(_SALT_BYTES)
     kek = _derive(passphrase, salt, _SCRYPT_COST, _SCRYPT_BLOCK)
     masterkey = {
@@ -98,7 +98,7 @@ def new_files(keys: Keys, passphrase: Secret, combo: Combo) -> Mapping[str, byte
         "hmacMasterKey": _base64(aes_key_wrap(kek.reveal(), keys.mac.reveal())),
         "versionMac": _base64(keys.authenticate(_MASTERKEY_VERSION.to_bytes(4, "big"))),
     }
-    return {MASTERKEY_FILE: json.dumps(masterkey, indent=2).encode(), VAULT_FILE: new_token(keys, combo)}
+    return {MASTERKEY_FILE: json.dumps(masterkey, indent=2).encode(), VAULT_FILE: new_vault_config(keys, combo)}
 
 
 def _read_masterkey(folder: Path) -> _Masterkey:
@@ -106,9 +106,9 @@ def _read_masterkey(folder: Path) -> _Masterkey:
     if not path.exists():
         raise VaultDamaged(
             f"the vault {folder} has no {MASTERKEY_FILE}",
-            hint=f"put it back, from a backup or from where you keep it; {MASTERKEY_FILE}.*.bkup is a copy",
+            hint=f"restore it: {MASTERKEY_FILE}.*.bkup beside it is a copy",
         )
-    values = json_object(content_of(path), MASTERKEY_FILE)
+    values = json_object(read_own_file(path), MASTERKEY_FILE)
     masterkey = _Masterkey(
         salt=_bytes(values, "scryptSalt"),
         cost=_integer(values, "scryptCostParam"),
@@ -118,16 +118,22 @@ def _read_masterkey(folder: Path) -> _Masterkey:
         version=_integer(values, "version"),
         version_mac=_bytes(values, "versionMac"),
     )
-    # scrypt wants a power of two, and takes 128 · cost · block bytes of memory; a huge one would stop the machine.
-    sound = masterkey.cost > 1 and masterkey.cost.bit_count() == 1 and masterkey.block > 0
-    if not sound or 128 * masterkey.cost * masterkey.block > _SCRYPT_MEMORY:
-        raise VaultDamaged(
-            f"{MASTERKEY_FILE} asks for an absurd cost of scrypt (more than 1 GiB of memory, or no valid one)",
-            hint=TAMPERED,
-        )
+    if not _is_affordable(masterkey.cost, masterkey.block):
+        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its scrypt parameters are absurd", hint=TAMPERED)
     if {len(masterkey.encryption), len(masterkey.mac)} != {_WRAPPED_BYTES}:
-        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its keys have another length", hint=TAMPERED)
+        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its keys have the wrong length", hint=TAMPERED)
     return masterkey
+
+
+def _is_affordable(cost: int, block: int) -> bool:
+    """Return whether scrypt is defined for these parameters (RFC 7914, section 2) and takes an acceptable time.
+
+    Args:
+        cost: N, a power of two greater than 1 and less than 2^(16 · block).
+        block: r; scrypt takes 128 · N · r bytes of memory, and time in proportion.
+    """
+    is_defined = cost > 1 and cost.bit_count() == 1 and block > 0 and cost.bit_length() - 1 < 16 * block
+    return is_defined and 128 * cost * block <= _SCRYPT_MEMORY
 
 
 def _unwrap(masterkey: _Masterkey, passphrase: Secret) -> Keys:
@@ -135,15 +141,16 @@ def _unwrap(masterkey: _Masterkey, passphrase: Secret) -> Keys:
     encryption, mac = _unwrapped(kek, masterkey.encryption), _unwrapped(kek, masterkey.mac)
     if encryption is None:
         raise VaultLocked(
-            "the passphrase does not open the vault", hint=f"check it, and that {MASTERKEY_FILE} is this vault's own"
+            "the passphrase does not open the vault",
+            hint=f"check it, and that {MASTERKEY_FILE} belongs to this vault",
         )
     if mac is None:
-        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its hmacMasterKey does not fit", hint=TAMPERED)
+        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its hmacMasterKey is wrong", hint=TAMPERED)
     return Keys(encryption, mac)
 
 
 def _unwrapped(kek: Key, wrapped: bytes) -> Key | None:
-    """Unwrap a key (RFC 3394). None keeps the library's frames, which hold the raw key, out of every traceback."""
+    """Unwrap a key (RFC 3394). None instead of an error: the library's frames hold the raw key."""
     try:
         return Key(aes_key_unwrap(kek.reveal(), wrapped))
     except InvalidUnwrap:
@@ -153,12 +160,12 @@ def _unwrapped(kek: Key, wrapped: bytes) -> Key | None:
 def _derive(passphrase: Secret, salt: bytes, cost: int, block: int) -> Key:
     text = _utf8(passphrase)
     if text is None:
-        raise VaultLocked("the vault's passphrase is not text in UTF-8", hint="save it again as UTF-8")
+        raise VaultLocked("the vault's passphrase is not valid UTF-8", hint="save it again as UTF-8")
     return Key(Scrypt(salt=salt, length=KEY_BYTES, n=cost, r=block, p=1).derive(text.reveal()))
 
 
 def _utf8(passphrase: Secret) -> Key | None:
-    """Encode the passphrase. None, since the codec's own error would carry the text."""
+    """Encode the passphrase. None instead of an error: the codec's error would hold the text."""
     try:
         return Key(unicodedata.normalize("NFC", passphrase.reveal()).encode())
     except UnicodeEncodeError:
@@ -168,7 +175,7 @@ def _utf8(passphrase: Secret) -> Key | None:
 def _integer(values: Mapping[str, Any], name: str) -> int:
     value = values.get(name)
     if type(value) is not int or not -(2**31) <= value < 2**31:
-        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: {name} is no whole number", hint=TAMPERED)
+        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: {name} is not a whole number", hint=TAMPERED)
     return value
 
 
@@ -177,7 +184,7 @@ def _bytes(values: Mapping[str, Any], name: str) -> bytes:
     try:
         return base64.b64decode(value if isinstance(value, str) else "?", validate=True)
     except (binascii.Error, ValueError):
-        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: {name} is no base64", hint=TAMPERED) from None
+        raise VaultDamaged(f"{MASTERKEY_FILE} was changed: {name} is not base64", hint=TAMPERED) from None
 
 
 def _base64(data: bytes) -> str:

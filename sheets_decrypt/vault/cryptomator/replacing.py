@@ -3,15 +3,16 @@
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
-from sheets_decrypt.errors import VaultUnusable
 from sheets_decrypt.vault.cryptomator.changes import identity
-from sheets_decrypt.vault.cryptomator.inside import Inside, content_of
 from sheets_decrypt.vault.cryptomator.names import with_insert
-from sheets_decrypt.vault.cryptomator.storage import HeldOpen, Temporary, told
+from sheets_decrypt.vault.cryptomator.storage import Temporary, storage_errors
 from sheets_decrypt.vault.cryptomator.stream import Encryptor
 from sheets_decrypt.vault.cryptomator.tree import Folder, Kind, expect
+from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault, content_of
+from sheets_decrypt.vault.held_open import is_held_open
 
 
 class ChangedMeanwhile(Exception):
@@ -22,23 +23,23 @@ class NewFile:
     """A file that is being written; see `sheets_decrypt.vault.interface.Replacement`.
 
     Args:
-        inside: The open vault.
+        vault: The unlocked vault.
         parts: The names that lead to it from the root, in NFC.
         temporary: The file on disk, under its temporary name.
-        where: What an error calls the vault.
-        keep_both: What to do where another program changed the file: give the new one another name, or raise.
+        folder: The vault's folder, which an error names.
+        keep_both: If another program changed the file: store the new one under another name, or raise.
     """
 
     def __init__(
-        self, inside: Inside, parts: Sequence[str], temporary: Temporary, where: str, *, keep_both: bool
+        self, vault: UnlockedVault, parts: Sequence[str], temporary: Temporary, folder: Path, *, keep_both: bool
     ) -> None:
-        self._inside: Final = inside
+        self._vault: Final = vault
         self._parts: Final = parts
         self._temporary: Final = temporary
-        self._where: Final = where
+        self._folder: Final = folder
         self._keep_both: Final = keep_both
         self._file: Final = temporary.open()
-        self._encryptor: Final = Encryptor(inside.cipher, self._save)
+        self._encryptor: Final = Encryptor(vault.cipher, self._save)
         self._stored_as = self._name
         self._notes: list[str] = []
 
@@ -49,64 +50,63 @@ class NewFile:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the user should know of how it was stored."""
+        """What the user should know about how it was stored."""
         return tuple(self._notes)
 
     def write(self, data: bytes) -> int:
         """Add `data` at the end."""
-        with told(self._where):
+        with storage_errors(self._folder):
             return self._encryptor.write(data)
 
     def finish(self) -> None:
-        """Have everything on the disk, make the missing folders, and put the file in its place.
+        """Flush everything to the disk, create missing folders, and put the file in its place.
 
         Raises:
             ChangedMeanwhile: Another program changed the file, and both are not to be kept.
-            VaultUnusable: Something that is no file has the name by now.
+            VaultUnusable: Something other than a file has the name by now.
+            OSError: It could not be stored.
         """
         self._encryptor.finish()
         self._temporary.sync()
-        folder = self._folder()
-        former = self._inside.tree.find(folder, self._parts[-1])
+        folder = self._make_folders()
+        former = self._vault.tree.find(folder, self._parts[-1])
         if former is not None:
             expect(Kind.FILE, former, self._name)
             self._temporary.take_mode_of(former.content)
-        if self._inside.changes.by_others(self._name, content_of(former)):
+        if self._vault.changes.by_others(self._name, content_of(former)):
             if not self._keep_both:
                 raise ChangedMeanwhile
             self._put_beside(folder, f" (conflict {_now()})", "was changed in the vault since the run started")
             return
-        written = identity(self._temporary.path, self._inside.cipher)
+        written = identity(self._temporary.path, self._vault.cipher)
         try:
-            self._inside.tree.put(folder, self._parts[-1], former, self._temporary)
-        except HeldOpen:
-            if not self._keep_both:
-                raise VaultUnusable(
-                    f"{self._name!r} in the vault is held open by another program", hint="close it there"
-                ) from None
+            self._vault.tree.put(folder, self._parts[-1], former, self._temporary)
+        except OSError as error:
+            if former is None or not self._keep_both or not is_held_open(error):
+                raise
             self._put_beside(folder, f".{_now()}", "is held open by another program")
         else:
-            self._inside.changes.wrote(self._name, written)
+            self._vault.changes.wrote(self._name, written)
 
     @property
     def _name(self) -> str:
         return "/".join(self._parts)
 
-    def _folder(self) -> Folder:
-        folders, missing = self._inside.tree.descend(self._parts[:-1])
+    def _make_folders(self) -> Folder:
+        folders, missing = self._vault.tree.descend(self._parts[:-1])
         folder = folders[-1]
         for part in missing:
-            folder = self._inside.tree.make(folder, part)
+            folder = self._vault.tree.make(folder, part)
         return folder
 
     def _put_beside(self, folder: Folder, insert: str, why: str) -> None:
-        """Put it under another name, and say so."""
+        """Store it under another name, and note that."""
         inserts = itertools.chain([insert], (f"{insert}-{number}" for number in itertools.count(2)))
         names = (with_insert(self._parts[-1], text) for text in inserts)
-        name = next(name for name in names if self._inside.tree.find(folder, name) is None)
-        self._inside.tree.put(folder, name, None, self._temporary)
+        name = next(name for name in names if self._vault.tree.find(folder, name) is None)
+        self._vault.tree.put(folder, name, None, self._temporary)
         self._stored_as = "/".join((*self._parts[:-1], name))
-        self._notes.append(f"{self._name} {why}: it was left as it is, and the new content is {self._stored_as}")
+        self._notes.append(f"{self._name} {why}: it is unchanged, and the new content is {self._stored_as}")
 
     def _save(self, data: memoryview) -> None:
         while data:
@@ -114,5 +114,5 @@ class NewFile:
 
 
 def _now() -> str:
-    """Give the UTC time in a form that every file system takes in a name."""
+    """Return the UTC time in a form that can be part of a name on every file system."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,17 +1,16 @@
-"""Putting things into a vault's folders in one step, and clearing away what a killed run left.
+"""Put files into a vault's folders in one step, and remove what killed runs left.
 
-A temporary file or folder is called `.sheets-decrypt-<host>-<random>.tmp`: Cryptomator and other readers pass over
-it, since it ends neither in `.c9r` nor in `.c9s`. Two jobs may share a vault, so the one that is being written must
-not be taken for a left-over. A process id would not tell, for ids are used again and mean nothing on another machine
-of a synced folder. So the writer holds the system's lock on it, which ends with the process, whatever ends it:
+A temporary file or folder is called `.sheets-decrypt-<host>-<random>.tmp`: Cryptomator and other readers ignore it,
+since it ends neither in `.c9r` nor in `.c9s`. Two jobs may share a vault, so one that is being written must not be
+taken for a left-over. A process id would not show that: ids are reused, and mean nothing on another machine of a
+synced folder. So the writer holds the system's lock on it, which ends with the process, however that ends:
 
 - POSIX: `flock`. What is unlocked and was made on this host is a left-over.
-- Windows: a file that is open cannot be removed, which serves as the lock.
+- Windows: an open file cannot be removed, which serves as the lock.
 - Made on another host, or where the file system has no locks, or a folder on Windows: a left-over after a day.
 """
 
 import contextlib
-import errno
 import hashlib
 import io
 import os
@@ -27,47 +26,41 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultUnusable
+from sheets_decrypt.private_file import sync_folder, write_new
+from sheets_decrypt.vault import held_open
+from sheets_decrypt.vault.system_errors import vault_errors
 
 if sys.platform != "win32":
     import fcntl
 
 _OURS: Final = re.compile(r"\.sheets-decrypt-([0-9a-f]{8})-[0-9a-f]{16}\.tmp")
 _OLD_SECONDS: Final = 24 * 60 * 60
-_HELD_OPEN: Final = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation
-_HELD_TRIES: Final = 5
-_HELD_SECONDS: Final = 0.2
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-class HeldOpen(Exception):
-    """Another program holds the target open (Windows), and did not let go of it."""
+_MODE: Final = 0o666  # less the umask: as with Cryptomator, a sync service of another user can read the ciphertext
 
 
 @contextlib.contextmanager
-def told(where: str) -> Iterator[None]:
-    """Turn what the system says into our own error, which names `where`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise VaultUnusable(f"{where} is full", hint="make room on its disk, or raise the quota") from None
-        if error.errno in _FORBIDDEN:
+def storage_errors(folder: Path) -> Iterator[None]:
+    """Turn every `OSError` in the block into a `VaultError`; never into `VaultFileMissing`, which has another meaning.
+
+    Args:
+        folder: The vault's folder.
+    """
+    with vault_errors(folder):
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError):
             raise VaultUnusable(
-                f"{where} may not be written or read by this user", hint="check the folder's owner and permissions"
+                f"a file or folder of the vault {folder} was removed meanwhile",
+                hint="check that its drive is connected, and wait until the vault is synced; then run again",
             ) from None
-        raise VaultUnusable(
-            f"{where} cannot be used: {(error.strerror or type(error).__name__).lower()}",
-            hint="check that its drive is connected and that the folder is not being moved",
-        ) from None
 
 
 class Temporary:
     """A file or folder under a temporary name, locked as long as this process lives.
 
     Args:
-        path: Its name now.
-        handle: The open file or folder, which holds the lock; -1 where there is none (a folder on Windows).
+        path: Its temporary name.
+        handle: The open file or folder, which holds the lock; -1 if there is none (a folder on Windows).
     """
 
     def __init__(self, path: Path, handle: int) -> None:
@@ -76,12 +69,12 @@ class Temporary:
 
     @classmethod
     def file(cls, folder: Path) -> "Temporary":
-        """Make an empty file in `folder`."""
+        """Create an empty file in `folder`."""
         return cls._make(folder, _create)
 
     @classmethod
     def folder(cls, folder: Path) -> "Temporary":
-        """Make an empty folder in `folder`."""
+        """Create an empty folder in `folder`."""
         return cls._make(folder, _create_folder)
 
     @classmethod
@@ -94,22 +87,22 @@ class Temporary:
                 if not folder.is_dir():
                     raise
                 continue
-            # Between its making and its lock another job may have taken it for a left-over: then there is a next one.
+            # Before it was locked, another job may have removed it as a left-over: then retry with a new name.
             if _lock(handle) is not False and _is_still(path, handle):
                 return cls(path, handle)
             _close(handle)
 
     def open(self) -> io.FileIO:
-        """Give the file for writing, unbuffered; closing that does not give up the lock."""
+        """Return the file for writing, unbuffered; closing that keeps the lock."""
         return io.FileIO(self._handle, "wb", closefd=False)
 
     def put(self, target: Path) -> None:
-        """Give it its name, in one step; a file that had the name is replaced.
+        """Rename it to its final name, in one step; a file of that name is replaced.
 
         Raises:
-            HeldOpen: Another program holds the target open.
+            OSError: It cannot be renamed; see `held_open.is_held_open`.
         """
-        if os.name == "nt":  # pragma: no cover — Windows renames nothing that is open
+        if os.name == "nt":  # pragma: no cover  (Windows renames nothing that is open)
             self.close()
         rename(self.path, target)
         self.close()
@@ -118,62 +111,43 @@ class Temporary:
             sync_folder(self.path.parent)
 
     def sync(self) -> None:
-        """Have the file's content on the disk before anything refers to it."""
+        """Flush the file's content to the disk, before anything refers to it."""
         os.fsync(self._handle)
 
     def take_mode_of(self, former: Path) -> None:
-        """Let the same users read it who may read `former`, where the file system can say so."""
+        """Copy the permissions of `former`, so that a sync service keeps its access.
+
+        Only if it is this user's own: a file that somebody else has put there must not decide who may write.
+        """
         if os.name != "nt":
             with contextlib.suppress(OSError):
-                os.fchmod(self._handle, stat.S_IMODE(former.stat().st_mode))
+                status = former.stat()
+                if status.st_uid == os.geteuid():
+                    os.fchmod(self._handle, stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH)
 
     def close(self) -> None:
-        """Give up the lock."""
+        """Release the lock."""
         _close(self._handle)
         self._handle = -1
 
     def discard(self) -> None:
-        """Remove it, unless it has its name already. What cannot be removed now is a left-over for the next run."""
+        """Remove it, unless it has its final name; what cannot be removed is a left-over for the next run."""
         self.close()
         remove_left_over(self.path)
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename over the target in one step; where another program holds it open, wait a moment.
+    """Rename over the target in one step; while another program holds it open, wait a moment.
 
     Raises:
-        HeldOpen: It did not let go.
+        OSError: It cannot be renamed, or the other program did not close it.
     """
-    for attempt in range(_HELD_TRIES):
-        try:
-            source.replace(target)
-        except OSError as error:
-            if getattr(error, "winerror", None) not in _HELD_OPEN:
-                raise
-            if attempt + 1 < _HELD_TRIES:
-                time.sleep(_HELD_SECONDS)
-        else:
-            return
-    raise HeldOpen
+    held_open.retry(lambda: source.replace(target))
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that nothing refers to yet, and have it on the disk."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Have a folder's entries on the disk; Windows does that by itself."""
-    if os.name == "nt":  # pragma: no cover — a folder cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Create a file that nothing refers to yet, and flush it to the disk."""
+    write_new(path, content, _MODE)
 
 
 def left_overs(folder: Path) -> Iterator[Path]:
@@ -197,13 +171,14 @@ def remove_left_over(path: Path) -> None:
 
 @contextlib.contextmanager
 def _unused(path: Path, host: str) -> Iterator[bool]:
-    """Say whether nobody writes to `path` any more, and keep others from it meanwhile."""
+    """Yield whether no process writes to `path` any more, and keep others from it meanwhile."""
     old = time.time() - path.lstat().st_mtime > _OLD_SECONDS
     if host != _host() or os.name == "nt":
-        # On Windows an open file resists its removal; a folder there is judged by its age.
+        # On Windows an open file cannot be removed; a folder there is judged by its age.
         yield old or (os.name == "nt" and host == _host() and not path.is_dir())
         return
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    # A file or a folder; O_NONBLOCK, since a named pipe that somebody else has put there would block.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         locked = _lock(handle)
         yield locked is True or (locked is None and old)
@@ -212,7 +187,7 @@ def _unused(path: Path, host: str) -> Iterator[bool]:
 
 
 def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), _MODE)
 
 
 def _create_folder(path: Path) -> int:
@@ -221,7 +196,7 @@ def _create_folder(path: Path) -> int:
 
 
 def _lock(handle: int) -> bool | None:
-    """Lock it; False where another has it, None where the system or the file system has no such lock."""
+    """Lock it. Return False if another process holds the lock, None if the system or the file system has no locks."""
     if sys.platform == "win32" or handle < 0:
         return None
     try:
@@ -234,7 +209,7 @@ def _lock(handle: int) -> bool | None:
 
 
 def _is_still(path: Path, handle: int) -> bool:
-    """Say whether the name still leads to what was opened."""
+    """Return whether the name still leads to what was opened."""
     try:
         return handle < 0 or os.path.samestat(path.stat(), os.fstat(handle))
     except FileNotFoundError:
@@ -247,5 +222,5 @@ def _close(handle: int) -> None:
 
 
 def _host() -> str:
-    """Name this machine without telling its name, for the ciphertext lies in other people's clouds."""
+    """Return a text that identifies this machine without its name: the ciphertext is in other people's clouds."""
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]

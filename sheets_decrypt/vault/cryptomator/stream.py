@@ -9,13 +9,13 @@ from cryptography.exceptions import InvalidTag
 
 from sheets_decrypt.errors import VaultDamaged
 from sheets_decrypt.vault.cryptomator.content import CHUNK, ContentCipher
-from sheets_decrypt.vault.cryptomator.storage import told
+from sheets_decrypt.vault.system_errors import vault_errors
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_BATCH: Final = 16  # chunks per call of the system; half a megabyte still fits a processor's cache
-_RESTORE: Final = "restore the file from its version history or a backup, or let the next run write it anew"
+_BATCH: Final = 16  # chunks per system call; half a megabyte fits a processor's cache
+_RESTORE: Final = "restore the file from its version history or a backup, or let the next run write it again"
 
 
 class Encryptor:
@@ -23,7 +23,7 @@ class Encryptor:
 
     Args:
         cipher: The vault's combination of ciphers.
-        sink: Takes the ciphertext; what it is given is valid only during the call.
+        sink: Receives the ciphertext, in memory that is valid only during the call.
     """
 
     def __init__(self, cipher: ContentCipher, sink: Callable[[memoryview], object]) -> None:
@@ -31,13 +31,13 @@ class Encryptor:
         self._cipher: Final = cipher
         self._sink: Final = sink
         self._out: Final = memoryview(bytearray(_BATCH * (CHUNK + cipher.overhead)))
-        self._rest: Final = memoryview(bytearray(CHUNK))  # plaintext that does not fill a chunk yet
+        self._rest: Final = memoryview(bytearray(CHUNK))  # plaintext that does not yet fill a chunk
         self._resting = self._filled = self._number = 0
         self._nonces = b""
         sink(memoryview(header))
 
     def write(self, data: bytes | memoryview) -> int:
-        """Encrypt `data`; give its length in bytes. Whole chunks are encrypted where they lie, without a copy."""
+        """Encrypt `data` and return its length in bytes. Whole chunks are encrypted without a copy."""
         view = memoryview(data)
         start = self._top_up(view) if self._resting else 0
         while len(view) - start >= CHUNK:
@@ -49,18 +49,18 @@ class Encryptor:
         return len(view)
 
     def finish(self) -> None:
-        """Encrypt what is left. There is no empty chunk: an empty file is its header alone."""
+        """Encrypt the rest. An empty file is its header alone, without a chunk."""
         if self._resting:
             self._seal(self._rest[: self._resting])
             self._resting = 0
         self._flush()
 
     def empty_chunk(self) -> None:
-        """Add a chunk without content, which Cryptomator has in one file only: the root's `dirid.c9r`."""
+        """Add an empty chunk, which Cryptomator writes in one file only: the root's `dirid.c9r`."""
         self._seal(self._rest[:0])
 
     def _top_up(self, view: memoryview) -> int:
-        """Fill the chunk that was begun; give how much of `view` that took."""
+        """Fill the chunk that was begun, and return how many bytes of `view` that took."""
         taken = min(CHUNK - self._resting, len(view))
         self._rest[self._resting : self._resting + taken] = view[:taken]
         self._resting += taken
@@ -87,11 +87,11 @@ class Encryptor:
 
 
 class Decryptor(io.RawIOBase):
-    """Reads the plaintext of a file. No byte is given before the chunk that holds it was verified.
+    """Reads the plaintext of a file. No byte is returned before its chunk was verified.
 
     Args:
         cipher: The vault's combination of ciphers.
-        file: The ciphertext, unbuffered, from its start; it is closed with this.
+        file: The ciphertext, unbuffered, from its start; closed together with this object.
         name: What an error calls the file.
 
     Raises:
@@ -106,9 +106,9 @@ class Decryptor(io.RawIOBase):
         self._size: Final = CHUNK + cipher.overhead
         self._in: Final = memoryview(bytearray(_BATCH * self._size))
         self._out: Final = memoryview(bytearray(_BATCH * CHUNK))
-        self._plain = self._out[:0]  # verified, and not yet given
+        self._plain = self._out[:0]  # verified, and not yet returned
         self._number = 0
-        with told(name):
+        with vault_errors(name):
             header = self._take(self._in[: cipher.header])
         if len(header) < cipher.header:
             raise VaultDamaged(f"{name} is damaged: its header is cut off", hint=_RESTORE)
@@ -120,17 +120,17 @@ class Decryptor(io.RawIOBase):
             ) from None
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Give the next bytes of plaintext.
+        """Read the next bytes of plaintext.
 
         Raises:
-            VaultDamaged: A chunk is not what was written there.
+            VaultDamaged: A chunk was changed.
         """
         if not self._plain:
-            with told(self._name):
+            with vault_errors(self._name):
                 self._plain = self._next_batch()
         view = memoryview(buffer).cast("B")
         given = min(len(view), len(self._plain))
@@ -139,7 +139,7 @@ class Decryptor(io.RawIOBase):
         return given
 
     def close(self) -> None:
-        """Close the ciphertext, too."""
+        """Close the ciphertext as well."""
         self._source.close()
         super().close()
 
@@ -157,7 +157,7 @@ class Decryptor(io.RawIOBase):
         return self._out[:filled]
 
     def _take(self, room: memoryview) -> memoryview:
-        """Read until `room` is full or the file ends; a network's file system may give less at a time."""
+        """Read until `room` is full or the file ends; a network file system may return less at a time."""
         filled = 0
         while filled < len(room) and (got := self._source.readinto(room[filled:])):
             filled += got
@@ -171,11 +171,11 @@ class Decryptor(io.RawIOBase):
         return True
 
     def _what_happened_to(self, chunk: memoryview) -> str:
-        """Say why a chunk did not open; one that was moved within the file still opens under its own number."""
+        """Return why a chunk did not open; one that was moved within the file still opens under its own number."""
         room = memoryview(bytearray(len(chunk) - self._cipher.overhead))
         for number in range(os.fstat(self._source.fileno()).st_size // self._size + 1):
             if self._opens(number, chunk, room):
-                return f"chunks were exchanged, {number} lies in the place of {self._number}"
+                return f"chunks were exchanged, {number} is in the place of {self._number}"
         if len(chunk) < self._size:
             return f"chunk {self._number}, the last one, was changed or cut off"
         return f"chunk {self._number} was changed"

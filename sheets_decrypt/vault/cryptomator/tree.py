@@ -1,7 +1,7 @@
-"""The tree of folders inside a vault: what lies where, and putting a new folder or file into it in one step.
+"""The tree of folders inside a vault: find an entry, and add a folder or file in one step.
 
-A folder is an entry `<name>.c9r/dir.c9r` that holds the folder's id, and a place `d/XX/…` that follows from the id.
-The place is made first and the entry appears by one rename, so that a reader never sees one without the other.
+A folder is an entry `<name>.c9r/dir.c9r` that holds the folder's id, and a place `d/XX/…` that is derived from the
+id. The place is made first and the entry appears by one rename, so a reader never sees one without the other.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultDamaged, VaultUnusable
+from sheets_decrypt.private_file import sync_folder
+from sheets_decrypt.regular_file import FileTooLarge, read_small
 from sheets_decrypt.vault.cryptomator import storage
 from sheets_decrypt.vault.cryptomator.names import LONG_NAME, NAME, ROOT_ID, NameCipher
 from sheets_decrypt.vault.cryptomator.storage import Temporary
@@ -23,8 +25,8 @@ _FOLDER_ID_COPY: Final = "dirid.c9r"
 _FULL_NAME: Final = "name.c9s"
 _CONTENT: Final = "contents.c9r"
 _LINK: Final = "symlink.c9r"
-_LONGEST_ID: Final = 1000
-_LONGEST_FULL_NAME: Final = 16 * 1024
+_LONGEST_ID: Final = 1000  # bytes
+_LONGEST_FULL_NAME: Final = 16 * 1024  # bytes
 _SYNC: Final = "wait until the vault is synced; if that does not help, let Cryptomator check the vault's health"
 
 
@@ -58,7 +60,7 @@ class Folder:
 
     Args:
         id: Its id; the root's is empty.
-        path: Where its entries lie on disk.
+        path: The folder on disk that holds its entries.
     """
 
     id: str
@@ -71,7 +73,7 @@ class Tree:
     Args:
         vault: The vault's folder on disk.
         names: Encrypts its names.
-        encrypt: Gives the whole encrypted file for a folder's id.
+        encrypt: Returns the whole encrypted file for a folder's id.
     """
 
     def __init__(self, vault: Path, names: NameCipher, encrypt: Callable[[str], bytes]) -> None:
@@ -80,19 +82,19 @@ class Tree:
         self._encrypt: Final = encrypt
 
     def root(self) -> Folder:
-        """Give the vault's root.
+        """Return the vault's root.
 
         Raises:
-            VaultDamaged: It is not there.
+            VaultDamaged: It does not exist.
         """
         return self._folder(ROOT_ID, "the vault's root")
 
     def make_root(self) -> None:
-        """Make the root of a new vault."""
+        """Create the root of a new vault."""
         self._make_place(ROOT_ID)
 
     def descend(self, parts: Sequence[str]) -> tuple[Sequence[Folder], Sequence[str]]:
-        """Follow names from the root; give the folders on the way and the names from the first that is missing.
+        """Follow names from the root; return the folders on the way, and the names from the first missing one on.
 
         Raises:
             VaultUnusable: One of them is a file or a link.
@@ -108,7 +110,7 @@ class Tree:
         return folders, ()
 
     def find(self, folder: Folder, name: str) -> Entry | None:
-        """Find the entry `name` (NFC). Where it is not in its place, every name is compared in NFC.
+        """Find the entry `name` (NFC). If it is not in its place, every name is compared in NFC.
 
         Other programs store names as they get them, such as in NFD from macOS, or shorten them at another length.
         """
@@ -116,10 +118,10 @@ class Tree:
         return entry or next((entry for found, entry in self.entries(folder) if found == name), None)
 
     def entries(self, folder: Folder) -> Iterator[tuple[str, Entry]]:
-        """Give every name in NFC and its entry.
+        """Yield every name in NFC and its entry.
 
-        What has no readable name is passed over, as Cryptomator does: a sync client's copies (`… (1).c9r`), and what
-        was damaged or moved here.
+        What has no readable name is skipped, as Cryptomator does: a sync client's copies (`… (1).c9r`), and what was
+        damaged or moved here.
         """
         for path in sorted(folder.path.iterdir()):
             if path.name == _FOLDER_ID_COPY or not path.name.endswith((NAME, LONG_NAME)):
@@ -132,17 +134,17 @@ class Tree:
                 yield name, entry
 
     def make(self, parent: Folder, name: str) -> Folder:
-        """Make the folder `name` in `parent`; one that another program made meanwhile is used."""
+        """Create the folder `name` in `parent`, or use one that another program created meanwhile."""
         full = self._names.encrypt(name, parent.id)
         on_disk = self._names.on_disk(full)
         folder_id = str(uuid.uuid4())
         entry = Temporary.folder(parent.path)
         try:
-            # The id comes first: should this be killed, it tells the next run which place nobody refers to.
+            # The id comes first: if this process is killed, it lets the next run find the orphaned place.
             storage.write_file(entry.path / _FOLDER_ID, folder_id.encode())
             if on_disk != full:
                 storage.write_file(entry.path / _FULL_NAME, full.encode())
-            storage.sync_folder(entry.path)
+            sync_folder(entry.path)
             self._make_place(folder_id)
             entry.put(parent.path / on_disk)
         except BaseException as error:
@@ -155,10 +157,10 @@ class Tree:
         return self._folder(folder_id, name)
 
     def put(self, folder: Folder, name: str, former: Entry | None, file: Temporary) -> None:
-        """Give `file` its name in `folder`, in one step, in place of the file `former`.
+        """Give `file` its name in `folder`, in one step, replacing the file `former`.
 
         Raises:
-            HeldOpen: Another program holds the former file open.
+            OSError: It cannot be renamed; see `held_open.is_held_open`.
         """
         full = self._names.encrypt(name, folder.id)
         on_disk = self._names.on_disk(full)
@@ -176,7 +178,7 @@ class Tree:
                 box.discard()
 
     def remove(self, entry: Entry) -> None:
-        """Remove a file; with a long name, too, it goes in one step."""
+        """Remove a file, in one step even if its name is long."""
         if entry.path == entry.content:
             entry.path.unlink(missing_ok=True)
         else:
@@ -185,26 +187,27 @@ class Tree:
                 storage.rename(entry.path, box.path / entry.path.name)
             finally:
                 box.discard()
-        storage.sync_folder(entry.path.parent)
+        sync_folder(entry.path.parent)
 
     def sweep(self, folder: Folder) -> None:
-        """Remove from `folder` what killed runs left there, and the places that they had made for new folders."""
+        """Remove what killed runs left in `folder`, and the places that they had made for new folders."""
         for path in storage.left_overs(folder.path):
             self._remove_place(path)
             storage.remove_left_over(path)
 
     def _open(self, entry: Entry, name: str) -> Folder:
-        with entry.content.open("rb") as file:
-            content = file.read(_LONGEST_ID + 1)
-        folder_id = _text(content) if len(content) <= _LONGEST_ID else None
-        if not folder_id:  # an empty id would be the root's, and the tree would run in a circle
+        try:
+            folder_id = _text(read_small(entry.content, limit=_LONGEST_ID, follow=False))
+        except FileTooLarge:
+            folder_id = None
+        if not folder_id:  # an empty id is the root's: the tree would be endless
             raise VaultDamaged(f"the folder {name!r} in the vault has no valid id", hint=_SYNC)
         return self._folder(folder_id, f"the folder {name!r}")
 
     def _folder(self, folder_id: str, what: str) -> Folder:
         path = self._vault / self._names.address(folder_id)
         if not path.is_dir():
-            raise VaultDamaged(f"the content of {what} is not in the vault's folder", hint=_SYNC)
+            raise VaultDamaged(f"the content of {what} is missing from the vault's storage", hint=_SYNC)
         return Folder(folder_id, path)
 
     def _make_place(self, folder_id: str) -> None:
@@ -212,12 +215,12 @@ class Tree:
         path.mkdir(parents=True)
         storage.write_file(path / _FOLDER_ID_COPY, self._encrypt(folder_id))
         for folder in (path, path.parent, path.parent.parent):
-            storage.sync_folder(folder)
+            sync_folder(folder)
 
     def _remove_place(self, prepared: Path) -> None:
-        """Remove the place of a folder whose entry was prepared and never got its name; never one that holds files."""
+        """Remove the place of a folder whose entry never got its name; never a place that holds files."""
         with contextlib.suppress(OSError):
-            folder_id = _text((prepared / _FOLDER_ID).read_bytes()[: _LONGEST_ID + 1])
+            folder_id = _text(read_small(prepared / _FOLDER_ID, limit=_LONGEST_ID, follow=False))
             path = self._vault / self._names.address(folder_id or ROOT_ID)
             if folder_id and {entry.name for entry in path.iterdir()} <= {_FOLDER_ID_COPY}:
                 (path / _FOLDER_ID_COPY).unlink(missing_ok=True)
@@ -226,7 +229,7 @@ class Tree:
 
 
 def expect(kind: Kind, entry: Entry, name: str) -> None:
-    """Go on only with an entry of this kind.
+    """Accept only an entry of this kind.
 
     Raises:
         VaultUnusable: It is something else.
@@ -235,12 +238,12 @@ def expect(kind: Kind, entry: Entry, name: str) -> None:
     if entry.kind is Kind.BROKEN:
         raise VaultDamaged(f"{name!r} in the vault is broken: a part of it is missing", hint=_SYNC)
     if entry.kind is not kind:
-        words = {Kind.FILE: "a file", Kind.FOLDER: "a folder", Kind.LINK: "a link, which is not followed"}
+        words = {Kind.FILE: "a file", Kind.FOLDER: "a folder", Kind.LINK: "a link, and links are not followed"}
         raise VaultUnusable(f"{name!r} in the vault is {words[entry.kind]}", hint="choose another name")
 
 
 def _entry(path: Path) -> Entry | None:
-    """Look at what lies at `path`. The system's own links are never followed: they could lead out of the vault."""
+    """Return what is at `path`. The system's own links are never followed: they could lead out of the vault."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -258,10 +261,9 @@ def _entry(path: Path) -> Entry | None:
 
 
 def _full_name(path: Path) -> str | None:
-    """Read the full name of a shortened entry; None where there is none."""
+    """Return the full name of a shortened entry; None if it cannot be read."""
     try:
-        with (path / _FULL_NAME).open("rb") as file:
-            return _text(file.read(_LONGEST_FULL_NAME))
+        return _text(read_small(path / _FULL_NAME, limit=_LONGEST_FULL_NAME, follow=False))
     except OSError:
         return None
 

@@ -1,4 +1,4 @@
-"""A Cryptomator vault behind the interface that every vault has."""
+"""A Cryptomator vault behind the interface of every vault."""
 
 import contextlib
 import io
@@ -10,125 +10,127 @@ from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, Final, Self
 
 from sheets_decrypt.errors import VaultDamaged, VaultFileMissing, VaultUnusable
+from sheets_decrypt.private_file import sync_folder
+from sheets_decrypt.regular_file import open_regular
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import opening, storage
 from sheets_decrypt.vault.cryptomator.content import Combo, plain_size
-from sheets_decrypt.vault.cryptomator.inside import Inside, content_of
 from sheets_decrypt.vault.cryptomator.keys import Keys
 from sheets_decrypt.vault.cryptomator.names import parts_of
 from sheets_decrypt.vault.cryptomator.replacing import ChangedMeanwhile, NewFile
-from sheets_decrypt.vault.cryptomator.storage import Temporary, told
+from sheets_decrypt.vault.cryptomator.storage import Temporary, storage_errors
 from sheets_decrypt.vault.cryptomator.stream import Decryptor
-from sheets_decrypt.vault.cryptomator.token import THRESHOLD
 from sheets_decrypt.vault.cryptomator.tree import Entry, Kind, expect
+from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault, content_of
+from sheets_decrypt.vault.cryptomator.vault_config import THRESHOLD
 from sheets_decrypt.vault.interface import Place, Protection, Replacement
+from sheets_decrypt.vault.system_errors import may, resolve
 
 _COPY_BYTES: Final = 512 * 1024
 _APPEND_TRIES: Final = 5
+_LIST: Final = "`sheets-decrypt vault ls` lists what the vault holds"
 
 
 class CryptomatorVault:
-    """A vault of format 8 that is written as Cryptomator itself would, with no need for the app or a mount.
+    """A vault of format 8, written as Cryptomator itself would, without the app and without a mount; a `Vault`.
 
-    It keeps the promise of `sheets_decrypt.vault.interface.Vault`. The passphrase is asked for, and scrypt is run,
-    once: by `check` or by whatever comes first.
+    The passphrase is asked for, and scrypt is run, once: by `check` or whichever method is called first.
 
     Args:
         folder: The vault's folder, which holds `vault.cryptomator`.
-        passphrase: The vault's passphrase, or what gives it when it is needed.
+        passphrase: The vault's passphrase, or a function that returns it when it is needed.
     """
 
     def __init__(self, folder: Path, passphrase: Secret | Callable[[], Secret]) -> None:
         self._folder: Final = folder
         self._passphrase: Final = passphrase
-        self._inside: Inside | None = None
+        self._unlocked: UnlockedVault | None = None
 
     @classmethod
     def create(cls, folder: Path, passphrase: Secret, *, cipher_combo: Combo = "SIV_GCM") -> Self:
-        """Make a new vault as Cryptomator does.
+        """Create a vault as Cryptomator does.
 
         Args:
-            folder: An empty folder, or one that does not exist yet.
-            passphrase: Opens the vault from now on.
+            folder: An empty folder, or a path that does not exist yet.
+            passphrase: The new vault's passphrase.
             cipher_combo: How content is encrypted; Cryptomator's own new vaults are `SIV_GCM`.
 
         Raises:
             VaultUnusable: The folder is not empty, or cannot be written.
         """
         vault = cls(folder, passphrase)
-        with vault._told():
+        with vault._errors():
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise VaultUnusable(f"the folder {folder} is not empty", hint="name a new folder for the vault")
             keys = Keys.generate()
             files = opening.new_files(keys, passphrase, cipher_combo)
-            vault._inside = Inside(extended(folder), opening.Opened(keys, cipher_combo, THRESHOLD))
-            vault._inside.tree.make_root()
-            for name, content in files.items():  # vault.cryptomator last: until it is there, this is no vault
+            vault._unlocked = UnlockedVault(extended(folder), opening.Opened(keys, cipher_combo, THRESHOLD))
+            vault._unlocked.tree.make_root()
+            for name, content in files.items():  # vault.cryptomator last: without it, this is not yet a vault
                 storage.write_file(folder / name, content)
-            storage.sync_folder(folder)
+            sync_folder(folder)
         return vault
 
     def __repr__(self) -> str:
         return f"CryptomatorVault({str(self._folder)!r})"
 
     def check(self) -> Place:
-        """Open the vault and see whether its root may be written. A run starts here: see `replace`."""
+        """Unlock the vault and check that its root can be written. A run starts here: see `replace`."""
         now = time.time_ns()
-        inside = self._open()
-        with self._told():
-            root = inside.tree.root()
-            effective = os.access in os.supports_effective_ids
-            if not os.access(root.path, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
+        unlocked = self._open()
+        with self._errors():
+            root = unlocked.tree.root()
+            if not may(root.path, os.R_OK | os.W_OK | os.X_OK):
                 raise VaultUnusable(
-                    f"the vault {self._folder} may not be written by this user",
+                    f"no permission to write to the vault {self._folder}",
                     hint="check the folder's owner and permissions",
                 )
-        inside.changes.start(now)
+        unlocked.changes.start(now)
         return Place(Protection.VAULT, "Cryptomator", str(self._folder))
 
     def path(self, name: str) -> str:
-        """Name the file and the vault."""
+        """Return the file's name and the vault's."""
         return f"{name} in the Cryptomator vault {self._folder}"
 
     def identity(self, name: str) -> str:
-        """Give a text that is the same for one file, however the vault's folder and the name are written.
+        """Return a text that is the same for one file, however the vault's folder and the name are written.
 
-        The vault is not opened for it.
+        The vault is not unlocked for it.
         """
-        return f"{os.path.normcase(os.path.realpath(self._folder))}|{'/'.join(parts_of(name))}"
+        return f"{os.path.normcase(resolve(self._folder))}|{'/'.join(parts_of(name))}"
 
     def size(self, name: str) -> int | None:
-        """Give the plaintext's size, which follows from the ciphertext's; None where there is no such file.
+        """Return the size of the plaintext, computed from the ciphertext's; None if the file does not exist.
 
         Raises:
-            VaultDamaged: No file has that size: it is cut off.
+            VaultDamaged: No file can have that size: it is cut off.
         """
-        parts, inside = parts_of(name), self._open()
-        with self._told():
-            content = content_of(inside.find(parts))
+        parts, unlocked = parts_of(name), self._open()
+        with self._errors():
+            content = content_of(unlocked.find(parts))
             if content is None:
                 return None
-            size = plain_size(inside.cipher, content.stat().st_size)
+            size = plain_size(unlocked.cipher, content.stat().st_size)
         if size is None:
             raise VaultDamaged(f"{self.path(name)} is damaged: it is cut off", hint="restore it from a backup")
         return size
 
     def modified(self, name: str) -> float:
-        """Give the time of the last change in seconds since 1970 (UTC)."""
-        with self._told():
+        """Return the time of the last change in seconds since 1970 (UTC)."""
+        with self._errors():
             return self._file(name).content.stat().st_mtime
 
     @contextlib.contextmanager
     def read(self, name: str) -> Iterator[BinaryIO]:
-        """Open a file; each chunk is verified before a byte of it is given.
+        """Open a file; each chunk is verified before a byte of it is returned.
 
         Raises:
-            VaultFileMissing: There is no such file.
-            VaultDamaged: Its header or, while it is read, a chunk is not what was written there.
+            VaultFileMissing: It does not exist.
+            VaultDamaged: Its header or, while it is read, a chunk was changed.
         """
-        with self._told():
-            raw = self._file(name).content.open("rb", buffering=0)
+        with self._errors():
+            raw = io.FileIO(open_regular(self._file(name).content, follow=False))
         with (
             raw,
             Decryptor(self._open().cipher, raw, self.path(name)) as plain,
@@ -137,16 +139,16 @@ class CryptomatorVault:
             yield file
 
     def replace(self, name: str) -> AbstractContextManager[Replacement]:
-        """Create a file or put new content in its place, in one step.
+        """Create a file or replace its content, in one step.
 
         If another program changed the file since the run's start (the last `check`, or else the first time that this
-        object saw the file), both are kept: the new content gets the name `name (conflict <UTC time>).csv`. Between
-        the last look at the file and the rename lies about a millisecond, in which a change is not noticed.
+        object saw the file), both are kept: the new content gets the name `name (conflict <UTC time>).csv`. A change
+        within the last millisecond before the rename is not noticed.
         """
         return self._replace(name, keep_both=True)
 
     def append(self, name: str, data: bytes) -> None:
-        """Add `data` on a line of its own: the file is read, and written anew in one step.
+        """Add `data` on a line of its own: the file is read and replaced in one step.
 
         Raises:
             VaultUnusable: Another program keeps changing it.
@@ -158,76 +160,76 @@ class CryptomatorVault:
                     new.write(data)
                 return
         raise VaultUnusable(
-            f"another program keeps changing {self.path(name)}", hint="let only one program write this file"
+            f"another program keeps changing {self.path(name)}", hint="make sure that only one program writes this file"
         )
 
     def names(self, folder: str) -> Sequence[str]:
-        """List a folder's names in NFC. A link or a broken entry is listed like a file; neither has a size."""
-        parts, inside = parts_of(folder) if folder else (), self._open()
-        with self._told():
-            folders, missing = inside.tree.descend(parts)
+        """Return a folder's sorted names in NFC. A link or a broken entry is listed like a file; neither has a size."""
+        parts, unlocked = parts_of(folder) if folder else (), self._open()
+        with self._errors():
+            folders, missing = unlocked.tree.descend(parts)
             if missing:
-                raise VaultFileMissing(f"there is no folder {self.path(folder)}", hint="see what the vault holds")
+                raise VaultFileMissing(f"folder not found: {self.path(folder)}", hint=_LIST)
             return sorted(
-                {name + "/" * (entry.kind is Kind.FOLDER) for name, entry in inside.tree.entries(folders[-1])}
+                {name + "/" * (entry.kind is Kind.FOLDER) for name, entry in unlocked.tree.entries(folders[-1])}
             )
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is not there is no error."""
-        parts, inside = parts_of(name), self._open()
-        with self._told():
-            entry = inside.find(parts)
+        """Remove a file; a missing one is not an error."""
+        parts, unlocked = parts_of(name), self._open()
+        with self._errors():
+            entry = unlocked.find(parts)
             if entry is not None:
                 expect(Kind.FILE, entry, name)
-                inside.tree.remove(entry)
-                inside.changes.wrote("/".join(parts), None)
+                unlocked.tree.remove(entry)
+                unlocked.changes.wrote("/".join(parts), None)
 
-    def _open(self) -> Inside:
-        if self._inside is None:
+    def _open(self) -> UnlockedVault:
+        if self._unlocked is None:
             folder = extended(self._folder)
             passphrase = self._passphrase
-            with self._told():
-                self._inside = Inside(
+            with self._errors():
+                self._unlocked = UnlockedVault(
                     folder,
                     opening.unlock(folder, passphrase if callable(passphrase) else lambda: passphrase),
                 )
-        return self._inside
+        return self._unlocked
 
-    def _told(self) -> AbstractContextManager[None]:
-        return told(f"the vault {self._folder}")
+    def _errors(self) -> AbstractContextManager[None]:
+        return storage_errors(self._folder)
 
     def _file(self, name: str) -> Entry:
         entry = self._open().find(parts_of(name))
         if entry is None:
-            raise VaultFileMissing(f"there is no file {self.path(name)}", hint="see what the vault holds")
+            raise VaultFileMissing(f"file not found: {self.path(name)}", hint=_LIST)
         expect(Kind.FILE, entry, name)
         return entry
 
     @contextlib.contextmanager
     def _replace(self, name: str, *, keep_both: bool) -> Iterator[NewFile]:
-        parts, inside = parts_of(name), self._open()
-        with self._told():
-            folders, _ = inside.tree.descend(parts[:-1])
+        parts, unlocked = parts_of(name), self._open()
+        with self._errors():
+            folders, _ = unlocked.tree.descend(parts[:-1])
             for folder in folders:
-                inside.tree.sweep(folder)
-            entry = inside.find(parts)
+                unlocked.tree.sweep(folder)
+            entry = unlocked.find(parts)
             if entry is not None:
                 expect(Kind.FILE, entry, name)
             if not keep_both:
-                inside.changes.look_again("/".join(parts), content_of(entry))
-            # Missing folders are made at the end, so that a run that fails leaves none behind.
+                unlocked.changes.look_again("/".join(parts), content_of(entry))
+            # Missing folders are created at the end, so that a run that fails leaves none behind.
             temporary = Temporary.file(folders[-1].path)
         try:
-            with self._told():
-                new = NewFile(inside, parts, temporary, f"the vault {self._folder}", keep_both=keep_both)
+            with self._errors():
+                new = NewFile(unlocked, parts, temporary, self._folder, keep_both=keep_both)
             yield new
-            with self._told():
+            with self._errors():
                 new.finish()
         finally:
             temporary.discard()
 
     def _copy(self, name: str, new: NewFile) -> None:
-        """Copy what there is, and end its last line where a killed run left it without an end."""
+        """Copy the former content, and end its last line if a killed run left that torn."""
         last = b"\n"
         with contextlib.suppress(VaultFileMissing), self.read(name) as former:
             while block := former.read(_COPY_BYTES):
@@ -238,14 +240,14 @@ class CryptomatorVault:
 
 
 def extended(folder: Path) -> Path:
-    r"""Let Windows take paths longer than 260 characters, which encrypted names make often: `\\?\C:\…`."""
+    r"""Return the form of a path that may be longer than 260 characters on Windows: `\\?\C:\…`."""
     if os.name != "nt":
         return folder
-    return Path(extended_windows(PureWindowsPath(folder.absolute())))  # pragma: no cover — Windows only
+    return Path(extended_windows(PureWindowsPath(folder.absolute())))  # pragma: no cover  (Windows only)
 
 
 def extended_windows(path: PureWindowsPath) -> PureWindowsPath:
-    r"""Give the extended form of an absolute Windows path; a share's is `\\?\UNC\server\share\…`."""
+    r"""Return the extended form of an absolute Windows path; a share's is `\\?\UNC\server\share\…`."""
     text = str(path)
     if text.startswith("\\\\?\\"):
         return path

@@ -22,7 +22,7 @@ from filelock import FileLock
 from sheets_decrypt.table import Secret
 from tests import require
 
-_NODE: Final = Path(__file__).parent / "node"
+_NODE: Final = Path(__file__).parents[2] / "node"
 _SECONDS: Final = 300
 _PASSED_OVER: Final = re.compile(r"ERROR: could not decrypt name \.sheets-decrypt-[0-9a-f]{8}-[0-9a-f]{16}\.tmp")
 

@@ -16,8 +16,8 @@ from sheets_decrypt.errors import VaultFileMissing
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import require
-from tests.contracts import content, put
-from tests.cryptomator_readers import pycryptomator
+from tests.vault.contract import content, put
+from tests.vault.cryptomator.readers import pycryptomator
 
 PASSPHRASE = Secret("killed at any moment")
 KILLS = 240

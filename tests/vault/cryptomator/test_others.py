@@ -11,7 +11,7 @@ import pytest
 
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import cryptomator_readers as others
+from tests.vault.cryptomator import readers as others
 
 PASSPHRASE = Secret("Käsekuchen 🧀 with a ‚quote‘")
 SIZES: Final = (0, 1, 32767, 32768, 32769, 65536)

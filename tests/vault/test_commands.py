@@ -95,7 +95,7 @@ def test_control_characters_in_a_name_are_spelt_out(world: World) -> None:
 
 def test_a_folder_that_is_not_there_is_an_error(world: World) -> None:
     """It is not the same as an empty one."""
-    _failed(_vault(world, "ls", "nowhere"), 7, "there is no folder nowhere in the Cryptomator vault")
+    _failed(_vault(world, "ls", "nowhere"), 7, "folder not found: nowhere in the Cryptomator vault")
 
 
 # cat
@@ -132,7 +132,11 @@ def test_yes_prints_to_a_terminal_without_a_question(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("nowhere.csv", "there is no file nowhere.csv"), ("../a.csv", "is no path inside a vault"), ("/", "is no path")],
+    [
+        ("nowhere.csv", "file not found: nowhere.csv"),
+        ("../a.csv", "is not a path inside a vault"),
+        ("/", "is not a path"),
+    ],
 )
 def test_a_file_that_is_not_there_is_exit_code_7(world: World, path: str, words: str) -> None:
     """As is a name that leads out of the vault."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.errors import VaultError, VaultFileMissing
-from sheets_decrypt.vault.interface import Protection, Vault
+from sheets_decrypt.vault.interface import Files, Protection, Vault
 from tests import require
 
 FORMER = b"row,name\r\n1,former\r\n"
@@ -23,13 +23,13 @@ NEW = b"row,name\r\n1,new\r\n2,also new\r\n"
 SIZES = (0, 1, 4095, 4096, 32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 1_000_003)
 
 
-def put(vault: Vault, name: str, data: bytes) -> None:
+def put(vault: Files, name: str, data: bytes) -> None:
     """Store `data` as `name`."""
     with vault.replace(name) as new:
         new.write(data)
 
 
-def content(vault: Vault, name: str) -> bytes:
+def content(vault: Files, name: str) -> bytes:
     """Give everything that `name` holds."""
     with vault.read(name) as file:
         return file.read()

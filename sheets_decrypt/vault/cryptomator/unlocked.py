@@ -1,4 +1,4 @@
-"""The inside of a vault that was opened: finding a file by its name, and what is known of it."""
+"""An unlocked vault: find a file by its name, and remember what is known about it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from sheets_decrypt.vault.cryptomator.stream import Encryptor
 from sheets_decrypt.vault.cryptomator.tree import Entry, Kind, Tree
 
 
-class Inside:
-    """An open vault.
+class UnlockedVault:
+    """A vault whose keys are known.
 
     Args:
         folder: The vault's folder.
@@ -26,7 +26,7 @@ class Inside:
         self.changes: Final = Changes(self.cipher)
 
     def find(self, parts: Sequence[str]) -> Entry | None:
-        """Find an entry, and take note of the file that it is now.
+        """Find an entry, and record which file it is now.
 
         Args:
             parts: The names that lead to it from the root, in NFC.
@@ -49,5 +49,5 @@ class Inside:
 
 
 def content_of(entry: Entry | None) -> Path | None:
-    """Give where a file's content lies; None for what is no file."""
+    """Return where a file's content is stored; None for anything but a file."""
     return entry.content if entry is not None and entry.kind is Kind.FILE else None

@@ -1,0 +1,215 @@
+"""What the operating system refuses becomes an error of ours, and the former file stays."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+import unicodedata
+from pathlib import Path, PureWindowsPath
+
+import pytest
+
+from sheets_decrypt.errors import VaultFileMissing, VaultLocked, VaultUnusable
+from sheets_decrypt.table import Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.vault.cryptomator.content import Combo
+from sheets_decrypt.vault.cryptomator.vault import extended_windows
+from tests import require
+from tests.vault.contract import content, put, stored
+from tests.vault.cryptomator.disk import PASSPHRASE, as_before, on_disk
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "is full"),
+        (errno.EDQUOT, "is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "no permission"),
+        (errno.EIO, "input/output error"),
+    ],
+)
+def test_the_systems_errors_become_ours_and_change_nothing(
+    vault: CryptomatorVault, storage: Path, number: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full, forbidden or broken disk is an error of exit code 7, and the former file stays."""
+    put(vault, "a.csv", b"former")
+    before = as_before(storage)
+
+    def fails(_handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        with pytest.raises(VaultUnusable, match=words) as caught:
+            put(vault, "a.csv", b"new")
+    assert caught.value.exit_code == 7
+    assert as_before(storage) == before
+
+
+def test_a_disk_that_fills_up_while_writing_is_told(vault: CryptomatorVault, storage: Path) -> None:
+    """The limit on a file's size ends the writing in the middle; the error is ours and nothing is left."""
+    require.that(sys.platform != "win32", "no limit on a file's size here")
+    import resource
+    import signal
+
+    before = stored(storage)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(VaultUnusable, match="too large"):
+            put(vault, "a.csv", b"x" * 3_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert stored(storage) == before
+
+
+class _Held:
+    """A file system on which another program holds one file open, as on Windows."""
+
+    def __init__(self, target: Path, times: int) -> None:
+        held = [True] * times
+
+        def rename(source: Path, to: Path) -> Path:
+            if to == target and held:
+                held.pop()
+                error = PermissionError(errno.EACCES, "held open")
+                error.winerror = 32  # type: ignore[attr-defined, unused-ignore]  # Windows sets it
+                raise error
+            os.rename(source, to)  # noqa: PTH104 — it stands in for pathlib's own method
+            return to
+
+        self.rename = rename
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Do not wait between tries."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return monkeypatch
+
+
+def test_a_file_that_is_held_open_for_a_moment_is_replaced(
+    vault: CryptomatorVault, storage: Path, quick: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses the rename while a sync client reads the file; a moment later it works."""
+    put(vault, "a.csv", b"former")
+    held = _Held(on_disk(storage, "a.csv"), 3)
+    with quick.context() as patch:
+        patch.setattr(Path, "replace", held.rename)
+        with vault.replace("a.csv") as new:
+            new.write(b"new")
+    assert (new.stored_as, list(new.notes)) == ("a.csv", [])
+    assert content(vault, "a.csv") == b"new"
+
+
+def test_a_file_that_stays_held_open_gets_a_neighbour(
+    vault: CryptomatorVault, storage: Path, quick: pytest.MonkeyPatch
+) -> None:
+    """Where the program does not let go, the new content lies beside it, and the note says so."""
+    put(vault, "a.csv", b"former")
+    held = _Held(on_disk(storage, "a.csv"), 1000)
+    with quick.context() as patch:
+        patch.setattr(Path, "replace", held.rename)
+        with vault.replace("a.csv") as new:
+            new.write(b"new")
+        with pytest.raises(VaultUnusable, match="held open"):
+            vault.append("a.csv", b"line")
+    assert new.stored_as.startswith("a.2")
+    assert new.stored_as.endswith("Z.csv")
+    assert "held open" in new.notes[0]
+    assert list(vault.names("")) == sorted(["a.csv", new.stored_as])
+    assert content(vault, "a.csv") == b"former"
+    assert content(vault, new.stored_as) == b"new"
+
+
+def test_missing_vaults_are_locked_not_made(tmp_path: Path) -> None:
+    """A folder that is not there, such as on a drive that is not connected, is never made."""
+    vault = CryptomatorVault(tmp_path / "gone", PASSPHRASE)
+    for action in (vault.check, lambda: put(vault, "a.csv", b"x"), lambda: vault.size("a.csv")):
+        with pytest.raises(VaultLocked, match="does not exist"):
+            action()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_vanishes_between_the_look_and_the_reading_is_told(
+    vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program removes the file in that moment: our own error, not the system's."""
+    put(vault, "a.csv", b"x")
+    found = vault._file("a.csv")
+    on_disk(storage, "a.csv").unlink()
+    monkeypatch.setattr(vault, "_file", lambda _name: found)
+    with pytest.raises(VaultUnusable, match="was removed meanwhile"), vault.read("a.csv"):
+        pass
+    with pytest.raises(VaultFileMissing):
+        CryptomatorVault(storage, PASSPHRASE).modified("a.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "extended"),
+    [
+        (r"C:\Vaults\Survey", "\\\\?\\C:\\Vaults\\Survey"),
+        (r"\\server\share\Survey", "\\\\?\\UNC\\server\\share\\Survey"),
+        ("\\\\?\\C:\\Survey", "\\\\?\\C:\\Survey"),
+    ],
+)
+def test_windows_is_given_the_form_of_a_path_that_may_be_long(path: str, extended: str) -> None:
+    """Encrypted names pass Windows' limit of 260 characters, which this form lifts."""
+    assert str(extended_windows(PureWindowsPath(path))) == extended
+
+
+_WRITE_AND_READ = """
+import resource, sys
+from pathlib import Path
+from sheets_decrypt.table import Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening
+from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault
+from sheets_decrypt.vault.cryptomator.keys import Keys
+
+folder, size = Path(sys.argv[1]), int(sys.argv[2])
+vault = CryptomatorVault(folder, Secret("unused"))  # opened without scrypt, whose 32 MiB would hide a growth
+vault._unlocked = UnlockedVault(folder, opening.Opened(Keys.generate(), sys.argv[3], 220))
+vault._unlocked.tree.make_root()
+piece = bytes(100_003)
+with vault.replace("large.csv") as new:
+    for _ in range(size // len(piece)):
+        new.write(piece)
+vault.append("large.csv", b"x")
+read = 0
+with vault.read("large.csv") as file:
+    while block := file.read(65536):
+        read += len(block)
+assert read >= size - len(piece)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> None:
+    """Writing, appending to and reading 100 MB takes no more memory than 10 MB, give or take the allocator's mood."""
+    require.that(sys.platform == "linux", "the peak is measured in kilobytes on Linux only")
+    peaks = {}
+    for size in (10_000_000, 100_000_000):
+        (tmp_path / str(size)).mkdir()
+        command = [sys.executable, "-c", _WRITE_AND_READ, str(tmp_path / str(size)), str(size), combo]
+        peaks[size] = int(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert peaks[100_000_000] - peaks[10_000_000] < 4_000
+
+
+def test_a_file_has_one_identity_however_it_is_written(storage: Path, vault: CryptomatorVault, tmp_path: Path) -> None:
+    """Another way to the vault's folder, or to store an accent, makes no other file; no passphrase is needed."""
+    (tmp_path / "link").symlink_to(storage)
+    asked: list[str] = []
+
+    def passphrase() -> Secret:
+        asked.append("asked")
+        return PASSPHRASE
+
+    names = [unicodedata.normalize(form, "données/été.csv") for form in ("NFC", "NFD")]
+    folders = [storage, tmp_path / "link", tmp_path / "x" / ".." / "vault"]
+    vaults = [vault, *(CryptomatorVault(folder, passphrase) for folder in folders)]
+    assert {one.identity(name) for one in vaults for name in names} == {f"{storage}|{names[0]}"}
+    assert asked == []

@@ -1,0 +1,284 @@
+"""A Cryptomator vault that is written directly keeps the promise of every vault, and its own."""
+
+import json
+import os
+import sys
+import tempfile
+import unicodedata
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sheets_decrypt.errors import (
+    KeyMissing,
+    VaultDamaged,
+    VaultUnusable,
+)
+from sheets_decrypt.table import Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening
+from sheets_decrypt.vault.cryptomator.content import Combo
+from sheets_decrypt.vault.interface import Protection
+from tests import require
+from tests.vault.contract import VaultContract, content, put, stored
+from tests.vault.cryptomator.disk import LONG, PASSPHRASE, as_before, names_of, on_disk, root_of
+
+
+class TestCryptomatorVault(VaultContract):
+    """Everything that every vault does."""
+
+
+def test_a_vault_is_opened_again_with_its_passphrase(vault: CryptomatorVault, storage: Path) -> None:
+    """What one object wrote, another one reads; the check says what the place is."""
+    put(vault, "surveys/baseline.csv", b"row\r\n")
+    again = CryptomatorVault(storage, PASSPHRASE)
+    place = again.check()
+    assert (place.protection, place.what, place.where) == (Protection.VAULT, "Cryptomator", str(storage))
+    assert content(again, "surveys/baseline.csv") == b"row\r\n"
+
+
+def test_the_passphrase_is_asked_for_once_and_not_before_it_is_needed(vault: CryptomatorVault, storage: Path) -> None:
+    """A function that gives the passphrase is called once, by whatever comes first."""
+    asked = []
+
+    def ask() -> Secret:
+        asked.append(1)
+        return PASSPHRASE
+
+    again = CryptomatorVault(storage, ask)
+    assert asked == []
+    assert again.size("baseline.csv") is None
+    again.check()
+    assert asked == [1]
+
+
+def test_the_passphrases_source_may_fail(vault: CryptomatorVault, storage: Path) -> None:
+    """What the source of the passphrase says comes through as it is."""
+
+    def ask() -> Secret:
+        raise KeyMissing("the keyring has no entry")
+
+    with pytest.raises(KeyMissing, match="keyring"):
+        CryptomatorVault(storage, ask).check()
+
+
+def test_a_passphrase_means_the_same_in_nfc_and_in_nfd(storage: Path) -> None:
+    """An umlaut typed on a Mac opens a vault made on Windows."""
+    CryptomatorVault.create(storage, Secret(unicodedata.normalize("NFD", "Schlüssel")))
+    CryptomatorVault(storage, Secret(unicodedata.normalize("NFC", "Schlüssel"))).check()
+
+
+def test_a_new_vault_is_never_made_among_other_files(storage: Path) -> None:
+    """A folder that holds anything is refused, and stays as it is."""
+    storage.mkdir()
+    (storage / "thesis.docx").write_bytes(b"x")
+    with pytest.raises(VaultUnusable, match="not empty"):
+        CryptomatorVault.create(storage, PASSPHRASE)
+    assert stored(storage) == ["thesis.docx"]
+
+
+def test_a_new_vault_has_the_shape_of_cryptomators_own(vault: CryptomatorVault, storage: Path, combo: Combo) -> None:
+    """Two files, the root, and the root's `dirid.c9r`: a header and one empty chunk."""
+    root = root_of(storage)
+    assert stored(storage) == sorted(
+        ["masterkey.cryptomator", "vault.cryptomator", str(root.relative_to(storage) / "dirid.c9r")]
+    )
+    assert (root / "dirid.c9r").stat().st_size == {"SIV_GCM": 68 + 28, "SIV_CTRMAC": 88 + 48}[combo]
+    masterkey = json.loads((storage / "masterkey.cryptomator").read_bytes())
+    assert masterkey["version"] == 999
+    assert (masterkey["scryptCostParam"], masterkey["scryptBlockSize"]) == (32768, 8)
+
+
+def test_the_check_says_when_the_vault_is_read_only(combo: Combo) -> None:
+    """A root that this user may not write is found before anything is decrypted."""
+    require.that(sys.platform != "win32", "modes mean nothing here")
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        folder = Path(parent) / "vault"
+        CryptomatorVault.create(folder, PASSPHRASE, cipher_combo=combo)
+        root = root_of(folder)
+        root.chmod(0o555)
+        before, user = as_before(folder), os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # root may write everywhere
+        try:
+            vault = CryptomatorVault(folder, PASSPHRASE)
+            with pytest.raises(VaultUnusable, match="no permission to "):
+                vault.check()
+            with pytest.raises(VaultUnusable, match="no permission to "):
+                put(vault, "a.csv", b"")
+        finally:
+            os.seteuid(user)
+            root.chmod(0o755)
+        assert as_before(folder) == before
+
+
+@pytest.mark.parametrize(("length", "ending"), [(1, ".c9r"), (146, ".c9r"), (147, ".c9s"), (255, ".c9s")])
+def test_names_are_shortened_where_cryptomator_does(
+    vault: CryptomatorVault, storage: Path, length: int, ending: str
+) -> None:
+    """146 bytes are stored under the full name, 147 under a hash, with the full name beside the content."""
+    name = "n" * length
+    put(vault, name, b"x")
+    entry = on_disk(storage, name)
+    assert entry.suffix == ending
+    assert (
+        (sorted(path.name for path in entry.iterdir()) == ["contents.c9r", "name.c9s"])
+        if ending == ".c9s"
+        else entry.is_file()
+    )
+    assert list(vault.names("")) == [name]
+
+
+def test_a_name_in_nfd_and_in_nfc_is_one_name(vault: CryptomatorVault) -> None:
+    """The same word from a Mac and from Windows names the same file, and lists in NFC."""
+    put(vault, unicodedata.normalize("NFD", "Prüfung/März.csv"), b"former")
+    put(vault, unicodedata.normalize("NFC", "Prüfung/März.csv"), b"new")
+    assert list(vault.names("Prüfung")) == [unicodedata.normalize("NFC", "März.csv")]
+    assert content(vault, unicodedata.normalize("NFD", "Prüfung/März.csv")) == b"new"
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "ü" * 128, "a\0b", "a//b", "\ud800", "."])
+def test_what_is_no_name_is_refused(vault: CryptomatorVault, storage: Path, name: str) -> None:
+    """Too long, empty in the middle, a zero byte or half a character: an error, and nothing is written."""
+    before = stored(storage)
+    with pytest.raises(VaultUnusable):
+        put(vault, name, b"x")
+    assert stored(storage) == before
+
+
+@pytest.mark.parametrize("name", ["..", "../out.csv", "a/b", ".", "/etc/passwd", "a\0b"])
+def test_a_name_in_the_vault_that_leads_elsewhere_is_not_even_listed(
+    vault: CryptomatorVault, storage: Path, name: str
+) -> None:
+    """Someone who has the keys may store such a name; nobody who lists the vault here meets it."""
+    put(vault, "good.csv", b"x")
+    evil = root_of(storage) / names_of(storage).encrypt(name, "")
+    evil.write_bytes(on_disk(storage, "good.csv").read_bytes())
+    assert list(vault.names("")) == ["good.csv"]
+
+
+@pytest.mark.parametrize(
+    "name", ["conflicted copy.c9r", "AAAA.c9r", "A" * 32 + ".c9r", "=.c9r", "x.c9s", "notes.txt", ".DS_Store", "ä.c9r"]
+)
+def test_what_other_programs_leave_in_the_folders_is_passed_over(
+    vault: CryptomatorVault, storage: Path, name: str
+) -> None:
+    """A sync client's copies and files of the system are no part of the vault."""
+    put(vault, "good.csv", b"x")
+    (root_of(storage) / name).write_bytes(b"?")
+    assert list(vault.names("")) == ["good.csv"]
+    assert vault.size("missing.csv") is None
+
+
+def test_a_long_name_that_cannot_be_read_is_passed_over(vault: CryptomatorVault, storage: Path) -> None:
+    """A shortened entry whose full name is no text is not listed."""
+    put(vault, LONG, b"x")
+    (on_disk(storage, LONG) / "name.c9s").write_bytes(b"\xff\xff")
+    assert list(vault.names("")) == []
+
+
+def test_a_link_is_listed_and_never_followed(vault: CryptomatorVault, storage: Path) -> None:
+    """A symbolic link in the vault can be seen; reading or replacing it is refused."""
+    entry = on_disk(storage, "link.csv")
+    entry.mkdir()
+    (entry / "symlink.c9r").write_bytes(b"x")
+    assert list(vault.names("")) == ["link.csv"]
+    assert vault.size("link.csv") is None
+    for action in (lambda: content(vault, "link.csv"), lambda: put(vault, "link.csv", b"")):
+        with pytest.raises(VaultUnusable, match="a link"):
+            action()
+
+
+def test_a_link_of_the_system_is_not_followed(vault: CryptomatorVault, storage: Path, tmp_path: Path) -> None:
+    """A link on disk, which could lead out of the vault, counts as a broken entry."""
+    put(vault, "good.csv", b"x")
+    require.that(hasattr(os, "symlink"), "no links here")
+    on_disk(storage, "evil.csv").symlink_to(on_disk(storage, "good.csv"))
+    with pytest.raises(VaultDamaged, match="broken"):
+        content(vault, "evil.csv")
+
+
+@given(name=st.text(min_size=1, max_size=60), data=st.binary(max_size=100_000))
+@settings(deadline=None, max_examples=60)
+def test_any_content_under_any_name_comes_back(name: str, data: bytes) -> None:
+    """Whatever a name and a content look like, they come back, or the name is refused before anything is written."""
+    with tempfile.TemporaryDirectory() as folder:
+        vault = _OPEN.in_folder(Path(folder))
+        try:
+            put(vault, name, data)
+        except VaultUnusable:
+            parts = unicodedata.normalize("NFC", name).split("/")
+            assert any(part in {"", ".", ".."} or "\0" in part or len(part.encode()) > 255 for part in parts)
+            return
+        assert content(vault, name) == data
+        assert vault.size(name) == len(data)
+        parent, _, last = unicodedata.normalize("NFC", name).rpartition("/")
+        assert list(vault.names(parent)) == [last]
+
+
+class _Open:
+    """Copies one vault instead of making a new one each time, which would cost a scrypt."""
+
+    def __init__(self) -> None:
+        self._inside: opening.Opened | None = None
+
+    def in_folder(self, folder: Path) -> CryptomatorVault:
+        """Give an open, empty vault in `folder`."""
+        from sheets_decrypt.vault.cryptomator.keys import Keys
+        from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault
+
+        if self._inside is None:
+            self._inside = opening.Opened(Keys.generate(), "SIV_GCM", 220)
+        vault = CryptomatorVault(folder, PASSPHRASE)
+        vault._unlocked = UnlockedVault(folder, self._inside)
+        vault._unlocked.tree.make_root()
+        return vault
+
+
+_OPEN = _Open()
+
+
+def test_a_broken_entry_is_listed_and_left_alone(vault: CryptomatorVault, storage: Path) -> None:
+    """An entry of which a part is missing shows in the list, and nothing is written into it."""
+    put(vault, LONG, b"x")
+    (on_disk(storage, LONG) / "contents.c9r").unlink()
+    on_disk(storage, "empty.csv").mkdir()
+    before = as_before(storage)
+    assert list(vault.names("")) == ["empty.csv", LONG]
+    for name in ("empty.csv", LONG):
+        assert vault.size(name) is None
+        with pytest.raises(VaultDamaged, match="broken"):
+            put(vault, name, b"")
+        with pytest.raises(VaultDamaged, match="broken"):
+            vault.remove(name)
+    assert as_before(storage) == before
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"x" * 1001])
+def test_a_folder_without_a_valid_id_is_damaged(vault: CryptomatorVault, storage: Path, text: bytes) -> None:
+    """An empty id would be the root's: the tree would run in a circle. It is refused."""
+    put(vault, "surveys/a.csv", b"x")
+    (on_disk(storage, "surveys") / "dir.c9r").write_bytes(text)
+    with pytest.raises(VaultDamaged, match="no valid id"):
+        vault.names("surveys")
+
+
+def test_a_folder_whose_content_is_missing_is_damaged(vault: CryptomatorVault, storage: Path) -> None:
+    """A folder that is not synced yet is not taken for an empty one."""
+    put(vault, "surveys/a.csv", b"x")
+    (on_disk(storage, "surveys") / "dir.c9r").write_text(str(uuid.uuid4()))
+    before = as_before(storage)
+    for action in (lambda: vault.names("surveys"), lambda: put(vault, "surveys/a.csv", b"new")):
+        with pytest.raises(VaultDamaged, match="'surveys' is missing from the vault's storage"):
+            action()
+    assert as_before(storage) == before
+
+
+def test_a_missing_root_is_damage(vault: CryptomatorVault, storage: Path) -> None:
+    """Without the root's folder the check fails, and the root is not made anew."""
+    root_of(storage).rename(storage / "elsewhere")
+    with pytest.raises(VaultDamaged, match="root"):
+        CryptomatorVault(storage, PASSPHRASE).check()

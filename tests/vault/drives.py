@@ -1,0 +1,21 @@
+"""Folders on a mounted drive, as the tests of this room use them."""
+
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.vault import volume
+from sheets_decrypt.vault.interface import Place, Protection
+from tests import mounts
+
+
+def own_folder(mounted: mounts.Mounted, request: pytest.FixtureRequest) -> Path:
+    """Make a folder on the drive that no other test uses."""
+    folder = mounted.point / f"{abs(hash(request.node.nodeid)):x}"
+    folder.mkdir()
+    return folder
+
+
+def as_vault(path: Path) -> Place:
+    """Take any file system for a vault, where a test needs one that no vault can be made to be."""
+    return Place(Protection.VAULT, "test", volume.classify(path).where)

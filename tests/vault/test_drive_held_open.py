@@ -1,0 +1,130 @@
+"""A file that another program holds open, as Windows refuses it: waited for, or stored beside it."""
+
+import errno
+import os
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.errors import VaultUnusable
+from sheets_decrypt.vault.drive import Drive
+from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.vault.replacement import RenamePolicy
+from tests.vault.contract import FORMER, NEW, content, put, stored
+
+
+class HeldOpen:
+    """What Windows answers while a program holds a file open, and for how often.
+
+    Args:
+        name: The file's name.
+        code: Windows' error.
+        times: How many renames it refuses.
+    """
+
+    def __init__(self, name: str, code: int | None, times: int) -> None:
+        self.name, self.code, self.times = name, code, times
+        self.slept: list[float] = []
+
+    def rename(self, folder: OpenFolder, old: str, new: str) -> None:
+        """Refuse, or rename."""
+        if new.startswith(self.name) and self.times:
+            self.times -= 1
+            error = PermissionError(errno.EACCES, "held open")
+            if self.code is not None:
+                error.winerror = self.code  # type: ignore[attr-defined] # as Windows' Python has it
+            raise error
+        folder.rename(old, new)
+
+    def policy(self) -> RenamePolicy:
+        """Wait without waiting, at a known time in another time zone."""
+        now = datetime(2026, 11, 23, 17, 28, 5, tzinfo=timezone(timedelta(hours=1)))
+        return RenamePolicy(sleep=self.slept.append, now=lambda: now, rename=self.rename)
+
+
+@pytest.mark.parametrize("code", [5, 32, 33])
+def test_a_file_that_is_held_open_briefly_is_waited_for(folder: Path, code: int) -> None:
+    """Two refusals, as of a virus scanner, are waited out."""
+    held = HeldOpen("baseline.csv", code, times=2)
+    put(Drive(folder), "baseline.csv", FORMER)
+    with Drive(folder, policy=held.policy()).replace("baseline.csv") as new:
+        new.write(NEW)
+    assert held.slept == [0.1, 0.2]
+    assert (new.stored_as, list(new.notes)) == ("baseline.csv", [])
+    assert (folder / "baseline.csv").read_bytes() == NEW
+
+
+def test_a_file_that_stays_open_gets_its_successor_beside_it(folder: Path) -> None:
+    """Excel holds the CSV: the new one is stored with the time in its name, says so, and overwrites no other."""
+    drive = Drive(folder, policy=HeldOpen("baseline.csv", 32, times=1000).policy())
+    (folder / "surveys").mkdir()
+    (folder / "surveys" / "baseline.csv").write_bytes(FORMER)
+    for number, tail in enumerate(["", *(f"-{number}" for number in range(2, 12))]):
+        name = f"baseline.2026-11-23T16-28-05Z{tail}.csv"
+        with drive.replace("surveys/baseline.csv") as new:
+            new.write(NEW + b"%d\r\n" % number)
+        assert new.stored_as == f"surveys/{name}"
+        assert list(new.notes) == [f"baseline.csv is held open by another program, so the new file is {name} beside it"]
+        assert content(drive, new.stored_as) == NEW + b"%d\r\n" % number
+    assert content(drive, "surveys/baseline.csv") == FORMER
+    assert len(stored(folder)) == 12
+
+
+@pytest.mark.parametrize("size", [0, len(NEW), (2 << 20) + 1])
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_a_file_that_stays_open_gets_no_second_copy_of_the_same(folder: Path, size: int, by_descriptor: bool) -> None:
+    """Run after run on an unchanged sheet, the newest copy beside it serves, and the note says so."""
+    data = os.urandom(size)
+    drive = Drive(folder, policy=HeldOpen("baseline.csv", 32, times=1000).policy(), by_descriptor=by_descriptor)
+    (folder / "baseline.csv").write_bytes(FORMER)
+    (folder / "baseline.2025-11-23T16-28-05Z.csv").write_bytes(b"older")
+    (folder / "baseline.2027-01-01T00-00-00Z-x.csv").write_bytes(b"another's")
+    put(drive, "baseline.csv", data)
+    before = stored(folder)
+    name = "baseline.2026-11-23T16-28-05Z.csv"
+    for _ in range(2):
+        with drive.replace("baseline.csv") as new:
+            new.write(data)
+        assert new.stored_as == name
+        says = f"so {name} beside it, which already has the same content, remains the newest"
+        assert list(new.notes) == [f"baseline.csv is held open by another program, {says}"]
+    assert stored(folder) == before
+    assert (folder / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("newest", [NEW[:-1] + b"x", NEW[:-1], NEW + b"x", None])
+def test_only_the_newest_copy_beside_it_can_stand_for_the_new_file(folder: Path, newest: bytes | None) -> None:
+    """An older copy that holds the same does not: the reader would find the newest. A folder is no copy."""
+    drive = Drive(folder, policy=HeldOpen("baseline.csv", 32, times=1000).policy())
+    (folder / "baseline.2026-01-01T00-00-00Z.csv").write_bytes(NEW)
+    beside = folder / "baseline.2026-01-01T00-00-00Z-2.csv"
+    if newest is None:
+        beside.mkdir()
+    else:
+        beside.write_bytes(newest)
+    with drive.replace("baseline.csv") as new:
+        new.write(NEW)
+    assert new.stored_as == "baseline.2026-11-23T16-28-05Z.csv"
+    assert content(drive, new.stored_as) == NEW
+    assert newest is None or beside.read_bytes() == newest
+
+
+def test_a_folder_where_nothing_can_be_renamed_keeps_what_it_has(folder: Path) -> None:
+    """Where the name beside is refused as well, it is an error, and nothing of the new file is left."""
+    put(Drive(folder), "baseline.csv", FORMER)
+    held = HeldOpen("baseline", 5, times=1000)
+    with pytest.raises(VaultUnusable):
+        put(Drive(folder, policy=held.policy()), "baseline.csv", NEW)
+    assert stored(folder) == ["baseline.csv"]
+    assert (folder / "baseline.csv").read_bytes() == FORMER
+
+
+@pytest.mark.parametrize("refusals", [1, 3])
+def test_a_refusal_that_is_not_of_an_open_file_is_not_waited_for(folder: Path, refusals: int) -> None:
+    """A rename that the system forbids fails at once, also after one that was waited for."""
+    held = HeldOpen("baseline.csv", None, times=refusals)
+    with pytest.raises(VaultUnusable):
+        put(Drive(folder, policy=held.policy()), "baseline.csv", NEW)
+    assert held.slept == []
+    assert stored(folder) == []

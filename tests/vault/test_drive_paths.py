@@ -1,0 +1,191 @@
+"""Which way leads to a drive: links, dots, drive letters, missing folders, mounts below."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.errors import VaultError, VaultFileMissing, VaultLocked, VaultNotEncrypted, VaultUnusable
+from sheets_decrypt.vault.drive import Drive
+from sheets_decrypt.vault.interface import Place, Protection
+from tests import mounts
+from tests.vault.contract import FORMER, NEW, content, put, stored
+
+
+def test_folders_are_made_only_inside_of_a_vault(tmp_path: Path) -> None:
+    """On an encrypted disk a missing folder is a mistake to report, since it may be a mount point that is gone."""
+
+    def classify(path: Path) -> Place:
+        return Place(Protection.ENCRYPTED_DISK, "ext4", "/")
+
+    missing = Drive(tmp_path / "drive", accept=("encrypted disk",), classify=classify)
+    for action in (missing.check, lambda: put(missing, "baseline.csv", NEW)):
+        with pytest.raises(VaultLocked, match="not found"):
+            action()
+    drive = Drive(tmp_path, accept=("encrypted disk",), classify=classify)
+    with pytest.raises(VaultUnusable, match="not found"):
+        put(drive, "surveys/baseline.csv", NEW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_outside_of_the_vaults_own_drive_are_not_made(tmp_path: Path) -> None:
+    """A vault's root is never made, even where its place is taken for a vault."""
+
+    def classify(path: Path) -> Place:
+        return Place(Protection.VAULT, "test", str(tmp_path / "drive"))
+
+    with pytest.raises(VaultLocked, match="not found"):
+        Drive(tmp_path / "drive" / "surveys", classify=classify).check()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_output_folder_is_made_inside_of_a_vault(folder: Path) -> None:
+    """The check passes where the folder can be made, makes nothing, and the first file makes it for this user alone."""
+    drive = Drive(folder / "surveys" / "2026")
+    drive.check()
+    assert list(folder.iterdir()) == []
+    put(drive, "baseline.csv", NEW)
+    assert stat.S_IMODE((folder / "surveys").stat().st_mode) == 0o700
+    assert content(drive, "baseline.csv") == NEW
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
+    """The message names the file that stands in the way."""
+    (folder / "surveys").write_bytes(FORMER)
+    for path in (folder / "surveys", folder / "surveys" / "2026"):
+        with pytest.raises(VaultUnusable, match="surveys is not a folder"):
+            Drive(path).check()
+    assert (folder / "surveys").read_bytes() == FORMER
+
+
+@pytest.mark.parametrize("path", ["X:", "X:/surveys", "X:/surveys/2026", r"X:\surveys", "settings/X:/surveys"])
+def test_a_drive_letter_that_leads_nowhere_is_called_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A vault's drive letter that is not there, or a Windows path elsewhere, is not taken for a folder's name."""
+    monkeypatch.chdir(tmp_path)
+    for folder in (Path(path), tmp_path / path):
+        with pytest.raises(VaultLocked, match="the drive X: does not exist") as caught:
+            Drive(folder).check()
+        assert "unlock the vault" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_called_like_a_drive_is_a_folder(folder: Path) -> None:
+    """Where `X:` is there, it is used."""
+    (folder / "X:").mkdir()
+    put(Drive(folder / "X:"), "baseline.csv", NEW)
+    assert stored(folder) == ["X:/baseline.csv"]
+
+
+def test_a_link_to_the_vault_is_followed(folder: Path, tmp_path: Path) -> None:
+    """A link on an unencrypted disk that leads into the vault is as good as the vault."""
+    (tmp_path / "vault").symlink_to(folder)
+    drive = Drive(tmp_path / "vault")
+    assert drive.check().what == "gocryptfs"
+    put(drive, "baseline.csv", NEW)
+    assert (folder / "baseline.csv").read_bytes() == NEW
+    assert (tmp_path / "vault").is_symlink()
+
+
+def test_a_link_out_of_the_vault_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A link inside of the vault that leads to an unencrypted folder or file gets no plaintext."""
+    (tmp_path / "plain").mkdir()
+    (folder / "out").symlink_to(tmp_path / "plain")
+    (folder / "baseline.csv").symlink_to(tmp_path / "plain" / "baseline.csv")
+    with pytest.raises(VaultNotEncrypted):
+        Drive(folder / "out").check()
+    for name in ("out/baseline.csv", "out/new/baseline.csv", "baseline.csv"):
+        for action in (put, lambda drive, name, data: drive.append(name, data)):
+            with pytest.raises(VaultNotEncrypted, match="which is not encrypted") as caught:
+                action(Drive(folder), name, NEW)
+            assert "remove the link" in caught.value.hint
+    assert list((tmp_path / "plain").iterdir()) == []
+
+
+def test_a_link_into_a_locked_vault_is_refused(folder: Path, gocryptfs: mounts.Mounted) -> None:
+    """A link inside of the vault that leads to its own encrypted files gets no plaintext."""
+    (folder / "cipher").symlink_to(gocryptfs.cipher)
+    with pytest.raises(VaultLocked):
+        put(Drive(folder), "cipher/baseline.csv", NEW)
+    with pytest.raises(VaultLocked):
+        Drive(folder / "cipher").check()
+
+
+def test_a_link_inside_of_the_vault_stays_a_link(folder: Path) -> None:
+    """The file that the link leads to is replaced."""
+    (folder / "data").mkdir()
+    (folder / "data" / "real.csv").write_bytes(FORMER)
+    (folder / "baseline.csv").symlink_to("data/real.csv")
+    put(Drive(folder), "baseline.csv", NEW)
+    assert (folder / "baseline.csv").is_symlink()
+    assert (folder / "data" / "real.csv").read_bytes() == NEW
+
+
+def test_a_link_that_leads_to_itself_is_an_error(folder: Path) -> None:
+    """A loop is refused and named."""
+    (folder / "loop").symlink_to("loop")
+    for action in (
+        lambda: put(Drive(folder), "loop", NEW),
+        lambda: Drive(folder / "loop").check(),
+        lambda: put(Drive(folder), "loop/baseline.csv", NEW),
+        lambda: content(Drive(folder), "loop"),
+    ):
+        with pytest.raises(VaultError, match="loop"):
+            action()
+    assert (folder / "loop").is_symlink()
+    assert list(Drive(folder).names("")) == ["loop"]
+
+
+def test_dots_in_the_folder_are_resolved_as_the_system_does(folder: Path, tmp_path: Path) -> None:
+    """`vault/../../plain` is the plain folder, and `link/..` is the folder above the link's target."""
+    (folder / "surveys").mkdir()
+    (tmp_path / "link").symlink_to(folder / "surveys")
+    ups = "/".join([".."] * len(folder.parts))
+    with pytest.raises(VaultNotEncrypted):
+        Drive(Path(f"{folder}/{ups}/{tmp_path}")).check()
+    assert Drive(Path(f"{tmp_path}/link/..")).check().what == "gocryptfs"
+    put(Drive(Path(f"{tmp_path}/link/..")), "baseline.csv", NEW)
+    assert (folder / "baseline.csv").read_bytes() == NEW
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link"]
+
+
+def test_a_mount_below_the_folder_is_not_the_vault(folder: Path) -> None:
+    """A sub-folder that is another, unencrypted file system gets no plaintext."""
+    with mounts.tmpfs(folder / "sub", "64k") as sub:
+        with pytest.raises(VaultNotEncrypted, match="tmpfs"):
+            put(Drive(folder), "sub/baseline.csv", NEW)
+        assert list(sub.iterdir()) == []
+
+
+def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_path: Path) -> None:
+    """Links to the folder or the file, dots, and a folder named in the name make no other file; locked or not."""
+    (folder / "surveys").mkdir()
+    (folder / "surveys" / "baseline.csv").write_bytes(FORMER)
+    (folder / "link.csv").symlink_to("surveys/baseline.csv")
+    (tmp_path / "link").symlink_to(folder)
+    same = {
+        Drive(folder).identity("surveys/baseline.csv"),
+        Drive(folder).identity("link.csv"),
+        Drive(folder / "surveys").identity("baseline.csv"),
+        Drive(folder / "surveys" / ".." / "surveys").identity("baseline.csv"),
+        Drive(tmp_path / "link" / "surveys").identity("baseline.csv"),
+    }
+    assert same == {str(folder / "surveys" / "baseline.csv")}
+    assert Drive(tmp_path / "missing").identity("a.csv") == str(tmp_path / "missing" / "a.csv")
+
+
+def test_a_missing_file_of_a_vault_that_is_there_is_missing(folder: Path) -> None:
+    """Reading below a folder that is not there yet is no other error than of a missing file."""
+    drive = Drive(folder / "surveys")
+    assert drive.size("baseline.csv") is None
+    with pytest.raises(VaultFileMissing):
+        drive.names("")
+    drive.remove("baseline.csv")
+
+
+def test_a_folder_has_no_size(folder: Path) -> None:
+    """Asking for the size of a folder says that it is one."""
+    put(Drive(folder), "surveys/baseline.csv", NEW)
+    with pytest.raises(VaultUnusable, match="is a folder"):
+        Drive(folder).size("surveys")

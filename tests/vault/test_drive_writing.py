@@ -1,0 +1,237 @@
+"""While a file is written to a drive, whatever happens: the former or the new file, whole, and nothing elsewhere."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.errors import VaultLocked, VaultUnusable
+from sheets_decrypt.vault import volume
+from sheets_decrypt.vault.drive import Drive
+from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.vault.interface import Place, Protection
+from sheets_decrypt.vault.replacement import DEFAULT_POLICY, NewFile
+from tests import mounts
+from tests.vault.contract import FORMER, NEW, content, kill_in_the_middle, put, stored
+from tests.vault.drives import as_vault
+
+
+def test_a_full_vault_keeps_the_former_file(tmp_path: Path) -> None:
+    """Where the new file does not fit, the former one stays whole and nothing is left of the new."""
+    with mounts.tmpfs(tmp_path / "tiny", "64k") as tiny:
+        drive = Drive(tiny, classify=as_vault)
+        put(drive, "baseline.csv", FORMER)
+        with pytest.raises(VaultUnusable, match="full") as caught:
+            put(drive, "baseline.csv", os.urandom(100_000))
+        assert "free some space" in caught.value.hint
+        with pytest.raises(VaultUnusable, match="full"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
+            for _ in range(100):
+                new.write(os.urandom(1_000_000))
+        assert content(drive, "baseline.csv") == FORMER
+        assert stored(tiny) == ["baseline.csv"]
+
+
+def test_an_append_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+    """A line is added whole or not at all."""
+    with mounts.tmpfs(tmp_path / "tiny", "64k") as tiny:
+        drive = Drive(tiny, classify=as_vault)
+        drive.append("history.jsonl", b"{}\n")
+        with pytest.raises(VaultUnusable, match="full"):
+            drive.append("history.jsonl", os.urandom(100_000))
+        assert content(drive, "history.jsonl") == b"{}\n"
+
+
+def test_files_are_for_this_user_alone(folder: Path) -> None:
+    """New files are 0600, also while they are written; a file's own permissions are kept when it is replaced."""
+    drive = Drive(folder)
+    before = os.umask(0)
+    try:
+        with drive.replace("baseline.csv") as new:
+            new.write(NEW)
+            (temporary,) = folder.iterdir()
+            assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+        drive.append("history.jsonl", NEW)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "baseline.csv").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "history.jsonl").stat().st_mode) == 0o600
+    (folder / "baseline.csv").chmod(0o640)
+    put(drive, "baseline.csv", NEW)
+    assert stat.S_IMODE((folder / "baseline.csv").stat().st_mode) == 0o640
+
+
+def test_the_next_run_clears_only_its_own_files(folder: Path) -> None:
+    """What a killed run left of another file, and files of a like name, stay."""
+    drive = Drive(folder)
+    kill_in_the_middle(drive, "baseline.csv.csv")
+    (folder / ".baseline.csv.notes.sheets-decrypt-tmp").write_bytes(b"")
+    before = stored(folder)
+    put(drive, "baseline.csv", NEW)
+    assert stored(folder) == sorted([*before, "baseline.csv"])
+
+
+def test_a_long_name_leaves_nothing_either(folder: Path) -> None:
+    """A name near the limit can be written, and a killed run of it is cleared."""
+    drive, name = Drive(folder), "é" * 120 + ".csv"
+    kill_in_the_middle(drive, name)
+    assert len(stored(folder)) == 1
+    put(drive, name, NEW)
+    assert stored(folder) == [name]
+
+
+def test_a_name_that_is_too_long_is_called_that(folder: Path) -> None:
+    """The message names the limit, for the file and for the folder."""
+    with pytest.raises(VaultUnusable, match="too long"):
+        put(Drive(folder), "a" * 300, NEW)
+    with pytest.raises(VaultUnusable, match="too long"):
+        Drive(folder / ("a" * 300)).check()
+    assert stored(folder) == []
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_a_vault_that_is_unmounted_while_it_is_written_gets_no_plaintext_elsewhere(
+    own: mounts.Mounted, by_descriptor: bool
+) -> None:
+    """After the drive is pulled away in the middle, the folder below stays empty and the former file whole."""
+    drive = Drive(own.point, by_descriptor=by_descriptor)
+    put(drive, "baseline.csv", FORMER)
+    with pytest.raises(VaultLocked, match="locked or exchanged") as caught, drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
+        new.write(NEW * 1000)
+        mounts.unmount(own.point, lazily=True)
+        new.write(NEW * 1000)
+    assert "previous file is unchanged" in caught.value.hint
+    assert list(own.point.iterdir()) == []
+    with mounts.gocryptfs(own.point.parent) as again:
+        assert content(Drive(again.point), "baseline.csv") == FORMER
+        put(Drive(again.point), "baseline.csv", NEW)
+        assert stored(again.point) == ["baseline.csv"]
+
+
+def test_a_vault_that_dies_while_it_is_written_keeps_the_former_file(own: mounts.Mounted) -> None:
+    """After the process is killed in the middle, the error says so, and the next run finds everything in order."""
+    drive = Drive(own.point)
+    put(drive, "baseline.csv", FORMER)
+    with pytest.raises(VaultUnusable, match="process died"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
+        new.write(os.urandom(5_000_000))
+        own.kill()
+        new.write(os.urandom(5_000_000))
+    mounts.unmount(own.point)
+    with mounts.gocryptfs(own.point.parent) as again:
+        assert content(Drive(again.point), "baseline.csv") == FORMER
+        put(Drive(again.point), "baseline.csv", NEW)
+        assert stored(again.point) == ["baseline.csv"]
+
+
+def test_a_vault_that_dies_while_it_is_read_is_called_dead(own: mounts.Mounted) -> None:
+    """A reader gets a vault's error and not a bare one of the system, in pieces and at once."""
+    drive = Drive(own.point)
+    put(drive, "baseline.csv", os.urandom(3_000_000))
+    with (  # noqa: PT012 — the block is what is tested
+        pytest.raises(VaultUnusable, match="process died"),
+        drive.read("baseline.csv") as one,
+        drive.read("baseline.csv") as other,
+    ):
+        assert len(one.read(10)) == 10
+        own.kill()
+        with pytest.raises(VaultUnusable, match="process died"):
+            other.read()
+        while one.read(100_000):
+            pass
+
+
+def test_a_folder_that_is_exchanged_while_it_is_written_is_noticed(folder: Path) -> None:
+    """A folder that was renamed and made anew is not the one that was checked."""
+    drive = Drive(folder / "surveys")
+    put(drive, "baseline.csv", FORMER)
+    with pytest.raises(VaultLocked, match="exchanged"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
+        new.write(NEW)
+        (folder / "surveys").rename(folder / "moved")
+        (folder / "surveys").mkdir()
+    assert stored(folder) == ["moved/baseline.csv"]
+    assert (folder / "moved" / "baseline.csv").read_bytes() == FORMER
+
+
+@pytest.mark.parametrize("answer", [None, VaultUnusable("gone"), OSError(errno.EIO, "gone")])
+@pytest.mark.parametrize("steps", [2, 3])
+def test_a_place_that_changes_under_the_writer_is_noticed(folder: Path, answer: Exception | None, steps: int) -> None:
+    """Where the volume is no longer the one that was checked, nothing is written, whichever way it shows."""
+    asked = 0
+
+    def classify(path: Path) -> Place:
+        nonlocal asked
+        asked += 1
+        if asked <= steps:
+            return volume.classify(path)
+        if answer is not None:
+            raise answer
+        return Place(Protection.NOT_ENCRYPTED, "ext4", "/")
+
+    with pytest.raises(VaultLocked, match="exchanged"):
+        put(Drive(folder, classify=classify), "baseline.csv", NEW)
+    asked = 0
+    with pytest.raises(VaultLocked, match="exchanged"):
+        Drive(folder, classify=classify).append("history.jsonl", NEW)
+    assert [path for path in folder.iterdir() if path.stat().st_size] == []
+
+
+def test_a_foreign_error_in_the_block_stays_what_it_is(folder: Path) -> None:
+    """A network error of the caller is not taken for one of the vault."""
+    with pytest.raises(ConnectionResetError), Drive(folder).replace("baseline.csv") as new:  # noqa: PT012
+        new.write(NEW)
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+    with Drive(folder).replace("baseline.csv") as new:
+        new.write(NEW)
+    with pytest.raises(BrokenPipeError), Drive(folder).read("baseline.csv"):
+        raise BrokenPipeError(errno.EPIPE, "pipe")
+    assert stored(folder) == ["baseline.csv"]
+
+
+def test_nothing_is_written_after_the_end(folder: Path) -> None:
+    """A replacement that has ended takes no more."""
+    with Drive(folder).replace("baseline.csv") as new:
+        new.write(NEW)
+    with pytest.raises(ValueError, match="closed"):
+        new.write(NEW)
+    with OpenFolder(folder) as held, pytest.raises(ValueError, match="not open"):
+        NewFile(held, "a", asked_for="a", label="a", policy=DEFAULT_POLICY).write(NEW)
+
+
+def test_a_writer_that_is_killed_from_outside_leaves_the_former_file(folder: Path) -> None:
+    """SIGKILL from another process, at whatever point of many writes, leaves a whole file."""
+    program = (
+        "import sys; from pathlib import Path; from sheets_decrypt.vault.drive import Drive\n"
+        "drive = Drive(Path(sys.argv[1]))\n"
+        "while True:\n"
+        "    with drive.replace('baseline.csv') as new:\n"
+        "        for _ in range(50): new.write(b'x' * 99_999 + b'\\n')\n"
+        "    print('once', flush=True)\n"
+    )
+    drive = Drive(folder)
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", program, folder], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            writer.send_signal(signal.SIGKILL)
+        assert drive.size("baseline.csv") == 5_000_000
+        assert list(drive.names("")) == ["baseline.csv"]
+        put(drive, "baseline.csv", NEW)
+        assert stored(folder) == ["baseline.csv"]
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_a_folder_that_stops_answering_is_not_kept_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
+) -> None:
+    """Where the folder can be opened but says nothing of itself, it is closed again, and held no more."""
+    with OpenFolder(folder, by_descriptor=by_descriptor) as held:
+        assert held.is_still_there()
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "stat", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EIO, "gone")))
+            assert not held.is_still_there()
+            with pytest.raises(OSError, match="gone"):
+                OpenFolder(folder, by_descriptor=by_descriptor)
