@@ -111,7 +111,8 @@ def sealed_row(plaintexts: Sequence[str], private_key: bytes) -> list[str]:
 
 def legacy_cbc(plaintext: str | bytes, secret: str, iv: bytes | None = None) -> str:
     """Encrypt as the first Twilio function does."""
-    key = (secret + "0" * 16)[:16].encode("ascii")
+    units = (secret + "0" * 16).encode("utf-16-le")[:32]  # JavaScript counts UTF-16 units
+    key = units.decode("utf-16-le").encode("utf-8")
     iv = iv or drawn(16, "iv", plaintext, secret)
     return base64.standard_b64encode(iv + _chained(key, iv, plaintext)).decode("ascii")
 

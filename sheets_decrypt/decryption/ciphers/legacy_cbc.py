@@ -1,7 +1,7 @@
-"""Legacy CBC: standard base64 of `IV (16) ‖ AES-128-CBC ciphertext`, PKCS#7, not authenticated.
+"""Legacy CBC: standard base64 of `IV (16) ‖ AES-CBC ciphertext`, PKCS#7, not authenticated.
 
-The first-generation Twilio function makes these with CryptoJS 3.1.2 (design, "Wire formats"; vectors in
-`tests/vectors/legacy_cbc.json`).
+The first-generation Twilio function makes these with crypto-js 3.1.2: AES-128 for a secret in ASCII, AES-192 or AES-256
+where its letters take more bytes (vectors in `tests/vectors/legacy_cbc.json`, `legacy_cbc_beyond_ascii.json`).
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,22 @@ from sheets_decrypt.table import Column, Reason, Secret
 _BLOCK: Final = 16
 _LEAST: Final = 32  # bytes: an IV and one block
 _SHORTEST: Final = 44  # characters, of so many bytes
+_CHARACTERS: Final = 16
+_KEY_SIZES: Final = (16, 24, 32)
 _DAMAGED: Final = b""
 _ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+_ANOTHER: Final = (
+    "nothing can decrypt what was encrypted with such a secret, not even the function's own JavaScript:"
+    " use the secret that the function really had"
+)
+_CRYPTO_JS: Final = (
+    "if the function really had this secret, only its own JavaScript (crypto-js) can decrypt these answers: do that"
+    " under Node"
+)
 
 
 def read(cell: str) -> bytes | None:
-    """Give `IV ‖ ciphertext` where the cell is standard base64 of 16 + n·16 bytes, n ≥ 1; else None."""
+    """Return `IV ‖ ciphertext` where the cell is standard base64 of 16 + n·16 bytes, n ≥ 1; else None."""
     length = len(cell)
     if length < _SHORTEST or length % 4 or (length // 4 * 3 - cell.count("=", length - 2)) % _BLOCK:
         return None
@@ -34,7 +44,7 @@ def read(cell: str) -> bytes | None:
 
 
 def read_all(cells: Sequence[str]) -> list[bytes] | None:
-    """Give what `read` gives for each cell where all are whole tokens; else None."""
+    """Return what `read` returns for each cell where all are whole tokens; else None."""
     bodies = base64_strict.decode_all(cells)
     if bodies is None or any(size < _LEAST or size % _BLOCK for size in set(map(len, bodies))):
         return None
@@ -42,24 +52,30 @@ def read_all(cells: Sequence[str]) -> list[bytes] | None:
 
 
 def _decodes_loosely(cell: str) -> bool:
-    """Tell a token whose last bits were changed from text that is no base64 at all."""
+    """Return whether this may be a token whose last characters were changed, and not text of another kind."""
     return "=" not in cell.rstrip("=") and not cell.endswith("===") and _ALPHABET.issuperset(cell)
 
 
 def key_of(secret: Secret) -> bytes:
-    """Derive the 16-byte key: the secret's first 16 characters, padded on the right with the character `0`.
+    """Return the AES key of 16, 24 or 32 bytes: the secret's first 16 characters in UTF-8.
+
+    A shorter secret is padded on the right with the character `0`. A character is a UTF-16 unit, as in JavaScript.
 
     Raises:
-        KeyWrong: A character among the first 16 is not ASCII; such a secret never worked.
+        KeyWrong: They are no text, or their bytes are not an AES key. Of those keys, crypto-js runs the ones of 20, 28,
+            36, 40, 44 and 48 bytes through its own key schedule and reads its tokens again; no other program does.
     """
-    text = secret.reveal()[:_BLOCK].ljust(_BLOCK, "0")
-    if not text.isascii():
+    try:
+        units = secret.reveal().encode("utf-16-le", "surrogatepass")[: 2 * _CHARACTERS]
+        key = (units.decode("utf-16-le") + "0" * (_CHARACTERS - len(units) // 2)).encode()
+    except UnicodeError:  # half of a character beyond U+FFFF; the error holds the secret
+        raise KeyWrong("a legacy secret's first 16 characters are not text", hint=_ANOTHER) from None
+    if len(key) not in _KEY_SIZES:
         raise KeyWrong(
-            "a legacy secret has a character that is not ascii among its first 16; such a secret never worked, because"
-            " cryptojs builds a broken key schedule from 17 bytes",
-            hint="values that were encrypted with it cannot be recovered; use the secret that the function really had",
+            f"a legacy secret's first 16 characters are {len(key)} bytes in UTF-8, and an AES key has 16, 24 or 32",
+            hint=_ANOTHER if len(key) % 4 else _CRYPTO_JS,
         )
-    return text.encode("ascii")
+    return key
 
 
 class LegacyCbc(Deferred):
@@ -77,7 +93,7 @@ class LegacyCbc(Deferred):
 
     @cached_property
     def fingerprints(self) -> Sequence[str]:
-        """Name the keys; the first time takes a twentieth of a second for each."""
+        """Return a name for each key; the first call takes 50 ms for each."""
         return [trial.fingerprint("legacy-cbc", key) for key in self._keys]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
