@@ -4,8 +4,12 @@ import os
 import pty
 import select
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests import require, survey
+from tests.survey import World
 
 
 def at_a_terminal(
@@ -39,3 +43,28 @@ def at_a_terminal(
                 keys = b""
     os.close(main)
     return process.returncode, seen
+
+
+def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple[str, int]:
+    """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code."""
+    require.that(hasattr(os, "fork"), "there are no pseudo-terminals here")
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover — another program by now
+        os.chdir(world.folder)
+        environment = world.environment({"TERM": "xterm", "COLUMNS": "200"})
+        os.execve(sys.executable, [*survey.PROGRAM, *map(str, arguments)], environment)
+    shown = b""
+    waiting = list(answers)
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+        if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
+            answer = waiting.pop(0)
+            os.write(terminal, answer.encode() + (b"" if answer == "\x04" else b"\n"))
+    os.close(terminal)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import pty
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.table import Secret
 from tests import require, survey
+from tests.pseudo_terminal import on_a_terminal
 from tests.survey import ENCRYPTED, World
 
 GEHEIM = "geheim ñ 91"
@@ -141,31 +141,6 @@ def test_no_answer_at_the_prompt_is_a_missing_key(world: World) -> None:
     assert code == 4
     assert "bug" not in shown
     assert world.csv() is None
-
-
-def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple[str, int]:
-    """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code."""
-    require.that(hasattr(os, "fork"), "there are no pseudo-terminals here")
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover — another program by now
-        os.chdir(world.folder)
-        environment = world.environment({"TERM": "xterm", "COLUMNS": "200"})
-        os.execve(sys.executable, [*survey.PROGRAM, *map(str, arguments)], environment)
-    shown = b""
-    waiting = list(answers)
-    while True:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # the other side is closed
-            break
-        if not piece:
-            break
-        shown += piece
-        if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
-            answer = waiting.pop(0)
-            os.write(terminal, answer.encode() + (b"" if answer == "\x04" else b"\n"))
-    os.close(terminal)
-    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 # A one-off run

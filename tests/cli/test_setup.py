@@ -14,8 +14,8 @@ from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.private_file import write_private_text
 from sheets_decrypt.table import Secret
 from tests import mounts, require
+from tests.pseudo_terminal import on_a_terminal
 from tests.survey import ENCRYPTED, World, assert_nothing_leaked
-from tests.test_secrets import on_a_terminal
 
 GEHEIM = "geheim-5521"
 

@@ -336,7 +336,7 @@ def test_every_vault_that_is_locked_is_told(world: World) -> None:
 
 def test_the_progress_bar_is_for_terminals_only(world: World) -> None:
     """On a terminal a bar is drawn and taken away; the output's last line is the result."""
-    from tests.test_secrets import on_a_terminal
+    from tests.pseudo_terminal import on_a_terminal
 
     shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=[])
     assert code == 0

@@ -16,7 +16,7 @@ from sheets_decrypt.private_file import write_private_text
 from tests import mounts
 from tests.survey import World
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 JOB: dict[str, Any] = {"spreadsheet": "1AbCdEfGh", "columns": ["name"], "output": "out/a.csv"}
 GEHEIM = "geheim-5521"
 
