@@ -161,6 +161,7 @@ class _Work:
         log.columns, log.failures = decryption.counts(), decryption.failures()
         log.failure_count, log.guarded_cells = decryption.failure_count(), self._csv.guarded_cells
         log.warnings, log.notes = decryption.warnings(), decryption.notes()
+        log.warnings.extend(self._csv.warnings(self._source.header.names))
         if not self._rows:
             log.warnings.append("the sheet has a header and no rows")
         if log.rows_read != self._rows:
