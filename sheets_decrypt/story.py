@@ -159,6 +159,7 @@ def convert(
             options.progress(rows, source.row_total)
         log.guarded_cells = text.guarded_cells
         _judge(decryption, conversion, log, rows)
+        log.warnings.extend(text.warnings(source.header.names))
         if second is not None:
             second.refuse_decrypted(log.columns)
         delivered = csv.commit(rows, log.columns)

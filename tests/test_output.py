@@ -1,20 +1,33 @@
 """Rows become a CSV that every reader takes, and no cell of it runs in a spreadsheet."""
 
 import csv
+import importlib
 import io
+import re
+import sys
+import unicodedata
 from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt.output.csv_text import CsvText, Guard, RecordCount
+from sheets_decrypt.output.csv_text import LONGEST_EXCEL_CELL, CsvText, Guard, RecordCount
+from sheets_decrypt.sandbox.google import Tab
+from tests.survey import World
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 AWKWARD = st.text(st.sampled_from("ab\",;\r\n\t \x00'=+-@é🌾\ufeff"), max_size=8)
 CELLS = st.one_of(TEXT, AWKWARD)
 ROWS = st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=8)
 HEADER = ("a", "b", "c")
+READABLE = st.one_of(
+    AWKWARD.filter(lambda cell: "\0" not in cell), st.sampled_from(["NA", "", " x ", "007", "1e5", "nan", '"NA"'])
+)
+README = Path(__file__).parents[1] / "README.md"
+GUARDS: Final[tuple[Guard, Guard]] = ("smart", "owasp")
 
 
 def guarded(cell: str, guard: Guard) -> bool:
@@ -78,6 +91,23 @@ RUNS = [
     "-cmd",
     "+5!A0",
     "-1x",
+    " =1+1",
+    "\x00=1",
+    "\ufeff=1",
+    "\ufeff\ufeff@SUM(1)",
+    "\n=1+1",
+    "\x0b=1",
+    "\x7f=1",
+    "\xa0 =1",
+    "\u200b\u202a=1",
+    "\u3000-A1",
+    "\u202a+SUM(1)",
+    " +57 300 1234567|x",
+    "＝1+1",
+    "＠SUM(1)",
+    "＋A1",
+    "－1+A1",
+    "\ufe0f＝1",
     "+1 ext",
     "+57 300 ext 5 ext 6",
     '-"5"',
@@ -109,13 +139,20 @@ SPARED = [
     "+1 555 123 4567 ext. 89",
     "+1 555 123 4567 ext 89",
     "+1 555 123 4567x89",
+    " +57 300 1234567",
+    " -5",
+    "+57 300 1234567 ",
+    "\u202a+57 300 1234567\u202c",
+    "+57\xa0300\xa01234567",
+    "\u200e+1\u2011555\u2011123\u20114567",
+    "\ufeff-1,234.5",
+    "＋81 90 1234 5678",
+    "＋８１ ９０ １２３４ ５６７８",
 ]
 HARMLESS = [
     "",
-    " ",
     "text",
     "'=1+1",
-    " =1+1",
     "1+1",
     "5",
     "a=1",
@@ -126,8 +163,9 @@ HARMLESS = [
     "'",
     '"=1"',
     "No Data",
-    "\x00=1",
-    "\ufeff=1",
+    "\ufefftext",
+    " ",
+    "\xa0text = 1",
     "v2:AAAA",
     "(=1)",
 ]
@@ -156,17 +194,52 @@ def test_what_begins_no_formula_is_left_alone(cell: str) -> None:
         assert not guarded(cell, guard)
 
 
-@pytest.mark.parametrize("cell", ["\n=1", "＝1+1", "＋1", "－1", "＠SUM(1)"])
-def test_owasp_guards_line_feeds_and_full_width_signs_too(cell: str) -> None:
-    """`owasp` follows OWASP's whole list."""
-    assert guarded(cell, "owasp")
-    assert not guarded(cell, "smart")
+def test_owasp_guards_a_line_feed_too() -> None:
+    """`owasp` follows OWASP's whole list; `smart` leaves text that begins with a line break."""
+    assert guarded("\ntext", "owasp")
+    assert not guarded("\ntext", "smart")
+
+
+@pytest.mark.parametrize("sign", "=@＝＠")
+def test_nothing_that_cannot_be_seen_hides_a_formula(sign: str) -> None:
+    """Every blank, control character and format mark of Unicode before a formula is skipped, and no letter is."""
+    unseen = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+    marks = [
+        mark for mark in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(mark) in unseen or mark.isspace()
+    ]
+    for guard in GUARDS:
+        text = CsvText("utf-8", guard)
+        text.rows([[f"{mark}{sign}1"] for mark in marks])
+        assert text.guarded_cells == len(marks)
+        text.rows([[f"{letter}{sign}1"] for letter in "aZ0é'\"(#_.½あ"])
+        assert text.guarded_cells == len(marks)
+
+
+@given(
+    st.text(st.sampled_from(" \t\r\n\0\ufeff\xa0\u200b\u202a\ufe0f"), max_size=4),
+    st.sampled_from(["utf-8", "utf-8-sig"]),
+)
+def test_the_first_name_of_the_header_hides_no_formula(marks: str, encoding: Literal["utf-8", "utf-8-sig"]) -> None:
+    """A program that takes the file's mark off, and further marks of the first cell, finds text and no formula."""
+    data = CsvText(encoding, "smart").header([marks + "=1+1", "b"]).decode()
+    assert read(data.removeprefix("\ufeff").encode())[0][0] == f"'{marks}=1+1"
+
+
+@given(
+    st.integers(-(10**9), 10**9),
+    st.text(st.sampled_from(" \xa0\u200e\u202a\u2060"), max_size=3),
+    st.text(" \xa0\u202c"),
+)
+def test_smart_spares_numbers_between_marks(number: int, before: str, after: str) -> None:
+    """A number that was copied with blanks or marks of direction around it comes out as it went in."""
+    for sign in "+-":
+        assert not guarded(f"{before}{sign}{abs(number)}{after}", "smart")
 
 
 @given(CELLS)
 def test_owasp_leaves_no_trigger_at_a_cells_start(cell: str) -> None:
     """Under `owasp` no cell begins with one of its characters, and under `smart` none with `=`, `@`, tab or CR."""
-    for guard, triggers in (("owasp", "=+-@\t\r\n＝＋－＠"), ("smart", "=@\t\r")):
+    for guard, triggers in (("owasp", "=+-@\t\r\n＝＋－＠"), ("smart", "=@＝＠\t\r")):
         ((written,),) = read(CsvText("utf-8", guard).rows([[cell]]))  # type: ignore[arg-type]
         assert not written or written[0] not in triggers
 
@@ -285,3 +358,88 @@ def test_nothing_or_a_header_alone_has_no_rows(data: bytes) -> None:
     count.add(data)
     count.add(b"")
     assert count.rows == 0
+
+
+# What Excel cuts off
+
+
+@given(st.data())
+def test_every_cell_that_excel_cuts_is_named(data: st.DataObject) -> None:
+    """A cell of more than 32,767 UTF-16 units is listed with its row and column, and a shorter one is not."""
+    limit = LONGEST_EXCEL_CELL
+    long = [st.just("x" * (limit + 1)), st.just("🌾" * (limit // 2 + 1)), st.just("=" + "x" * limit)]
+    short = [
+        st.just("x" * limit),
+        st.just("é" * limit),
+        st.just("🌾" * (limit // 2)),
+        CELLS,
+        st.just("x" * (limit // 2)),
+    ]
+    drawn = st.one_of(
+        *(cell.map(lambda cell: (cell, True)) for cell in long),
+        *(cell.map(lambda cell: (cell, False)) for cell in short),
+    )
+    rows = data.draw(st.lists(st.lists(drawn, min_size=2, max_size=2), max_size=5))
+    cut = data.draw(st.integers(0, 5))
+    text = CsvText("utf-8", "off")
+    text.header(["a", "b"])
+    for page in (rows[:cut], rows[cut:]):
+        text.rows([[cell for cell, _ in row] for row in page])
+    expected = [
+        (row, place) for row, cells in enumerate(rows, 2) for place, (_, is_long) in enumerate(cells) if is_long
+    ]
+    assert sorted(text.long_cells) == expected
+
+
+def test_a_warning_names_the_first_long_cells() -> None:
+    """It counts them and names the Sheet's row and the column of three, never a value; without any there is none."""
+    text = CsvText("utf-8", "smart")
+    text.rows([["free", "n"], *(["x" * 40_000, str(number)] for number in range(4))])
+    [warning] = text.warnings(["free", "n"])
+    assert warning.startswith(
+        "4 cells longer than 32,767 characters (row 2 of 'free', row 3 of 'free', row 4 of 'free', …): "
+    )
+    assert "xx" not in warning
+    assert CsvText("utf-8", "smart").warnings(["free"]) == []
+
+
+def test_the_guards_mark_counts_as_excel_counts_it() -> None:
+    """A cell of exactly 32,767 characters that gets a leading `'` is one too long."""
+    text = CsvText("utf-8", "smart")
+    text.rows([["=" * LONGEST_EXCEL_CELL]])
+    assert text.long_cells == [(1, 0)]
+
+
+def test_a_run_names_what_excel_cuts(world: World) -> None:
+    """The record warns of it with the Sheet's row, and the CSV holds the cell whole."""
+    world.survey.sheet[3][4] = "x" * 40_000
+    world.configure(spreadsheet=world.google.add("Long", [Tab("data", world.survey.sheet)]))
+    done = world.pull("--json")
+    assert done.code == 0
+    assert [
+        warning for warning in done.records()[0]["warnings"] if "32,767" in warning and "row 4 of 'free'" in warning
+    ]
+    assert b"x" * 40_000 in (world.csv() or b"")
+
+
+# How the README reads it
+
+
+@pytest.mark.parametrize(("program", "module"), [("Python", "csv"), ("pandas", "pandas")])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(rows=st.lists(st.lists(READABLE, min_size=3, max_size=3), max_size=4))
+def test_the_readmes_lines_read_every_cell_as_it_is(
+    tmp_path: Path, program: str, module: str, rows: list[list[str]]
+) -> None:
+    """What the README says for Python and pandas changes no blank, line break, missing value or number."""
+    text = CsvText("utf-8-sig", "smart")
+    file = tmp_path / "baseline.csv"
+    file.write_bytes(text.header(HEADER) + text.rows(rows))
+    expected = read(file.read_bytes()[3:])
+    [line] = re.findall(rf"\| {program} \| `(.*?)` \|", README.read_text(encoding="utf-8"))
+    names = {module: importlib.import_module(module)}
+    exec(line.replace("X:/surveys/baseline.csv", str(file)), names)
+    found: Any = names["rows"]
+    if module == "pandas":
+        found = [list(found.columns), *found.to_numpy().tolist()]
+    assert found == expected
