@@ -20,7 +20,7 @@ PUBLIC_KEY = "EBumbsbzDAFjHWueUTb2Rngy0PC9SxEEZ-k5iRVOcyA"
 PRIVATE_KEY = "wG3zJ8KeQfz46C3M-AEaFVvdryBMlswwkmK5I3ucXH0"
 ODD = ("name", "Full name", "full_name", "2nd phone", "நகரம்", "encrypt", "a|b", 'say "hi", ok', "Thank you", "x" * 200)
 SHIPPED = Path(flow.__file__).parent
-PACKAGES = Path(__file__).parent / "node" / "twilio" / "node_modules"
+PACKAGES = Path(__file__).parents[1] / "node" / "twilio" / "node_modules"
 
 
 def test_the_export_holds_the_three_files_and_what_a_person_needs() -> None:
