@@ -11,6 +11,7 @@ from typing import Final
 
 from sheets_decrypt.config import Config, Job
 from sheets_decrypt.decryption.ciphers import sealed_box, sealing
+from sheets_decrypt.decryption.ciphers.public_key import check as check_public_key
 from sheets_decrypt.decryption.sheet import Decryption, Rules
 from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.errors import KeyMissing, KeyWrong, SheetsDecryptError, WorksheetNotFound
@@ -258,8 +259,9 @@ def _key_pair(job: _Job) -> str:
     public_key = job.config.keys_of(job.job).public_key
     if public_key is None:
         raise _Skip("not tried: no public_key is configured")
-    key, cipher = sealed_box.decode_key(public_key), job.ciphers.get(Format.SEALED_BOX)
-    if key is None or cipher is None:
+    cipher = job.ciphers.get(Format.SEALED_BOX)
+    key = check_public_key(public_key, cipher.secrets if isinstance(cipher, sealed_box.SealedBox) else ())
+    if cipher is None:
         raise KeyMissing("the public key has no private key beside it", hint="add the private key to private_keys")
     body = sealed_box.read(sealing.seal(["test"], key)[0]) or b""
     if cipher.decrypt([body]).values[0] != "test":

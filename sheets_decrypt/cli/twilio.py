@@ -1,12 +1,19 @@
 """The command `sheets-decrypt twilio export`."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, KeyMissing
+
+if TYPE_CHECKING:
+    from sheets_decrypt.config import Keys
+    from sheets_decrypt.table import Secret
 
 
 @click.group()
@@ -30,13 +37,25 @@ def export(folder: Path, config_path: Path | None, job: str | None, plain: str, 
     if len(names) > 1:
         raise ConfigurationError("there are several jobs", hint=f"--job takes one of {', '.join(names)}")
     content = config.jobs[names[0]]
+    keys = config.keys_of(content)
     files = exporting.for_job(
         content,
         plain=[name.strip() for name in plain.split(",") if name.strip()],
-        public_key=config.keys_of(content).public_key or "",
+        public_key=keys.public_key or "",
+        private_keys=list(_readable(keys)) if keys.public_key else (),
         domain=domain,
     )
     for path in exporting.write(folder, files):
         terminal.say(f"wrote {path}")
     terminal.say(f"next: follow {folder / 'STEPS.md'}")
     return 0
+
+
+def _readable(keys: "Keys") -> Iterator["Secret"]:
+    """Return the private keys that can be read here without asking; an export needs none of them."""
+    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415  (imported when the command runs)
+
+    for source in keys.private_keys:
+        if not source.prompt:
+            with contextlib.suppress(KeyMissing):
+                yield resolve(source)

@@ -3,7 +3,6 @@
 Pure but for `write`. No private key ever goes into a file.
 """
 
-import base64
 import csv
 import io
 import json
@@ -17,7 +16,8 @@ from typing import Final
 
 from sheets_decrypt.config import Job
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.twilio import flow
+from sheets_decrypt.table import Secret
+from sheets_decrypt.twilio import flow, settings
 from sheets_decrypt.twilio.flow import Question
 
 # `.protected` in the name is how Twilio's tools know that only Twilio itself may call the function.
@@ -26,12 +26,18 @@ _FUNCTIONS: Final = {
     "functions/publish_to_sheet.protected.js": "publish_to_sheet.js",
 }
 _RUNTIME_HANDLER: Final = "2.1.0"  # Twilio's own; its tools refuse a project that does not name one exactly
-_PUBLIC_KEY: Final = re.compile(r"[\w-]{43}", re.ASCII)  # 32 bytes, urlsafe
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
-def for_job(job: Job, *, plain: Sequence[str] = (), public_key: str = "", domain: str = "") -> Mapping[str, str]:
-    """Give the files for a job of the configuration; see `export`.
+def for_job(
+    job: Job,
+    *,
+    plain: Sequence[str] = (),
+    public_key: str = "",
+    private_keys: Sequence[Secret] = (),
+    domain: str = "",
+) -> Mapping[str, str]:
+    """Return the files for a job of the configuration; see `export`.
 
     Raises:
         ConfigurationError: The job's columns are "auto", or one of `export`'s reasons.
@@ -45,6 +51,7 @@ def for_job(job: Job, *, plain: Sequence[str] = (), public_key: str = "", domain
         job.columns,
         plain=plain,
         public_key=public_key,
+        private_keys=private_keys,
         spreadsheet=job.spreadsheet_id,
         worksheet=job.worksheet or "",
         domain=domain,
@@ -56,6 +63,7 @@ def export(
     *,
     plain: Sequence[str] = (),
     public_key: str = "",
+    private_keys: Sequence[Secret] = (),
     spreadsheet: str = "",
     worksheet: str = "",
     domain: str = "",
@@ -66,18 +74,20 @@ def export(
         columns: The columns whose answers are encrypted, in the order of the questions.
         plain: The columns whose answers stay readable in the Sheet; they are asked last.
         public_key: Urlsafe base64 of 32 bytes; empty where it is not known yet.
+        private_keys: The private keys that can be read here; only compared with the public key.
         spreadsheet: The spreadsheet's id; empty where it is not known yet.
         worksheet: The tab's title; empty where it is not known yet.
         domain: The host name under which Twilio serves the functions; empty before they are deployed.
 
     Raises:
-        ConfigurationError: A column's name cannot be used, or the public key or the domain is none.
+        ConfigurationError: A name, the domain or a setting cannot be used.
+        KeyWrong: The public key is a private one, or none of `private_keys` belongs to it.
     """
     _check_columns(columns, plain)
-    _check_public_key(public_key)
+    settings.check_public_key(public_key, private_keys)
     asked = flow.questions(columns, plain)
     host = _host(domain)
-    settings = {
+    environment = {
         "ENCRYPTION_PUBLIC_KEY": public_key,
         "GOOGLE_CLIENT_EMAIL": "",
         "GOOGLE_PRIVATE_KEY": "",
@@ -87,7 +97,7 @@ def export(
     return {
         **{name: _packaged(source) for name, source in _FUNCTIONS.items()},
         "studio_flow.json": json.dumps(flow.build(asked, host), ensure_ascii=False, indent=2) + "\n",
-        ".env.example": _packaged("env.example").rstrip("\n") + _environment(settings),
+        ".env.example": _packaged("env.example") + "\n" + settings.lines(environment),
         "header.csv": _header([question.column for question in asked]),
         "package.json": _package(),
         "STEPS.md": Template(_packaged("steps.md")).substitute(
@@ -149,21 +159,14 @@ def _check_columns(columns: Sequence[str], plain: Sequence[str]) -> None:
                 f'a column cannot be called "{column}" in a Studio flow',
                 hint="rename it: Twilio uses `request` itself, and reads {{ and {% as Liquid",
             )
+        if comparable[0] in "=+-@":
+            raise ConfigurationError(
+                f'a column cannot be called "{column}": a spreadsheet would take the name for a formula',
+                hint="rename it: the first character may not be =, +, - or @",
+            )
         if comparable in seen:
             raise ConfigurationError(f'the column "{comparable}" is named twice', hint="name each column once")
         seen.add(comparable)
-
-
-def _check_public_key(public_key: str) -> None:
-    key = public_key.removesuffix("=")
-    if public_key and not (_PUBLIC_KEY.fullmatch(key) and _encoded(base64.urlsafe_b64decode(f"{key}=")) == key):
-        raise ConfigurationError(
-            "the public key is not urlsafe base64 of 32 bytes", hint="copy it from `sheets-decrypt keygen`"
-        )
-
-
-def _encoded(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
 def _host(domain: str) -> str:
@@ -179,10 +182,6 @@ def _host(domain: str) -> str:
 
 def _packaged(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
-def _environment(settings: Mapping[str, str]) -> str:
-    return "\n\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _header(columns: Sequence[str]) -> str:
@@ -209,7 +208,9 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 def _code(text: str) -> str:
     """Text as code in a Markdown table."""
-    return f"`{text}`".replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
 
 
 def _readable(asked: Sequence[Question]) -> str:

@@ -20,8 +20,8 @@ from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio.export import for_job, write
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests.test_twilio_encrypt import ANSWERS
-from tests.twilio_runtime import Runtime, execute, running
+from tests.twilio.runtime import Runtime, execute, running
+from tests.twilio.test_twilio_encrypt import ANSWERS
 
 PASSPHRASE = Secret("a-vault-for-the-loop")
 COLUMNS = ["name", "phone", "remarks"]

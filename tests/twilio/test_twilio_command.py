@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.decryption.ciphers import sealed_box
+from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from tests.survey import ENCRYPTED, Done, World, public_key_of
 
 FILES = {
@@ -45,8 +45,8 @@ def _settings(folder: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
-def _refused(done: Done, *words: str) -> None:
-    assert (done.code, done.out) == (2, "")
+def _refused(done: Done, *words: str, code: int = 2) -> None:
+    assert (done.code, done.out) == (code, "")
     error, hint = done.err.splitlines()
     assert error.startswith("error: ")
     assert hint.startswith("hint: ")
@@ -78,11 +78,35 @@ def test_the_columns_the_sheet_and_the_public_key_are_the_jobs(world: World, fol
 
 def test_a_jobs_own_public_key_counts(world: World, folder: Path, public_key: str) -> None:
     """A job with keys of its own is sent to by its own public key."""
-    own = sealed_box.encode_key(bytes(range(32)))
+    private, public = sealing.generate()
+    own = sealed_box.encode_key(public)
     assert own != public_key
+    world.keep("private_keys", private.reveal())
     world.configure(keys={"private_keys": [{"file": "keys/private_keys"}], "public_key": own})
     assert _export(world, folder).code == 0
     assert _settings(folder)["ENCRYPTION_PUBLIC_KEY"] == own
+
+
+def test_a_private_key_pasted_as_the_public_one_is_not_exported(world: World, folder: Path) -> None:
+    """The configured private key is recognised, nothing is written, and the key is not shown."""
+    private = world.survey.private_key.reveal()
+    world.keys["public_key"] = private
+    world.configure()
+    done = _export(world, folder)
+    _refused(done, "public_key", code=4)
+    assert private not in done.err
+    assert not folder.exists()
+    check = world.run("check", "--config", world.path, "--no-network")
+    assert check.code == 4
+    assert private not in check.out + check.err
+
+
+def test_private_keys_that_cannot_be_read_do_not_stop_the_export(world: World, folder: Path, public_key: str) -> None:
+    """The sending half may be set up on a computer that never sees the private key, and nobody is asked for it."""
+    world.keys["private_keys"] = [{"file": "keys/elsewhere"}, {"prompt": True}]
+    world.configure()
+    assert _export(world, folder).code == 0
+    assert _settings(folder)["ENCRYPTION_PUBLIC_KEY"] == public_key
 
 
 def test_without_a_public_key_its_place_stays_blank(world: World, folder: Path) -> None:

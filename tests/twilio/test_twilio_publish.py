@@ -12,8 +12,8 @@ import pytest
 
 from sheets_decrypt.sandbox.google import Fault, Kind, Sandbox, Tab
 from sheets_decrypt.twilio.export import export, write
-from tests.test_twilio_encrypt import ANSWERS, PUBLIC_KEY, decrypted
-from tests.twilio_runtime import Answer, Execution, Runtime, execute, running
+from tests.twilio.runtime import Answer, Execution, Runtime, execute, running
+from tests.twilio.test_twilio_encrypt import ANSWERS, PUBLIC_KEY, decrypted
 
 TAB: Final = "it's data"
 HEADER: Final = ["name", "phone", "village"]

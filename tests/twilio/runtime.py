@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from tests import require
 
-_NODE: Final = Path(__file__).parent / "node"
+_NODE: Final = Path(__file__).parents[1] / "node"
 _PACKAGES: Final = _NODE / "twilio" / "node_modules"
 _START_SECONDS: Final = 60
 _TWILIOS_LIMIT: Final = 10.0  # seconds after which Twilio ends a function

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sheets_decrypt.twilio.export import export, write
-from tests.twilio_runtime import Runtime, running
+from tests.twilio.runtime import Runtime, running
 
-VECTORS = json.loads((Path(__file__).parent / "vectors" / "sealed_box.json").read_text("utf-8"))["vectors"]
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "sealed_box.json").read_text("utf-8"))["vectors"]
 PRIVATE_KEY, PUBLIC_KEY = VECTORS[0]["private_key"], VECTORS[0]["public_key"]
 ANSWERS = [vector["plaintext"] for vector in VECTORS if vector["plaintext"]] + [
     *(

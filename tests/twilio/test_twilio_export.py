@@ -1,5 +1,6 @@
 """The files that `sheets-decrypt twilio export` writes."""
 
+import contextlib
 import csv
 import io
 import json
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from sheets_decrypt.config import Job
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.decryption.ciphers import public_key, sealed_box, sealing
+from sheets_decrypt.errors import ConfigurationError, KeyWrong
+from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio import flow
 from sheets_decrypt.twilio.export import export, for_job, write
 from tests import require
@@ -20,7 +23,7 @@ PUBLIC_KEY = "EBumbsbzDAFjHWueUTb2Rngy0PC9SxEEZ-k5iRVOcyA"
 PRIVATE_KEY = "wG3zJ8KeQfz46C3M-AEaFVvdryBMlswwkmK5I3ucXH0"
 ODD = ("name", "Full name", "full_name", "2nd phone", "நகரம்", "encrypt", "a|b", 'say "hi", ok', "Thank you", "x" * 200)
 SHIPPED = Path(flow.__file__).parent
-PACKAGES = Path(__file__).parent / "node" / "twilio" / "node_modules"
+PACKAGES = Path(__file__).parents[1] / "node" / "twilio" / "node_modules"
 
 
 def test_the_export_holds_the_three_files_and_what_a_person_needs() -> None:
@@ -98,9 +101,87 @@ def test_the_settings_name_every_variable_that_the_functions_read() -> None:
 )
 def test_what_is_no_public_key_is_refused_and_not_repeated(key: str) -> None:
     """It could be a private key or a passphrase, so the error does not show it."""
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(KeyWrong) as caught:
         export(["name"], public_key=key)
     assert key not in caught.value.message + caught.value.hint
+
+
+def _generate(*, on_the_curve: bool) -> tuple[Secret, str]:
+    """Make a key pair whose private key could, or could not, be a public key."""
+    while True:
+        private, public = sealing.generate()
+        with contextlib.suppress(KeyWrong):
+            public_key.check(private.reveal())
+            if on_the_curve:
+                return private, sealed_box.encode_key(public)
+            continue
+        if not on_the_curve:
+            return private, sealed_box.encode_key(public)
+
+
+def test_a_private_key_in_the_public_ones_place_is_refused_though_no_other_key_is_known() -> None:
+    """What is not on the curve cannot be a public key."""
+    private, _ = _generate(on_the_curve=False)
+    with pytest.raises(KeyWrong, match="may be the private one") as caught:
+        export(["name"], public_key=private.reveal())
+    assert private.reveal() not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("padding", ["", "="])
+def test_a_private_key_in_the_public_ones_place_is_recognised_by_the_jobs_own(padding: str) -> None:
+    """Where the private key can be read, a pasted one is always known."""
+    private, _ = _generate(on_the_curve=True)
+    with pytest.raises(KeyWrong, match="holds the private key"):
+        export(["name"], public_key=private.reveal() + padding, private_keys=[private])
+
+
+def test_every_public_key_is_taken_for_one() -> None:
+    """The check by the curve refuses no key that keygen makes."""
+    for _ in range(200):
+        private, public = sealing.generate()
+        export(["name"], public_key=sealed_box.encode_key(public), private_keys=[private])
+
+
+def test_a_public_key_that_no_private_key_belongs_to_is_refused() -> None:
+    """Answers that are encrypted for it could not be decrypted; a source that holds no key proves nothing."""
+    other = sealing.generate()[0]
+    with pytest.raises(KeyWrong, match="belongs to none of private_keys"):
+        export(["name"], public_key=PUBLIC_KEY, private_keys=[other])
+    export(["name"], public_key=PUBLIC_KEY, private_keys=[other, Secret(PRIVATE_KEY)])
+    export(["name"], public_key=PUBLIC_KEY, private_keys=[Secret("not a key")])
+
+
+@pytest.mark.parametrize("text", ["a\nGOOGLE_PRIVATE_KEY=x", "a\rb", "a\u2028b", "a\u0085b", "a\x00b", "a\u202eb"])
+@pytest.mark.parametrize("where", ["worksheet", "spreadsheet"])
+def test_no_setting_adds_a_line_to_the_settings(text: str, where: str) -> None:
+    """A tab's title with a line break would else set another variable."""
+    with pytest.raises(ConfigurationError, match="line break"):
+        export(["name"], **{where: text})  # type: ignore[arg-type]  # mypy cannot know the name
+
+
+@pytest.mark.parametrize("title", ["data #2", "'data'", '"data"', "`a`", "it's", "it's #1", 'say "x"', "a\\nb", "#"])
+def test_a_tabs_title_is_read_back_as_it_was_by_twilios_own_tools(tmp_path: Path, title: str) -> None:
+    """What dotenv takes for a comment, a quote or a blank is quoted."""
+    node = require.program("node")
+    require.that((PACKAGES / "dotenv").is_dir(), "twilio-run is not installed (npm install in tests/node/twilio)")
+    (tmp_path / ".env").write_text(export(["name"], worksheet=title)[".env.example"], "utf-8")
+    program = "console.log(JSON.stringify(require(process.argv[1]).parse(require('fs').readFileSync(process.argv[2]))))"
+    done = subprocess.run(
+        [node, "-e", program, PACKAGES / "dotenv", tmp_path / ".env"], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout)["GOOGLE_SHEET_TAB"] == title
+
+
+@pytest.mark.parametrize("title", [" data", "data ", "# ' \"", "# \\n"])
+def test_a_title_that_twilios_tools_would_read_otherwise_is_refused(title: str) -> None:
+    """Blanks at its ends are lost, and no quote is left for it."""
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        export(["name"], worksheet=title)
+
+
+def test_a_name_with_backticks_stays_one_piece_of_code_in_the_steps() -> None:
+    """A column's name never ends the code that it stands in."""
+    assert "`` a`b ``" in export(["a`b"])["STEPS.md"]
 
 
 def test_a_padded_public_key_is_one_too() -> None:
@@ -115,6 +196,8 @@ def test_a_padded_public_key_is_one_too() -> None:
         (["  "], [], "blank"),
         (["a\nb"], [], "line break"),
         (["request"], [], "request"),
+        (["=HYPERLINK(0)"], [], "formula"),
+        ([" @x"], [], "formula"),
         (["{{x}}"], [], "{{x}}"),
         (["{% x"], [], "{% x"),
         (["name"], ["name "], "twice"),
