@@ -109,12 +109,11 @@ def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
     del config_path
     found = [(scheduler, status.name) for scheduler, status in _installed(backend) if status.installed]
     wanted = [(scheduler, name) for scheduler, name in found if job in (None, name)]
-    if not wanted:
-        raise ConfigurationError(
-            _missing(job, [name for _, name in found]), hint="run `sheets-decrypt schedule install`"
-        )
+    if found and not wanted:
+        names = [name for _, name in found]
+        raise ConfigurationError(_missing(job, names), hint="run `sheets-decrypt schedule install`")
     codes = []
-    for scheduler, name in wanted:
+    for scheduler, name in wanted or [(scheduling.backend_named(backend), job or ALL_JOBS)]:  # it says what is missing
         codes.append(scheduling.run_now(scheduler, name))
         if codes[-1]:  # cron's run was waited for
             terminal.complain(f"error: {name}: the run ended with exit code {codes[-1]}")

@@ -1,5 +1,6 @@
 """`sheets-decrypt schedule` as a user runs it, with Debian's cron; and unattended runs."""
 
+import os
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from sheets_decrypt.runs import state
 from sheets_decrypt.sandbox.google import Fault
 from tests import require
 from tests.schedule.cron_daemon import crontab, put_crontab
+from tests.schedule.tasks import StandIn
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 from tests.unattended_parts import memory
 
@@ -352,3 +354,11 @@ def test_a_run_waits_for_another(world: World, holder: tuple[subprocess.Popen[by
     assert process.wait(120) == 0
     assert results[0].code == 0
     assert results[0].out.startswith("baseline: nothing changed, 6 rows")
+
+
+def test_a_crontab_that_cannot_be_read_is_not_an_empty_one(world: World, programs: Path) -> None:
+    """Where nothing can be run, the user learns why."""
+    StandIn(programs, "crontab", "sys.exit('You are not allowed to use this program')")
+    done = world.run("schedule", "run-now", *CRON, environment={"PATH": os.environ["PATH"]})
+    assert (done.code, done.out) == (2, "")
+    assert "the crontab cannot be read: you are not allowed" in done.err
