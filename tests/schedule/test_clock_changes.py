@@ -1,10 +1,13 @@
 """Where clocks go forward, an hour of that day does not exist: a run that is due in it is made up for, or announced."""
 
+import os
 import re
+import signal
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -152,3 +155,41 @@ def test_cron_makes_up_for_a_fixed_time_by_itself(in_zone: Callable[[str], None]
     """cron(8) runs it at once; Debian's was seen to. Only a `*` in minute or hour is left out."""
     in_zone("Europe/Berlin")
     assert "clocks" not in _notes(Cron("you", HOME, TODAY), parse(cron="0,30 2 * * *"))
+
+
+IN_BERLIN = """
+set -e
+mount -t tmpfs none /var/spool/cron && mkdir -m 1730 /var/spool/cron/crontabs
+mount -t tmpfs none /run
+mount --bind /usr/share/zoneinfo/Europe/Berlin /etc/localtime
+cp "$1" /var/spool/cron/crontabs/root && chmod 600 /var/spool/cron/crontabs/root
+TZ=Europe/Berlin exec faketime -f "@2027-03-28 01:59:30" cron -f
+"""
+
+
+def test_debians_cron_makes_up_for_a_fixed_time_and_not_for_a_starred_one(tmp_path: Path) -> None:
+    """Debian's own cron, with a clock that goes forward after half a minute and a spool of its own."""
+    require.patience("a clock has to go forward")
+    require.that(os.geteuid() == 0, "only root can start cron")
+    for program in ("cron", "faketime", "unshare"):
+        require.program(program)
+    expressions = {"fixed": "30 2 * * *", "starred": "*/15 2 * * *", "usual": "*/15 * * * *"}
+    entries = [
+        replace(
+            task(parse(cron=expression), name=name), command=("/usr/bin/touch", str(tmp_path / name)), folder=tmp_path
+        )
+        for name, expression in expressions.items()
+    ]
+    table = tmp_path / "crontab"
+    texts = [Cron("you", HOME, TODAY).render(replace(entry, log=tmp_path / "log"))["crontab"] for entry in entries]
+    table.write_text("".join(texts))
+    daemon = subprocess.Popen(["unshare", "-m", "sh", "-c", IN_BERLIN, "sh", str(table)], start_new_session=True)
+    try:
+        for _ in range(300):
+            if (tmp_path / "fixed").exists() and (tmp_path / "usual").exists():
+                break
+            time.sleep(0.5)
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name in expressions) == ["fixed", "usual"]
+    finally:
+        os.killpg(daemon.pid, signal.SIGKILL)
+        daemon.wait()
