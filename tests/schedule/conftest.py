@@ -48,7 +48,9 @@ def running_cron(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], by
     request.getfixturevalue("own_crontab")
     require.that(os.geteuid() == 0, "only root can start cron")
     daemon = subprocess.Popen([cron, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(2)  # a crontab of the same second as cron's first look at the folder is not noticed
+    time.sleep(2)
+    while not 2 < time.time() % 60 < 40:  # cron does not notice a crontab of the very second in which it looks
+        time.sleep(0.5)
     try:
         yield wait_for
     finally:

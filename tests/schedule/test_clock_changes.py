@@ -161,6 +161,9 @@ IN_BERLIN = """
 set -e
 mount -t tmpfs none /var/spool/cron && mkdir -m 1730 /var/spool/cron/crontabs
 mount -t tmpfs none /run
+mount -t tmpfs none /dev/shm
+mount -t tmpfs none /etc/cron.d
+mount --bind /dev/null /etc/crontab
 mount --bind /usr/share/zoneinfo/Europe/Berlin /etc/localtime
 cp "$1" /var/spool/cron/crontabs/root && chmod 600 /var/spool/cron/crontabs/root
 TZ=Europe/Berlin exec faketime -f "@2027-03-28 01:59:30" cron -f
