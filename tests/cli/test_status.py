@@ -217,7 +217,7 @@ def test_a_scheduler_that_cannot_be_read_hides_nothing(world: World, tmp_path: P
     environment = {"PATH": f"{programs}:/usr/bin:/bin"}
     done = world.run("status", "--config", world.path, "--json", environment=environment)
     assert done.code == 0
-    assert done.err == "warning: cron: the crontab's block of baseline is not closed\n"
+    assert done.err == "warning: cron: the block of baseline in the crontab has no end mark\n"
     assert done.records()[0]["job"] == "baseline"
 
 
