@@ -46,7 +46,7 @@ def refuse_if_locked(path: Path, *, mount_point: Path | None = None) -> None:
                 f"{folder} is the encrypted storage folder of a locked {product} vault (found {name} in it);"
                 " files saved there would not be encrypted",
                 hint=f"unlock the vault in {product} and use the drive that appears; if there is no {product} vault,"
-                f" remove {folder / name}",
+                f" move {folder / name} elsewhere",
             )
         if folder == mount_point:
             return

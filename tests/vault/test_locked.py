@@ -88,7 +88,7 @@ def test_the_refusal_names_the_file_that_shows_the_vault(tmp_path: Path) -> None
     with pytest.raises(VaultLocked, match=r"found dirid\.c9r in it") as caught:
         refuse_if_locked(tmp_path / "surveys")
     assert str(tmp_path) in caught.value.message
-    assert f"remove {tmp_path / 'dirid.c9r'}" in caught.value.hint
+    assert f"move {tmp_path / 'dirid.c9r'}" in caught.value.hint
     make(tmp_path, ".gocryptfs.conf.icloud").joinpath("dirid.c9r").unlink()
     with pytest.raises(VaultLocked, match=r"found \.gocryptfs\.conf\.icloud in it"):
         refuse_if_locked(tmp_path)
