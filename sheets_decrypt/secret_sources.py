@@ -17,6 +17,7 @@ from typing import Final, Literal
 from sheets_decrypt import programs
 from sheets_decrypt.config import Keys, SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
+from sheets_decrypt.regular_file import open_regular, read_small
 from sheets_decrypt.table import Secret
 
 _COMMAND_SECONDS: Final = 60
@@ -139,12 +140,12 @@ def _from_env(source: SecretSource) -> str:
 def _from_file(source: SecretSource) -> str:
     path = source.file or Path()
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             _refuse_if_shared(path, os.fstat(file.fileno()))
             return _text(file.read(_LARGEST), source)
     except OSError as error:
         raise KeyMissing(
-            f"the secret's file {path} cannot be read: {(error.strerror or 'unknown').lower()}",
+            f"the secret's file {path} cannot be read: {reason_of(error)}",
             hint="check the path in [keys]; if it lies on the vault drive, unlock the vault",
         ) from None
 
@@ -189,10 +190,10 @@ def _from_credential(source: SecretSource) -> str:
             hint="a credential is only there in a systemd service with LoadCredential=",
         )
     try:
-        return _text((Path(folder) / Path(name).name).read_bytes(), source)
+        return _text(read_small(Path(folder) / Path(name).name, limit=_LARGEST), source)
     except OSError as error:
         raise KeyMissing(
-            f"the systemd credential {source.name} cannot be read: {(error.strerror or 'unknown').lower()}",
+            f"the systemd credential {source.name} cannot be read: {reason_of(error)}",
             hint=f"add LoadCredential={source.name}:/path to the service",
         ) from None
 

@@ -1,6 +1,7 @@
 """Fixtures that several test files share: a local Google, and a world in which a user runs the commands."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,24 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the lock of runs in this process
     with Sandbox(tmp_path / "google") as google:
         yield World.make(tmp_path, google)
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Return a function that notes how often something was tried; the sums are printed at the end of the run."""
+    return lambda what, number: record_property(f"counted: {what}", number)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the sums of what the tests have counted."""
+    sums = Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, number in report.user_properties:
+                    if name.startswith("counted: "):
+                        sums[name.removeprefix("counted: ")] += number
+    if sums:
+        terminalreporter.section("counted")
+        for name, number in sorted(sums.items()):
+            terminalreporter.write_line(f"{number:6} {name}")

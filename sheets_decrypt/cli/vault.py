@@ -1,5 +1,7 @@
-"""The commands `sheets-decrypt vault ls|cat|put`: see what is in a Cryptomator vault where no drive is mounted."""
+"""The commands `sheets-decrypt vault ls|cat|put`: use a Cryptomator vault without mounting it."""
 
+import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,8 @@ import click
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.cli.words import printable
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.regular_file import open_regular
 
 if TYPE_CHECKING:
     from sheets_decrypt.vault.cryptomator import CryptomatorVault
@@ -43,10 +46,14 @@ def ls(path: str, name: str | None, config_path: Path | None) -> int:
 @_vault_options
 @click.option("--yes", is_flag=True, help="Do not ask before printing to a terminal.")
 def cat(path: str, name: str | None, config_path: Path | None, yes: bool) -> int:
-    """Print a file of the vault; asks first where that is a terminal."""
+    """Print a file of the vault. On a terminal: after a question, and with control characters escaped."""
     if terminal.prints_to_a_screen() and not (yes or terminal.confirm(f"print {path} to this screen?")):
         return 0
     with _open(config_path, name).read(path.strip("/")) as file:
+        if terminal.prints_to_a_screen():
+            for line in io.TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace"):
+                terminal.say(line.removesuffix("\n"))
+            return 0
         while piece := file.read(_PIECE):
             terminal.write_bytes(piece)
     return 0
@@ -56,12 +63,12 @@ def cat(path: str, name: str | None, config_path: Path | None, yes: bool) -> int
 @click.argument("path")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @_vault_options
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def put(path: str, file: Path | None, name: str | None, config_path: Path | None, force: bool) -> int:
     """Put FILE, or standard input, into the vault as PATH."""
     place, target = _open(config_path, name), path.strip("/")
     if place.size(target) is not None and not force:
-        raise ConfigurationError(f"{place.path(target)} is there already", hint="give --force to replace it")
+        raise ConfigurationError(f"{place.path(target)} already exists", hint="--force overwrites it")
     with _source(file) as read, place.replace(target) as sink:
         while piece := read(_PIECE):
             sink.write(piece)
@@ -75,15 +82,17 @@ def _source(file: Path | None) -> Iterator[Callable[[int], bytes]]:
         yield terminal.read_bytes
         return
     try:
-        content = file.open("rb")
+        content = os.fdopen(open_regular(file), "rb")
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {(error.strerror or 'unknown').lower()}") from None
+        raise ConfigurationError(
+            f"{file} cannot be read: {reason_of(error)}", hint="without FILE, standard input is read"
+        ) from None
     with content:
         yield content.read
 
 
 def _open(config_path: Path | None, name: str | None) -> "CryptomatorVault":
-    """Open the vault that was named, or the only one that there is."""
+    """Open the named vault, or the only one in the configuration."""
     from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
     from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
     from sheets_decrypt.vault.cryptomator import CryptomatorVault  # noqa: PLC0415
@@ -97,8 +106,8 @@ def _open(config_path: Path | None, name: str | None) -> "CryptomatorVault":
         folder = vaults[name]
     else:
         raise ConfigurationError(
-            f'there is no cryptomator vault "{name}"' if name else f"the configuration has {len(folders)} vaults",
-            hint=f"--vault takes one of {', '.join(sorted(vaults))}" if vaults else "add a vault to the configuration",
+            f'no Cryptomator vault is called "{name}"' if name else f"the configuration has {len(folders)} vaults",
+            hint=f"--vault: choose from {', '.join(sorted(vaults))}" if vaults else "add a vault to the configuration",
         )
     opened = CryptomatorVault(folder.cryptomator, lambda: resolve(folder.passphrase))
     opened.check()

@@ -15,9 +15,11 @@ from pydantic_core import ErrorDetails
 from sheets_decrypt.config.jobs import Config, Conversion, Job
 from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.regular_file import read_small
 
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"
+_LIMIT: Final = 1 << 20  # bytes
 _MOST_TOLD: Final = 5  # problems besides the first
 HERE: Final = Path("config") / FILE_NAME
 
@@ -85,7 +87,7 @@ def load(path: Path) -> Config:
         ConfigurationError: The file cannot be read, is not TOML, or breaks a rule.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small(path, limit=_LIMIT).decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"the configuration {path} cannot be read: {_reason(error)}",

@@ -1,12 +1,14 @@
 """A CSV that was downloaded from a sheet, as header and pages: the source of `decrypt-file`."""
 
 import csv
+import os
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Self, TextIO
 
-from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused
+from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused, reason_of
+from sheets_decrypt.regular_file import open_regular
 from sheets_decrypt.table import Header, Page
 
 _PAGE_ROWS: Final = 5000
@@ -29,10 +31,10 @@ class CsvFile:
     def __init__(self, path: Path) -> None:
         self._path: Final = path
         try:
-            self._file: Final[TextIO] = path.open(encoding="utf-8-sig", newline="")
+            self._file: Final[TextIO] = os.fdopen(open_regular(path), encoding="utf-8-sig", newline="")
         except OSError as error:
             raise ConfigurationError(
-                f"{path} cannot be read: {(error.strerror or 'unknown').lower()}", hint="check the path of the file"
+                f"{path} cannot be read: {reason_of(error)}", hint="check the path of the file"
             ) from None
         self._ended = True
         self._records: Final = self._rows()

@@ -25,6 +25,7 @@ from sheets_decrypt.vault.interface import Vault
 # A locked vault's drive letter is gone on Windows; elsewhere its mount point stays, and leads to the plain disk below.
 _LOCKED: Final = (VaultLocked, VaultNotEncrypted)
 HISTORY_SUFFIX: Final = ".runs.jsonl"
+_PIECE: Final = 1 << 20
 _LARGEST_HISTORY: Final = 4 * 1024 * 1024  # bytes; a longer one is cut to its newer half
 
 
@@ -199,7 +200,7 @@ def append_history(vault: Vault, name: str, record: RunRecord) -> None:
         vault.append(history, line)
         return
     with vault.read(history) as file:
-        lines = file.read().splitlines(keepends=True)
+        lines = _end_of(file, _LARGEST_HISTORY).splitlines(keepends=True)
     with vault.replace(history) as sink:
         sink.write(b"".join(lines[len(lines) // 2 :]) + line)
 
@@ -228,9 +229,17 @@ def last_counts(vault: Vault, name: str) -> FormerCounts | None:
     return None
 
 
+def _end_of(file: BinaryIO, limit: int) -> bytes:
+    """Return the last bytes of a file, at most `limit`: in its place there may be a file of gigabytes."""
+    end = b""
+    while piece := file.read(_PIECE):
+        end = (end + piece)[-limit:]
+    return end
+
+
 def _records(file: BinaryIO) -> Iterator[dict[str, Any]]:
     """Read line by line; a line that a killed run left torn is passed over."""
-    for line in file.read().splitlines():
+    for line in _end_of(file, 2 * _LARGEST_HISTORY).splitlines():
         try:
             content = json.loads(line)
         except ValueError:

@@ -18,9 +18,11 @@ from pydantic import NonNegativeInt, TypeAdapter
 
 from sheets_decrypt.config import Config
 from sheets_decrypt.private_file import write_private
+from sheets_decrypt.regular_file import read_small
 from sheets_decrypt.runs.record import RunRecord, Status
 
 _ROWS_KEPT: Final = 30
+_LIMIT: Final = 64 * 1024  # bytes; a state has less than 1 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ _WRITTEN: Final = TypeAdapter(JobState)
 def load(config: Config, job: str) -> JobState:
     """Give what is remembered of a job; what cannot be read is forgotten."""
     try:
-        return _read(_file(config, job).read_bytes())
+        return _read(read_small(_file(config, job), limit=_LIMIT))
     except (OSError, ValueError):  # a path that no file can have, as well
         return JobState()
 

@@ -12,9 +12,11 @@ from typing import Final
 
 from sheets_decrypt import programs
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.regular_file import read_small
 from sheets_decrypt.schedule.interface import Delete, Found, Look, Reply, Run, Step, Write
 from sheets_decrypt.secret_sources import environment_for_children
 
+_LIMIT: Final = 1 << 20  # bytes; of a task or a crontab
 _LOOK_SECONDS: Final = 30
 _PAUSE_SECONDS: Final = 1.0
 
@@ -29,7 +31,7 @@ def read(wanted: Look) -> Found:
     files = {}
     for path in paths:
         try:
-            files[path] = path.read_bytes()
+            files[path] = read_small(path, limit=_LIMIT)
         except FileNotFoundError:
             continue
         except OSError as error:

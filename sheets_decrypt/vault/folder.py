@@ -89,7 +89,8 @@ class OpenFolder:
     def _close(self) -> None:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
+            with contextlib.suppress(OSError):  # nothing was written through it, so nothing can be lost
+                os.close(descriptor)
 
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else str(self.path / name)

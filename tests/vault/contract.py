@@ -17,10 +17,11 @@ import pytest
 from sheets_decrypt.errors import VaultError, VaultFileMissing
 from sheets_decrypt.vault.interface import Files, Protection, Vault
 from tests import require
+from tests.long import scaled
 
 FORMER = b"row,name\r\n1,former\r\n"
 NEW = b"row,name\r\n1,new\r\n2,also new\r\n"
-SIZES = (0, 1, 4095, 4096, 32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 1_000_003)
+SIZES = (0, 32 * 1024, *scaled((), (1, 4095, 4096, 32 * 1024 - 1, 32 * 1024 + 1)), 1_000_003)
 
 
 def put(vault: Files, name: str, data: bytes) -> None:

@@ -130,6 +130,20 @@ def test_yes_prints_to_a_terminal_without_a_question(world: World) -> None:
     assert FORMER.strip() in seen
 
 
+def test_a_terminal_gets_no_control_characters_of_a_file(world: World) -> None:
+    """They are spelt out, as everywhere: a file of the vault cannot change the terminal; line breaks and tabs stay."""
+    _store(world, "a.csv", "name\tx\r\nred\x1b]0;title\x07\x1b[2J\x9b31m\u202e é\rover\n".encode() + b"\xff\x85 end")
+    code, seen = _at_a_terminal(world, "cat", "--yes", "a.csv")
+    assert code == 0
+    assert not {0x1B, 0x07} & set(seen)
+    assert seen.decode().splitlines() == [
+        "name\tx",
+        r"red\u001b]0;title\u0007\u001b[2J\u009b31m\u202e é",
+        "over",
+        r"\xff\x85 end",
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
@@ -184,7 +198,7 @@ def test_a_file_that_is_there_is_replaced_only_with_force(world: World, tmp_path
     (tmp_path / "local").write_bytes(b"new")
     _store(world, "a.csv", FORMER)
     before = world.encrypted_files()
-    _failed(_vault(world, "put", "a.csv", tmp_path / "local"), 2, "a.csv in the", "is there already", "--force")
+    _failed(_vault(world, "put", "a.csv", tmp_path / "local"), 2, "a.csv in the", "already exists", "--force")
     assert world.encrypted_files() == before
     assert _vault(world, "put", "--force", "a.csv", tmp_path / "local").code == 0
     assert world.csv("a.csv") == b"new"
@@ -217,7 +231,7 @@ def test_with_several_vaults_one_is_named(world: World, two: CryptomatorVault) -
     """By its name under [vaults], or by a job that writes into it; the hint lists both."""
     _store(world, "first.csv", b"x")
     _store(world, "second.csv", b"x", two)
-    _failed(_vault(world, "ls"), 2, "the configuration has 2 vaults", "--vault takes one of baseline, second, shared")
+    _failed(_vault(world, "ls"), 2, "the configuration has 2 vaults", "--vault: choose from baseline, second, shared")
     assert _vault(world, "ls", "--vault", "baseline").out == "first.csv\n"
     assert _vault(world, "ls", "--vault", "shared").out == "second.csv\n"
     assert _vault(world, "ls", "--vault", "second").out == "second.csv\n"
@@ -236,7 +250,7 @@ def test_a_name_of_no_vault_is_refused(world: World, two: CryptomatorVault, comm
     """The hint lists the names that there are, and nothing is written."""
     before = world.encrypted_files()
     done = _vault(world, *command, "--vault", "thrid")
-    _failed(done, 2, 'there is no cryptomator vault "thrid"', "--vault takes one of baseline, second, shared")
+    _failed(done, 2, 'no Cryptomator vault is called "thrid"', "--vault: choose from baseline, second, shared")
     assert world.encrypted_files() == before
 
 
@@ -245,7 +259,7 @@ def test_without_a_vault_in_the_configuration_that_is_told(world: World) -> None
     del world.settings["vault"]
     world.configure(output=str(world.folder / "drive/a.csv"))
     _failed(_vault(world, "ls"), 2, "the configuration has 0 vaults", "add a vault to the configuration")
-    _failed(_vault(world, "ls", "--vault", "baseline"), 2, 'there is no cryptomator vault "baseline"')
+    _failed(_vault(world, "ls", "--vault", "baseline"), 2, 'no Cryptomator vault is called "baseline"')
 
 
 # What protects the vault

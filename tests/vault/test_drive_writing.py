@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sheets_decrypt import regular_file
 from sheets_decrypt.errors import VaultLocked, VaultUnusable
+from sheets_decrypt.regular_file import NotRegularFile
 from sheets_decrypt.vault import volume
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder
@@ -235,3 +237,43 @@ def test_a_folder_that_stops_answering_is_not_kept_open(
             assert not held.is_still_there()
             with pytest.raises(OSError, match="gone"):
                 OpenFolder(folder, by_descriptor=by_descriptor)
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_a_live_writers_temporary_file_is_left_alone(folder: Path, by_descriptor: bool) -> None:
+    """Two runs that write one file both succeed; the later one's content stays, and no temporary file is left."""
+    drive = Drive(folder, by_descriptor=by_descriptor)
+    with drive.replace("baseline.csv") as slow:
+        slow.write(FORMER)
+        put(drive, "baseline.csv", NEW)
+        assert len(stored(folder)) == 2  # the file, and what is being written
+        assert content(drive, "baseline.csv") == NEW
+        slow.write(FORMER)
+    assert content(drive, "baseline.csv") == FORMER * 2
+    assert stored(folder) == ["baseline.csv"]
+
+
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_an_open_folder_opens_nothing_through_a_link(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
+) -> None:
+    """A link that takes a file's place after the path was resolved leads nowhere, not even after the first look."""
+    (tmp_path / "precious").write_bytes(FORMER)
+    (folder / "link").symlink_to(tmp_path / "precious")
+    with OpenFolder(folder, by_descriptor=by_descriptor) as held:
+        for flags in (os.O_RDONLY, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_CREAT | os.O_APPEND):
+            with pytest.raises(NotRegularFile, match="a link"):
+                held.open("link", flags)
+            with monkeypatch.context() as late:  # as if the link came between the look and the opening
+                late.setattr(regular_file, "require_regular", lambda *_: None)
+                with pytest.raises(OSError, match="symbolic links"):
+                    held.open("link", flags)
+    assert (tmp_path / "precious").read_bytes() == FORMER
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold a folder open")
+def test_a_folder_whose_place_a_link_takes_is_not_opened(folder: Path, tmp_path: Path) -> None:
+    """The path was resolved before: a link in the folder's place is somebody's doing."""
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(OSError, match="Not a directory|symbolic links"):
+        OpenFolder(tmp_path / "link")

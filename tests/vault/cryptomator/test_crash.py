@@ -16,12 +16,13 @@ from sheets_decrypt.errors import VaultFileMissing
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import require
+from tests.long import scaled
 from tests.vault.contract import content, put
 from tests.vault.cryptomator.readers import pycryptomator
 
 PASSPHRASE = Secret("killed at any moment")
-KILLS = 240
-PARTS = 8  # each with a vault of its own, so that none grows large
+KILLS = scaled(30, 240)
+PARTS = scaled(1, 8)  # each with a vault of its own, so that none grows large
 LONGEST_SECONDS = 0.04
 SIZE = 40_000
 LONG = "x" * 200 + ".csv"
@@ -95,7 +96,7 @@ def history(vault: CryptomatorVault) -> bytes:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_run_that_is_killed_at_any_moment_leaves_whole_files(tmp_path: Path, part: int) -> None:
-    """Old or new, every file opens; others see no broken entry; the next run leaves no left-over (240 kills in all)."""
+    """Old or new, every file opens; others see no broken entry; the next run leaves no left-over (240 kills in the long form)."""
     require.that(sys.platform != "win32", "a process cannot be forked here")
     folder, chance = tmp_path / "vault", random.Random()
     vault = CryptomatorVault.create(folder, PASSPHRASE)

@@ -11,11 +11,12 @@ import pytest
 
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests.long import scaled
 from tests.vault.cryptomator import readers as others
 
 PASSPHRASE = Secret("Käsekuchen 🧀 with a ‚quote‘")
 SIZES: Final = (0, 1, 32767, 32768, 32769, 65536)
-LARGE: Final = 100_000_000
+LARGE: Final = scaled(5_000_000, 100_000_000)
 NAMES: Final = (
     "a",
     "a" * 146,

@@ -16,6 +16,7 @@ from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.cryptomator.vault import extended_windows
 from tests import require
+from tests.long import scaled
 from tests.vault.contract import content, put, stored
 from tests.vault.cryptomator.disk import PASSPHRASE, as_before, on_disk
 
@@ -162,6 +163,8 @@ def test_windows_is_given_the_form_of_a_path_that_may_be_long(path: str, extende
     assert str(extended_windows(PureWindowsPath(path))) == extended
 
 
+LARGE = scaled(40_000_000, 100_000_000)
+
 _WRITE_AND_READ = """
 import resource, sys
 from pathlib import Path
@@ -192,11 +195,11 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> Non
     """Writing, appending to and reading 100 MB takes no more memory than 10 MB, give or take the allocator's mood."""
     require.that(sys.platform == "linux", "the peak is measured in kilobytes on Linux only")
     peaks = {}
-    for size in (10_000_000, 100_000_000):
+    for size in (10_000_000, LARGE):
         (tmp_path / str(size)).mkdir()
         command = [sys.executable, "-c", _WRITE_AND_READ, str(tmp_path / str(size)), str(size), combo]
         peaks[size] = int(subprocess.run(command, check=True, capture_output=True).stdout)
-    assert peaks[100_000_000] - peaks[10_000_000] < 4_000
+    assert peaks[LARGE] - peaks[10_000_000] < 4_000
 
 
 def test_a_file_has_one_identity_however_it_is_written(storage: Path, vault: CryptomatorVault, tmp_path: Path) -> None:

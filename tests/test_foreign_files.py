@@ -1,0 +1,96 @@
+"""A named pipe, a device or a huge file in the place of any file that is read: an error of ours, at once."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt import config
+from sheets_decrypt.config import SecretSource
+from sheets_decrypt.errors import ConfigurationError, CredentialsRefused, KeyMissing
+from sheets_decrypt.google import credentials
+from sheets_decrypt.output.csv_file import CsvFile
+from sheets_decrypt.runs import record, state
+from sheets_decrypt.runs.state import JobState
+from sheets_decrypt.secret_sources import resolve
+from tests.survey import CSV, World
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes and devices")
+
+
+def huge(path: Path) -> None:
+    """Make a file of a terabyte that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+PLANTS: dict[str, Callable[[Path], None]] = {
+    "a named pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "larger": huge,
+}
+
+
+@pytest.fixture(params=list(PLANTS))
+def words(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Put something into the place of the file `planted`; what an error calls it."""
+    PLANTS[request.param](tmp_path / "planted")
+    return str(request.param)
+
+
+def test_a_configuration_is_a_small_regular_file(tmp_path: Path, words: str) -> None:
+    """It is named, and the exit code is 2."""
+    with pytest.raises(ConfigurationError, match=f"planted cannot be read: {words}"):
+        config.load(tmp_path / "planted")
+
+
+def test_a_key_file_is_a_small_regular_file(tmp_path: Path, words: str) -> None:
+    """It is named, and the exit code is 5."""
+    with pytest.raises(CredentialsRefused, match=f"planted cannot be read: {words}"):
+        credentials.from_key_file(tmp_path / "planted")
+
+
+def test_a_secrets_file_is_a_regular_file(tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a part of a huge one is read; a systemd credential is as small."""
+    if words != "a device":
+        (tmp_path / "planted").chmod(0o600)
+    source = SecretSource(file=tmp_path / "planted")
+    if words == "larger":
+        assert len(resolve(source).reveal()) <= 64 * 1024
+    else:
+        with pytest.raises(KeyMissing, match=f"planted cannot be read: {words}"):
+            resolve(source)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(KeyMissing, match=f"cannot be read: {words}"):
+        resolve(SecretSource(credential="planted"))
+
+
+def test_a_downloaded_csv_is_a_regular_file(tmp_path: Path, words: str) -> None:
+    """A large one is read page by page."""
+    if words != "larger":
+        with pytest.raises(ConfigurationError, match=f"planted cannot be read: {words}"):
+            CsvFile(tmp_path / "planted")
+
+
+def test_what_is_remembered_of_a_job_is_a_small_regular_file(world: World, tmp_path: Path, words: str) -> None:
+    """Anything else is forgotten, and replaced by the next run."""
+    content = config.load(world.path)
+    path = state._file(content, "baseline")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(tmp_path / "planted", path)  # noqa: PTH104 (also of a link)
+    assert state.load(content, "baseline") == JobState()
+    state.save(content, "baseline", JobState(exit_code=7))
+    assert state.load(content, "baseline").exit_code == 7
+
+
+def test_of_a_huge_history_only_the_end_is_read(world: World) -> None:
+    """The newest runs are there, whatever lies before them."""
+    run = json.dumps({"run_id": "newest"}).encode() + b"\n"
+    with world.vault.replace(record.history_name(CSV)) as new:
+        for _ in range(30):
+            new.write(b"x" * 999_999 + b"\n")
+        new.write(run)
+    assert record.read_history(world.vault, CSV) == [{"run_id": "newest"}]
