@@ -1,0 +1,50 @@
+"""Fixtures of the tests of `google`: a local Google, and waits that take no time."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.sandbox.google import Sandbox
+
+
+@pytest.fixture
+def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Open a local Google that the environment leads to."""
+    with Sandbox(tmp_path / "google") as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let waits pass in no time, and list them."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+@dataclass
+class Clock:
+    """A clock that a wait moves on at once; it is the program's and the sandbox's."""
+
+    ahead: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.waits.append(seconds)
+        self.ahead += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let waits pass in no time, and the clock go on all the same."""
+    made, monotonic, now = Clock(), time.monotonic, time.time
+    monkeypatch.setattr("time.monotonic", lambda: monotonic() + made.ahead)
+    monkeypatch.setattr("time.time", lambda: now() + made.ahead)
+    monkeypatch.setattr("time.sleep", made.sleep)
+    return made
