@@ -1,13 +1,14 @@
 """Fixtures of the tests of `google`: a local Google, and waits that take no time."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox
+from tests.google.scripted_server import Scripted
 
 
 @pytest.fixture
@@ -48,3 +49,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("time.time", lambda: now() + made.ahead)
     monkeypatch.setattr("time.sleep", made.sleep)
     return made
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
+    """Return a function that makes servers whose replies are written out."""
+    sandbox = Sandbox(tmp_path / "google")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+
+    def make(*replies: bytes, connect: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Scripted:
+        return Scripted(sandbox.key_file.parent, connect, list(replies))
+
+    return make

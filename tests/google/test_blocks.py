@@ -3,7 +3,6 @@
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,15 +19,6 @@ from sheets_decrypt.sandbox.google import Fault, Sandbox, Tab
 from sheets_decrypt.table import Header
 
 SMALL = Limits(cells=40, size=300, blocks=1000, pause=0)
-
-
-@pytest.fixture
-def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Give a local Google that the environment leads to."""
-    with Sandbox(tmp_path / "google") as sandbox:
-        for name, value in sandbox.environment().items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
 
 
 @pytest.fixture
@@ -201,6 +191,20 @@ def test_ten_million_cells_need_fewer_requests_than_a_minutes_quota(rows: int, c
     seen = sum(len(block) for block in read(rows, columns, ask, Limits()))
     assert seen == rows
     assert len(asked) < 58
+
+
+@given(st.integers(200, 5000), st.integers(1, 30), st.integers(2, 100))
+def test_no_request_covers_more_cells_than_the_limit(rows: int, columns: int, height: int) -> None:
+    """However small the replies are, a block never has more cells than Google answers in one request."""
+    limits = Limits(cells=height * columns, size=10**12, blocks=rows, pause=0)
+    asked: list[int] = []
+
+    def ask(first: int, last: int) -> Block:
+        asked.append(last - first + 1)
+        return Block([], 20)
+
+    list(read(rows, columns, ask, limits))
+    assert max(asked) <= height
 
 
 @pytest.mark.parametrize("row_bytes", [100, 1000, 10_000])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -14,15 +13,6 @@ from sheets_decrypt.google.sheet import Sheet, _checked, _choose, _tabs, open_sh
 from sheets_decrypt.sandbox.google import Cell, Fault, Formula, Sandbox, Tab
 
 ROWS = [["name", "phone"], ["Ana", "+44"], ["Bo"], [], ["Cy", "+57"]]
-
-
-@pytest.fixture
-def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Give a local Google that the environment leads to."""
-    with Sandbox(tmp_path / "google") as sandbox:
-        for name, value in sandbox.environment().items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
 
 
 @pytest.fixture
