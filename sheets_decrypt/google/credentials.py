@@ -96,7 +96,7 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
 
 
 def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
-    """Look whether others can read the file, which is no reason to stop: a downloaded key has such a mode at first."""
+    """Warn of a file that others can read. It is not refused: a browser saves a downloaded key with such a mode."""
     if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ()
     return (KeyFileWarning(f"the key file {path} can be read by others", f"chmod 600 {shlex.quote(str(path))}"),)

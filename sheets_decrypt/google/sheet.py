@@ -20,6 +20,7 @@ __all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "open_sheet"]
 
 PAGE_ROWS: Final = 5000
 MOST_CELLS: Final = 100_000_000  # ten times Google's limit; memory is taken by the size of a grid
+_LIMITS: Final = Limits()
 _HOST: Final = "sheets.googleapis.com"
 _FIELDS: Final = (
     "properties.title,sheets.properties(title,sheetId,index,sheetType,gridProperties(rowCount,columnCount))"
@@ -75,7 +76,7 @@ def open_sheet(
     gid: int | None,
     values: Literal["stored", "displayed"],
     page_rows: int = PAGE_ROWS,
-    limits: Limits = Limits(),  # noqa: B008  (frozen)
+    limits: Limits = _LIMITS,
 ) -> "Sheet":
     """Find the tab and read its first rows.
 

@@ -185,7 +185,7 @@ class Grid:
                     row[column] = cell
 
     def _filled(self, row: int, left: int, right: int) -> bool:
-        """Tell whether any cell of a row lies between two columns, both included; rows and columns count from 1."""
+        """Return whether any cell of a row lies between two columns, both included; rows and columns count from 1."""
         if not 1 <= row <= len(self._rows):
             return False
         return any(not _is_empty(cell) for cell in self._rows[row - 1][max(left, 1) - 1 : right])

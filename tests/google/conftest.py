@@ -35,6 +35,10 @@ class Clock:
     ahead: float = 0.0
     waits: list[float] = field(default_factory=list)
 
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time()
+
     def sleep(self, seconds: float) -> None:
         """Move the clock on."""
         self.waits.append(seconds)

@@ -23,7 +23,7 @@ SMALL = Limits(cells=40, size=300, blocks=1000, pause=0)
 
 @pytest.fixture
 def session(google: Sandbox) -> Iterator[Session]:
-    """Give a session with it."""
+    """Open a session with it."""
     with open_session(config.Google()) as opened:
         yield opened
 

@@ -21,14 +21,14 @@ from sheets_decrypt.sandbox.google import Sandbox
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Give the content of a sound key file."""
+    """Return the content of a valid key file."""
     content: dict[str, Any] = json.loads(Sandbox(tmp_path_factory.mktemp("key")).key_file.read_text())
     return content
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[object], Path]:
-    """Give a function that writes a key file."""
+    """Return a function that writes a key file."""
 
     def put(content: object) -> Path:
         path = tmp_path / "key.json"

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.google.conftest import Clock
 from tests.survey import World
 
 JOBS = 50
+LIMITS = Limits()
 LONG = pytest.mark.skipif(
     os.environ.get("SHEETS_DECRYPT_LONG") != "1", reason="waits for more than a minute (SHEETS_DECRYPT_LONG=1)"
 )
@@ -25,7 +25,7 @@ def _settings(google: Sandbox) -> config.Google:
     return config.Google(credentials=google.key_file, proxy=google.proxy, ca_bundle=google.ca_bundle)
 
 
-def _pull(settings: config.Google, spreadsheet: str, limits: Limits = Limits()) -> list[list[str]]:  # noqa: B008  (frozen)
+def _pull(settings: config.Google, spreadsheet: str, limits: Limits = LIMITS) -> list[list[str]]:
     """Read a sheet in a session of its own, as each job does."""
     with open_session(settings) as session:
         sheet = open_sheet(
@@ -40,7 +40,7 @@ def _statuses(google: Sandbox) -> list[int]:
 
 def test_fifty_jobs_one_after_another_complete(tmp_path: Path, clock: Clock) -> None:
     """Two reads a job are a hundred; those that the quota refuses are repeated when its minute is over."""
-    with Sandbox(tmp_path, quota=Quota(), clock=lambda: time.time()) as google:  # noqa: PLW0108  (the patched one)
+    with Sandbox(tmp_path, quota=Quota(), clock=clock.now) as google:
         sheets = [google.add(f"Survey {number}", [Tab("data", [["n"], [str(number)]])]) for number in range(JOBS)]
         read = [_pull(_settings(google), sheet) for sheet in sheets]
     assert read == [[[str(number)]] for number in range(JOBS)]
@@ -52,7 +52,7 @@ def test_fifty_jobs_one_after_another_complete(tmp_path: Path, clock: Clock) -> 
 def test_large_sheets_one_after_another_complete(tmp_path: Path, clock: Clock) -> None:
     """Sheets that are read in fifty blocks each complete, though together they ask more often than the quota allows."""
     rows = [["n"], *([str(number)] for number in range(2_999))]
-    with Sandbox(tmp_path, quota=Quota(), clock=lambda: time.time()) as google:  # noqa: PLW0108
+    with Sandbox(tmp_path, quota=Quota(), clock=clock.now) as google:
         settings = _settings(google)
         for _ in range(3):
             tab = Tab("data", rows, row_count=3000, column_count=26)

@@ -17,7 +17,7 @@ ROWS = [["name", "phone"], ["Ana", "+44"], ["Bo"], [], ["Cy", "+57"]]
 
 @pytest.fixture
 def session(google: Sandbox) -> Iterator[Session]:
-    """Give a session with it."""
+    """Open a session with it."""
     with open_session(config.Google()) as opened:
         yield opened
 

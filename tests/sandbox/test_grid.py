@@ -209,5 +209,5 @@ def test_an_append_loses_no_cell(rows: list[list[str]], how: tuple[str, bool]) -
 
 
 def filled(tab: Grid) -> list[str]:
-    """Give the text of every cell that is not empty, sorted."""
+    """Return the text of every cell that is not empty, sorted."""
     return sorted(str(cell) for row in tab.rows() for cell in row if cell)

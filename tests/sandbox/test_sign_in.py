@@ -43,7 +43,7 @@ def assertion(path: Path, *, key_id: str | None = None, **claims: Any) -> str:
 
 
 def form(signed: str, grant_type: str = GRANT_TYPE) -> bytes:
-    """Give the body that is posted."""
+    """Return the body of the request."""
     return urlencode({"grant_type": grant_type, "assertion": signed}).encode()
 
 
