@@ -723,7 +723,7 @@ def test_a_key_file_that_is_a_folder_is_refused(former: World) -> None:
     """A folder is told as one, exit code 5."""
     former.google_settings["credentials"] = str(former.folder)
     former.configure()
-    _refused(former, 5, "it is a folder")
+    _refused(former, 5, "is a folder")
 
 
 @pytest.mark.parametrize(

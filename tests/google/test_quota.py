@@ -1,6 +1,5 @@
 """Many jobs that sign in with one account all complete within Google's quota of 60 reads a minute."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,13 +11,12 @@ from sheets_decrypt.google.session import open_session
 from sheets_decrypt.google.sheet import Limits, open_sheet
 from sheets_decrypt.sandbox.google import Quota, Sandbox, Tab
 from tests.google.conftest import Clock
+from tests.long import LONG
 from tests.survey import World
 
 JOBS = 50
 LIMITS = Limits()
-LONG = pytest.mark.skipif(
-    os.environ.get("SHEETS_DECRYPT_LONG") != "1", reason="waits for more than a minute (SHEETS_DECRYPT_LONG=1)"
-)
+ONLY_LONG = pytest.mark.skipif(not LONG, reason="waits for more than a minute (SHEETS_DECRYPT_LONG=1)")
 
 
 def _settings(google: Sandbox) -> config.Google:
@@ -60,7 +58,7 @@ def test_large_sheets_one_after_another_complete(tmp_path: Path, clock: Clock) -
     assert _statuses(google).count(200) > 120
 
 
-@LONG
+@ONLY_LONG
 def test_fifty_jobs_of_a_configuration_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command writes fifty CSVs in real time, and ends with 0."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
@@ -73,7 +71,7 @@ def test_fifty_jobs_of_a_configuration_complete(tmp_path: Path, monkeypatch: pyt
     assert [record["status"] for record in done.records()] == ["written"] * JOBS
 
 
-@LONG
+@ONLY_LONG
 def test_fifty_jobs_at_the_same_time_complete(tmp_path: Path) -> None:
     """Fifty jobs that a scheduler starts in the same second share the minutes between them."""
     together = threading.Barrier(JOBS)
