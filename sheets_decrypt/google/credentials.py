@@ -209,7 +209,7 @@ def _application_default(request: google.auth.transport.Request, deadline: Deadl
     """
     attempt = in_background(lambda: _detect(request))
     try:
-        found = attempt.result(deadline.remaining())
+        found = deadline.wait_for(attempt)
     except TimeoutError:
         raise GoogleDown(
             "looking for this machine's credentials took longer than google.deadline allows", hint=LATER

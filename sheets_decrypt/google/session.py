@@ -204,7 +204,7 @@ class Session:
             self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]
             return
         fetching = in_background(lambda: self._credentials.refresh(self._request))  # type: ignore[no-untyped-call]
-        fetching.result(self._deadline.remaining())
+        self._deadline.wait_for(fetching)
 
 
 class _ApiSession(TimedSession):
