@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from google.auth.compute_engine import _metadata
 
 from sheets_decrypt import config
 from sheets_decrypt.errors import GoogleUnavailable
@@ -112,6 +113,8 @@ def test_a_metadata_server_that_drips_ends_at_the_deadline(
     """Looking for a machine's own account keeps to the deadline, though google-auth does it by itself."""
     with SlowServer(folder, place) as server:
         monkeypatch.setenv("GCE_METADATA_IP", f"127.0.0.1:{server.port}")
+        # google-auth read the variable once, at its import, in older releases
+        monkeypatch.setattr(_metadata, "_METADATA_IP_ROOT", f"http://127.0.0.1:{server.port}", raising=False)
         _assert_given_up(server, config.Google(deadline=DEADLINE))
 
 
