@@ -65,7 +65,7 @@ def in_background(call: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             result = call()
-        except BaseException as error:  # noqa: BLE001  (whoever waits for the future gets it)
+        except BaseException as error:  # noqa: BLE001  (raised again where the future is waited for)
             future.set_exception(error)
         else:
             future.set_result(result)

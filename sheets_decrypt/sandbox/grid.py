@@ -40,7 +40,7 @@ class Tab:
         title: Its title.
         rows: Rows × cells; rows may differ in length. `GeneratedRows` keeps a huge one out of memory.
         gid: Its gid; default: 0 for the first tab, a random one for others.
-        row_count: The grid's rows; default: as many as there are, but at least 1000.
+        row_count: The grid's rows; default: the number of `rows`, but at least 1000.
         column_count: The grid's columns; default: as many as the widest row has, but at least 26.
     """
 
@@ -119,7 +119,7 @@ class Grid:
             yield row if left == 1 and len(row) <= right else row[left - 1 : right]
 
     def update(self, area: Area, values: Sequence[Row]) -> Area:
-        """Write `values` from the range's first cell on. None leaves a cell as it is.
+        """Write `values` from the range's first cell on. None leaves a cell unchanged.
 
         Returns:
             The rectangle that was written.
@@ -139,7 +139,7 @@ class Grid:
         return target
 
     def append(self, area: Area, values: Sequence[Row], *, insert: bool, room: int) -> tuple[Area | None, Area]:
-        """Write `values` below the last table that the range touches, or at the range's first cell where there is none.
+        """Write `values` below the last table that the range touches, else at the range's first cell.
 
         Args:
             area: Where to look for a table.

@@ -21,7 +21,7 @@ CELL = "a-cell-that-nobody-may-see"
 
 @dataclass
 class Scripted:
-    """A proxy that ends TLS with the sandbox's certificate and answers what it is told to, each reply once.
+    """A proxy that terminates TLS with the sandbox's certificate and sends the given replies, each once.
 
     Args:
         folder: The sandbox's folder.
@@ -82,7 +82,7 @@ class Scripted:
             return
 
     def _read(self, connection: socket.socket) -> bool:
-        """Read a request; tell whether there was one."""
+        """Read a request; return whether one came."""
         data = b""
         while b"\r\n\r\n" not in data:
             piece = connection.recv(65536)

@@ -96,7 +96,7 @@ def test_a_row_that_moved_is_noticed(google: Sandbox, session: Session) -> None:
 
 
 def test_a_sheet_that_moved_is_read_again_from_its_beginning(google: Sandbox, session: Session) -> None:
-    """After a move, the reopened sheet gives every row as it is now."""
+    """After a move, the reopened sheet returns the present rows."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
     moved = [["id", "name", "more"], ["1", "new", "x"], *_rows(120)[1:]]
     google.fault(Fault(kind="values", what="call", after=4, then=lambda: google.replace_rows(identity, "data", moved)))
@@ -165,7 +165,7 @@ def test_a_shrunken_grid_over_the_wire_is_a_move(google: Sandbox, session: Sessi
 
 
 def test_a_tab_that_is_renamed_meanwhile_is_named(google: Sandbox, session: Session) -> None:
-    """A tab that vanishes between two blocks is no move but a missing tab, with the list of tabs."""
+    """A tab that vanishes between two blocks is a missing tab, not a move, with the list of tabs."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
 
     def rename() -> None:
@@ -262,7 +262,7 @@ def test_requests_are_kept_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_memory_does_not_grow_with_the_sheet(session: Session) -> None:
-    """Sixteen times the rows need no more memory at a time: a block is let go before the next is read."""
+    """Sixteen times the rows need no more memory at a time: a block is freed before the next is read."""
 
     def peak(count: int) -> int:
         limits = Limits(cells=2000, size=400_000, blocks=count, pause=0)

@@ -57,7 +57,7 @@ def test_a_folder_of_certificates_is_accepted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "not a certificate"])
 def test_certificates_that_are_none_are_refused(tmp_path: Path, content: str | None) -> None:
-    """A bundle that is missing or holds no certificate is a mistake in the configuration, named at once."""
+    """A bundle that is missing or contains no certificate is an error of the configuration, found at once."""
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_text(content)
@@ -98,7 +98,7 @@ def test_no_proxy_goes_past_the_environments_proxy(google: Sandbox, monkeypatch:
 
 
 def test_a_proxys_password_is_not_shown() -> None:
-    """The repr of a way tells that there is a proxy and not its URL."""
+    """The repr of the settings hides the proxy's URL."""
     assert "password" not in repr(NetworkSettings(proxy="http://me:password@proxy:3128", verify=True))
 
 
@@ -159,5 +159,5 @@ def test_a_host_name_that_is_not_known_is_named(
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr("socket.getaddrinfo", unknown)
-    with pytest.raises(NetworkUnreachable, match=r"the name of oauth2\.googleapis\.com is not known here \(DNS\)"):
+    with pytest.raises(NetworkUnreachable, match=r"the name of oauth2\.googleapis\.com was not found \(DNS\)"):
         read(google)

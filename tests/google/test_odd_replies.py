@@ -76,7 +76,7 @@ def test_a_small_reply_that_unpacks_to_a_huge_one_is_refused(scripted: Callable[
 
 
 def test_constants_that_json_does_not_know_are_refused(scripted: Callable[..., Scripted]) -> None:
-    """NaN is no cell of Google's."""
+    """Google sends no NaN."""
     body = http(b'{"range": "x", "values": [[NaN]]}')
     assert type(meet(scripted(TOKEN, PROPERTIES, *[body] * 5))) is GoogleDown
 
@@ -127,7 +127,7 @@ def test_the_token_goes_to_the_sheets_api_alone(scripted: Callable[..., Scripted
     ],
 )
 def test_a_sign_in_of_another_shape_is_refused(scripted: Callable[..., Scripted], answer: object) -> None:
-    """An answer that is no token is said to be none."""
+    """An answer without a token is refused as such."""
     error = meet(scripted(json_reply(answer)))
     assert type(error) is CredentialsRefused
 
@@ -168,7 +168,7 @@ def test_a_proxy_in_trouble_is_tried_again(scripted: Callable[..., Scripted]) ->
 
 
 def test_the_skew_counts_from_the_reply_itself(scripted: Callable[..., Scripted]) -> None:
-    """A reply without a Date, or with one that is none, tells nothing of the clock."""
+    """A reply without a Date, or with an invalid one, says nothing about the clock."""
     body = b'{"error":"invalid_grant","error_description":"... in a reasonable timeframe. ..."}'
     date = f"Date: {formatdate(time.time() - 7200, usegmt=True)}\r\n"
     assert "2 hours ahead" in str(meet(scripted(http(body, status=400, headers=date))))

@@ -39,7 +39,7 @@ def _no_waiting(waits: list[float]) -> None:
 
 
 def _failure(google: Sandbox, *faults: Fault, spreadsheet_id: str | None = None) -> SheetsDecryptError:
-    """Pull with faults and give the error, after making sure that it tells nothing that it must not."""
+    """Pull with faults and return the error, after asserting that it holds no secret."""
     google.fault(*faults)
     identity = spreadsheet_id or google.add("Survey", [Tab("data", [["name"], [CELL]])])
     with open_session(config.Google()) as session, pytest.raises(SheetsDecryptError) as caught:
@@ -123,7 +123,7 @@ def test_a_token_that_the_api_does_not_accept_is_named(google: Sandbox) -> None:
 
 
 def test_a_page_for_people_is_not_google(google: Sandbox) -> None:
-    """A proxy's 403 in HTML is no answer of Google's."""
+    """A proxy's 403 in HTML is not an answer of Google's."""
     error = _failure(google, Fault(kind="values", what="page", status=403))
     assert type(error) is NotGoogle
     assert "captive portal" in error.hint
@@ -148,7 +148,7 @@ def test_a_connection_that_stays_broken_is_the_networks(google: Sandbox) -> None
 
 @pytest.mark.parametrize(("skew", "words"), [(7200, "2 hours behind google's"), (-259_200, "3 days ahead of google's")])
 def test_a_wrong_clock_shows_the_skew(google: Sandbox, skew: float, words: str) -> None:
-    """The time in the reply tells by how much, and in which direction."""
+    """The time in the reply shows by how much, and in which direction."""
     error = _failure(google, Fault(kind="token", what="skew", seconds=skew, times=None))
     assert type(error) is ClockWrong
     assert words in error.message
@@ -165,7 +165,7 @@ def test_a_wrong_clock_shows_the_skew(google: Sandbox, skew: float, words: str) 
     ],
 )
 def test_a_key_that_google_does_not_accept_says_why(google: Sandbox, description: str, words: str) -> None:
-    """A revoked key, a deleted account and anything else are told apart, with a new key as the next step."""
+    """A revoked key, a deleted account and anything else are distinguished, with a new key as the next step."""
     error = _failure(google, Fault(kind="token", what="invalid_grant", description=description))
     assert type(error) is CredentialsRefused
     assert words in error.message
@@ -275,7 +275,7 @@ def test_a_quota_without_details_is_a_quota(body: bytes, words: str) -> None:
         ({"error": "unauthorized_client"}, CredentialsRefused, "unauthorized_client"),
         ({"error": {"message": "Permission 'iam' denied"}}, CredentialsRefused, "Permission 'iam' denied"),
         ({"error": {}}, CredentialsRefused, "no reason given"),
-        ({"error": "temporarily_unavailable"}, Transient, "out of order (400)"),
+        ({"error": "temporarily_unavailable"}, Transient, "failure of its own (400)"),
         ({"nothing": 1}, NotGoogle, "status 400"),
         ([1], NotGoogle, "status 400"),
     ],

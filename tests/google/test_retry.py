@@ -195,7 +195,7 @@ def test_ctrl_c_ends_a_wait(google: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_only_what_may_pass_is_repeated() -> None:
-    """An error that is no `Transient` goes through at once."""
+    """An error other than `Transient` is raised at once."""
     calls = []
 
     def attempt() -> None:

@@ -189,7 +189,7 @@ def test_the_token_endpoint_may_fail(google: Sandbox, client: Client, status: in
 
 
 def test_google_s_clock_may_be_ahead(google: Sandbox, client: Client) -> None:
-    """The assertion is refused as too old, and the reply's Date tells how far the clocks are apart."""
+    """The assertion is refused as too old, and the reply's Date shows how far the clocks differ."""
     google.fault(parse_fault("token:skew=7200*"))
     with pytest.raises(RefreshError, match="reasonable timeframe"):
         client.sign_in()

@@ -83,7 +83,7 @@ def test_no_tunnel_leads_anywhere_else(google: Sandbox, client: Client, address:
 
 
 def test_a_client_that_does_not_trust_the_authority_is_turned_away_by_itself(google: Sandbox) -> None:
-    """The certificate is of the sandbox's own authority, which nobody trusts unless told to."""
+    """The certificate is of the sandbox's own authority, which no program trusts by default."""
     with Client(google) as client:
         client.session.verify = True
         with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -150,7 +150,7 @@ def test_sharing_decides(google: Sandbox, client: Client) -> None:
     assert google.rows(sheet, "data") == [["x"]]
 
 
-def test_what_is_not_played_is_not_pretended(client: Client, sheet: str) -> None:
+def test_what_is_not_emulated_is_refused(client: Client, sheet: str) -> None:
     """Another method of the Sheets API gets 501, any other address a page with 404."""
     assert client.ask("POST", f"{SHEETS}/{sheet}:batchUpdate", json={}).status_code == 501
     assert client.ask("GET", "https://oauth2.googleapis.com/other").status_code == 404

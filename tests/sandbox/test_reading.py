@@ -14,7 +14,7 @@ from tests.sandbox.client import Client, error_of
 
 
 def test_a_mask_narrows_the_spreadsheet(client: Client, sheet: str) -> None:
-    """Only what the mask names comes; unless it names the data, there is none."""
+    """Only what the mask names is sent, whatever else is asked for."""
     reply = client.get(f"{sheet}?fields=sheets.properties(sheetId,title,gridProperties/rowCount)&includeGridData=true")
     assert reply.json() == {
         "sheets": [
@@ -60,7 +60,7 @@ def test_values_may_come_by_columns(client: Client, sheet: str) -> None:
 
 
 def test_a_batch_may_ask_for_nothing(client: Client, sheet: str) -> None:
-    """Without ranges there are none."""
+    """Without ranges the reply has none."""
     reply = client.get(f"{sheet}/values:batchGet").json()
     discovery.check("BatchGetValuesResponse", reply)
     assert reply == {"spreadsheetId": sheet}

@@ -91,7 +91,7 @@ def _without_looks(content: Any) -> Any:
 
 
 def test_a_spreadsheet_that_is_not_shared_is_refused_as_recorded(google: Sandbox, client: Client) -> None:
-    """403, and an id that nobody has gets 404."""
+    """403; an unknown id gets 404."""
     recorded = recording("error_403")
     google.add("secret", [Tab("x", [])], spreadsheet_id=spreadsheet_id(recorded["request"]["uri"]), shared=False)
     for name in ("error_403", "error_404"):

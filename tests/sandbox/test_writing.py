@@ -25,7 +25,7 @@ def write(client: Client, path: str, body: object, method: str = "PUT") -> reque
     return client.ask(method, f"{SHEETS}/{path}", data=body if isinstance(body, str) else json.dumps(body))
 
 
-def test_an_update_writes_and_tells(google: Sandbox, client: Client, sheet: str) -> None:
+def test_an_update_writes_and_reports_what(google: Sandbox, client: Client, sheet: str) -> None:
     """RAW keeps text, USER_ENTERED reads it, columns are turned, and the cells come back where asked for."""
     reply = write(client, f"{sheet}/values/data!A1?valueInputOption=RAW", {"values": [["+44", None, 1]]}).json()
     discovery.check("UpdateValuesResponse", reply)
