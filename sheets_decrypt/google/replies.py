@@ -159,7 +159,7 @@ def _quota(reply: Reply, error: _ErrorObject | None) -> Transient:
 
 def _down(reply: Reply) -> Transient:
     return Transient(
-        GoogleDown, f"{reply.host} has a failure of its own ({reply.status})", hint=LATER, retry_after=reply.retry_after
+        GoogleDown, f"{reply.host} failed with status {reply.status}", hint=LATER, retry_after=reply.retry_after
     )
 
 

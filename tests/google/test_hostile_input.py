@@ -71,6 +71,7 @@ refusals = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(pages | _objects("range", "values"), numbers)
 def test_any_page_of_json_is_rows_or_an_error_of_ours(content: object, number: str) -> None:
     """Wrong types, numbers that no sheet holds and halves of characters are refused, never half read."""
@@ -78,6 +79,7 @@ def test_any_page_of_json_is_rows_or_an_error_of_ours(content: object, number: s
         entry_points.page_of_json(_with_numbers(content, number))
 
 
+@settings(deadline=None)
 @given(spreadsheets | _objects("properties", "sheets"), numbers)
 def test_any_properties_are_tabs_or_an_error_of_ours(content: object, number: str) -> None:
     """A grid larger than Google's, or of a negative size, is refused too: memory is taken by its size."""
@@ -85,6 +87,7 @@ def test_any_properties_are_tabs_or_an_error_of_ours(content: object, number: st
         entry_points.properties_of_json(_with_numbers(content, number))
 
 
+@settings(deadline=None)
 @given(
     st.integers(201, 599),
     st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text(max_size=40)),
@@ -96,6 +99,7 @@ def test_any_refusal_is_explained(status: int, headers: dict[str, str], content:
     entry_points.refusal(status, headers, _with_numbers(content, number))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_read(body: bytes) -> None:
     """The same for bytes that are not JSON."""

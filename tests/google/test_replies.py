@@ -275,7 +275,7 @@ def test_a_quota_without_details_is_a_quota(body: bytes, words: str) -> None:
         ({"error": "unauthorized_client"}, CredentialsRefused, "unauthorized_client"),
         ({"error": {"message": "Permission 'iam' denied"}}, CredentialsRefused, "Permission 'iam' denied"),
         ({"error": {}}, CredentialsRefused, "no reason given"),
-        ({"error": "temporarily_unavailable"}, Transient, "failure of its own (400)"),
+        ({"error": "temporarily_unavailable"}, Transient, "failed with status 400"),
         ({"nothing": 1}, NotGoogle, "status 400"),
         ([1], NotGoogle, "status 400"),
     ],
