@@ -1,7 +1,7 @@
-"""A large tab is read in blocks of rows, each of which begins with the last row of the one before.
+"""Reading a large tab in blocks of rows, each of which begins with the last row of the one before.
 
-Two requests are no snapshot. Where that row differs, or the header does at the end, rows moved in between. It is a
-trace and no proof: a blank row equals every other blank row.
+Two requests are not one snapshot. If that row differs, or the header does at the end, rows moved in between. This is
+not a proof that none did: a blank row equals every other blank row.
 """
 
 import math
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sheets_decrypt.errors import SheetMoved
-from sheets_decrypt.google.cells import Row, trimmed
+from sheets_decrypt.google.cells import Cell, Row, trimmed
 
 
 class Moved(SheetMoved):
-    """Rows moved between two blocks: read the sheet again, once. `Sheet.reopen` does it."""
+    """Rows moved between two blocks: read the sheet again, once, with `Sheet.reopen`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is asked for at a time.
+    """How much one request asks for.
 
     Args:
         cells: Grid cells that one request may cover.
@@ -53,10 +53,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows as they came.
+    """The rows of one reply.
 
     Args:
-        rows: Consecutive rows; those that are blank at the end may be missing.
+        rows: Consecutive rows; blank ones at the end may be missing.
         size: The reply's length in bytes.
     """
 
@@ -71,45 +71,45 @@ def read(rows: int, columns: int, ask: Callable[[int, int], Block], limits: Limi
         rows: The grid's rows.
         columns: The grid's columns.
         ask: Reads the rows from the first number to the last, both included and counted from 1.
-        limits: How much at a time.
+        limits: How much one request asks for.
 
     Raises:
         Moved: The sheet changed between two blocks.
     """
-    smallest = max(2, math.ceil(rows / limits.blocks) + 1)
+    smallest = max(2, math.ceil(rows / limits.blocks) + 1)  # a block repeats a row of the one before
     largest = max(smallest, limits.cells // columns)
-    first, height, size = 1, smallest, 0
-    header: list[object] = []
-    former: list[object] = []
+    first, last, received = 1, min(smallest, rows), 0
+    header: list[Cell] = []
+    overlap: list[Cell] = []
     while True:
-        last = min(first + height - 1, rows)
         block = _ask(ask, first, last)
-        size += block.size
-        content = block.rows + [[]] * (last - first + 1 - len(block.rows))
+        received += block.size
+        content = [*block.rows, *[[]] * (last - first + 1 - len(block.rows))]
         if first == 1:
-            header = list(trimmed(content[0]))
-        elif trimmed(content[0]) != former:
+            header = trimmed(content[0])
+        elif trimmed(content[0]) != overlap:
             raise _moved()
-        former = list(trimmed(content[-1]))
-        del block
+        overlap = trimmed(content[-1])
+        del block  # it may be large: freed before the next is read
         yield content[1:] if first > 1 else content
         del content
         if last == rows:
             break
-        height = min(largest, 4 * height, max(smallest, int(limits.size * last / size)))
-        first = last
-    head = _ask(ask, 1, 1).rows
-    if trimmed(head[0] if head else []) != header:
+        advised = int(limits.size * last / received)  # rows that have the advised size, if the next are like the former
+        height = min(largest, 4 * (last - first + 1), max(smallest, advised))
+        first, last = last, min(last + height - 1, rows)
+    again = _ask(ask, 1, 1).rows
+    if trimmed(again[0] if again else []) != header:
         raise _moved()
 
 
 def _ask(ask: Callable[[int, int], Block], first: int, last: int) -> Block:
     try:
         return ask(first, last)
-    except SheetMoved:  # the grid has become shorter than `first`
+    except SheetMoved:  # the grid now ends before `first`
         moved = _moved()
     raise moved
 
 
 def _moved() -> Moved:
-    return Moved("rows moved while the sheet was read", hint="run again when nobody sorts, inserts or deletes rows")
+    return Moved("rows moved while the sheet was read", hint="run again when no one sorts, inserts or deletes rows")

@@ -1,11 +1,11 @@
-"""Cells as JSON brings them → text as the CSV holds it. Pure.
+"""Cells of a reply → text as the CSV holds it. Pure.
 
-A cell of a sheet is a string, a number or a boolean. Numbers come as their JSON text and keep every digit.
+A cell of a sheet is a string, a number or a boolean. Numbers arrive as their JSON text and keep every digit.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final, TypeGuard
 
 from sheets_decrypt.table import Header, Page
@@ -14,7 +14,7 @@ _LARGEST_EXPONENT: Final = 400  # a sheet's numbers are doubles, which end near 
 
 
 class Number(str):
-    """The text of a number in JSON; a cell that somebody retyped, where strings are expected."""
+    """The text of a number in JSON; where strings are expected, a cell that was retyped."""
 
     __slots__ = ()
 
@@ -24,12 +24,17 @@ Row = Sequence[Cell]
 
 
 def plain(number: str) -> str:
-    """Write a JSON number with every digit, without an exponent and without a trailing `.0`.
+    """Return a JSON number with every digit, without an exponent and without a trailing `.0`.
+
+    One with an exponent that no sheet's number has is returned unchanged.
 
     >>> plain("57300123456789012345"), plain("1e21"), plain("0.10"), plain("2.0"), plain("-0.0")
     ('57300123456789012345', '1000000000000000000000', '0.1', '2', '0')
     """
-    value = Decimal(number)
+    try:
+        value = Decimal(number)
+    except InvalidOperation:  # the exponent has more digits than `decimal` accepts
+        return number
     if abs(value.adjusted()) > _LARGEST_EXPONENT:
         return number
     text = format(value, "f")
@@ -39,7 +44,7 @@ def plain(number: str) -> str:
 
 
 def text_of(cell: Cell) -> str:
-    """Write a cell as text; booleans are TRUE and FALSE, as in the sheet."""
+    """Return a cell as text; booleans are TRUE and FALSE, as in the sheet."""
     if isinstance(cell, Number):
         return plain(cell)
     if isinstance(cell, bool):
@@ -48,12 +53,12 @@ def text_of(cell: Cell) -> str:
 
 
 def is_blank(row: Row) -> bool:
-    """Tell whether a row holds nothing; the API sends such rows as `[]` or as empty strings."""
+    """Return whether a row is blank; the API sends such rows as `[]` or as empty strings."""
     return all(cell is None or cell == "" for cell in row)
 
 
 def trimmed(row: Row) -> list[Cell]:
-    """Leave out the blank cells at a row's end; the API does so too, but not in every case."""
+    """Return a row without the blank cells at its end; the API drops them too, but not in every case."""
     end = len(row)
     while end and row[end - 1] in {"", None}:
         end -= 1
@@ -66,7 +71,7 @@ def page(first_row: int, rows: Sequence[Row], header: Header) -> Page:
     Args:
         first_row: The sheet's row number of `rows[0]`.
         rows: The rows as the API sent them.
-        header: What decides the width.
+        header: Its width is the page's.
     """
     width = len(header.names)
     texts: list[list[str]] = []
@@ -84,19 +89,19 @@ def page(first_row: int, rows: Sequence[Row], header: Header) -> Page:
 
 
 def _fitted(rows: Sequence[Row], width: int) -> Sequence[Row]:
-    """Pad and cut rows to one width; the API leaves out blank cells at a row's end."""
+    """Pad and cut rows to one width; the API drops blank cells at a row's end."""
     if set(map(len, rows)) == {width}:
         return rows
     return [[*row, *[""] * (width - len(row))][:width] for row in rows]
 
 
 def _is_text(row: Row) -> TypeGuard[list[str]]:
-    """Tell whether all cells of a row came as strings, as they do unless somebody retyped one."""
+    """Return whether all cells of a row are strings, as they are unless one was retyped."""
     return set(map(type, row)) == {str}
 
 
 def _beyond(row: Row, width: int) -> tuple[str, ...]:
-    """Give what stands to the right of the header, or nothing where that is blank."""
+    """Return the cells to the right of the header, or nothing if they are blank."""
     cells = tuple(map(text_of, row[width:])) if len(row) > width else ()
     return cells if any(cells) else ()
 
@@ -104,9 +109,9 @@ def _beyond(row: Row, width: int) -> tuple[str, ...]:
 def _shifted(
     first_row: int, texts: Sequence[Sequence[str]], overflow: Mapping[int, Sequence[str]], header: Header
 ) -> Sequence[int]:
-    """Give the rows whose first cell is blank though they hold data, where most rows around them fill it.
+    """Return the rows that hold data but no first cell, if most rows of the page fill it.
 
-    That is the trace that an append leaves when it lands further right. It is no proof: an answer may be missing.
+    An append that lands further right leaves this trace. It is not a proof: an answer may be missing.
     """
     if not header.names[0].strip() or all(line[0] for line in texts):
         return ()

@@ -8,6 +8,7 @@ import os
 import shlex
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.auth.credentials import Credentials
+from google.auth.crypt import RSASigner
 from google.oauth2 import service_account
 from requests.exceptions import InvalidURL
 from requests.models import PreparedRequest
@@ -36,7 +38,7 @@ _DOWNLOAD: Final = (
     "the file as it comes"
 )
 _CHECK_PATH: Final = "check the path in google.credentials"
-_LARGEST: Final = 64 << 10  # bytes; a key file has about 2,400
+_LARGEST: Final = 16 << 10  # bytes; a key file has about 2,400, and a key of 80,000 bits would take a minute to check
 _OTHERS: Final = {
     "authorized_user": "a person's login",
     "external_account": "an external account's settings",
@@ -94,7 +96,7 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
 
 
 def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
-    """Look whether others can read the file, which is no reason to stop: a downloaded key has such a mode at first."""
+    """Warn of a file that others can read. It is not refused: a browser saves a downloaded key with such a mode."""
     if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ()
     return (KeyFileWarning(f"the key file {path} can be read by others", f"chmod 600 {shlex.quote(str(path))}"),)
@@ -111,10 +113,14 @@ def from_key_file(path: Path) -> service_account.Credentials:
     for field in _FIELDS:
         if not (isinstance(content.get(field), str) and content[field].strip()):
             raise CredentialsRefused(f"the key file {path} has no {field}", hint=_DOWNLOAD)
-    _refuse_damaged_key(path, content["private_key"])
+    key = _private_key(path, content["private_key"])
     if not _is_https(content["token_uri"]):
         raise CredentialsRefused(f"the field token_uri of the key file {path} is not an https address", hint=_DOWNLOAD)
-    return _made(path, content)
+    key_id = content.get("private_key_id")
+    signer = RSASigner(key, key_id if isinstance(key_id, str) else None)  # type: ignore[no-untyped-call]
+    return service_account.Credentials(  # type: ignore[no-untyped-call]
+        signer, content["client_email"], content["token_uri"], scopes=[SCOPE]
+    )
 
 
 def _is_https(address: str) -> bool:
@@ -124,18 +130,6 @@ def _is_https(address: str) -> bool:
     except (InvalidURL, ValueError):
         return False
     return (request.url or "").startswith("https://")
-
-
-def _made(path: Path, content: dict[str, Any]) -> service_account.Credentials:
-    try:
-        made: service_account.Credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-            content, scopes=[SCOPE]
-        )
-    except Exception:  # noqa: BLE001  (google-auth raises whatever a field of another type brings about, with its value)
-        refused = CredentialsRefused(f"the key file {path} has a field of the wrong type", hint=_DOWNLOAD)
-    else:
-        return made
-    raise refused
 
 
 def email_of(credentials: Credentials) -> str:
@@ -192,20 +186,20 @@ def _refuse_other_kinds(path: Path, content: dict[str, Any]) -> None:
         raise CredentialsRefused(f"the field type of the key file {path} is not service_account", hint=_DOWNLOAD)
 
 
-def _refuse_damaged_key(path: Path, pem: str) -> None:
+def _private_key(path: Path, pem: str) -> RSAPrivateKey:
+    """Load the key once: checking it takes 50 ms, which google-auth would spend again on the same text."""
     if "\\n" in pem:
         raise CredentialsRefused(
             f"the field private_key of the key file {path} has the characters \\n in place of line breaks",
             hint=_DOWNLOAD,
         )
-    try:
-        sound = isinstance(load_pem_private_key(pem.encode(errors="replace"), password=None), RSAPrivateKey)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        sound = False
-    if not sound:
-        raise CredentialsRefused(
-            f"the field private_key of the key file {path} does not contain a valid RSA private key", hint=_DOWNLOAD
-        )
+    with suppress(ValueError, TypeError, UnsupportedAlgorithm):
+        key = load_pem_private_key(pem.encode(errors="replace"), password=None)
+        if isinstance(key, RSAPrivateKey):
+            return key
+    raise CredentialsRefused(
+        f"the field private_key of the key file {path} does not contain a valid RSA private key", hint=_DOWNLOAD
+    )
 
 
 def _application_default(request: google.auth.transport.Request, deadline: Deadline) -> Credentials:
@@ -215,7 +209,7 @@ def _application_default(request: google.auth.transport.Request, deadline: Deadl
     """
     attempt = in_background(lambda: _detect(request))
     try:
-        found = attempt.result(deadline.remaining())
+        found = deadline.wait_for(attempt)
     except TimeoutError:
         raise GoogleDown(
             "looking for this machine's credentials took longer than google.deadline allows", hint=LATER

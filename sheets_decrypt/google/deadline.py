@@ -3,10 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Final, TypeVar
 
 T = TypeVar("T")
+_STEP: Final = 0.2  # seconds
 
 
 class Deadline:
@@ -40,19 +41,31 @@ class Deadline:
             raise TimeoutError
         return seconds
 
+    def wait_for(self, call: Future[T]) -> T:
+        """Return the result of a background call, or raise what it raised.
+
+        In steps: on Windows, Ctrl-C does not end the wait for a lock.
+
+        Raises:
+            TimeoutError: It was not finished at the deadline; it goes on.
+        """
+        while not call.done():
+            wait([call], timeout=min(_STEP, self.remaining()))
+        return call.result()
+
 
 def in_background(call: Callable[[], T]) -> Future[T]:
     """Start what has no time limit of its own, such as the system's name resolution, and return its future.
 
-    `result(timeout)` waits for it. A call that is abandoned goes on in a daemon thread, which does not keep the
-    process alive.
+    `Deadline.wait_for` waits for it. An abandoned call goes on in a daemon thread, which does not keep the process
+    alive.
     """
     future: Future[T] = Future()
 
     def run() -> None:
         try:
             result = call()
-        except BaseException as error:  # noqa: BLE001  (whoever waits for the future gets it)
+        except BaseException as error:  # noqa: BLE001  (raised again where the future is waited for)
             future.set_exception(error)
         else:
             future.set_result(result)

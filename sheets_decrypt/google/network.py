@@ -39,7 +39,7 @@ def network_settings(settings: config.Google) -> NetworkSettings:
     """Find the proxy and the certificates.
 
     Raises:
-        ConfigurationError: The file of trusted certificates does not exist or holds none.
+        ConfigurationError: The file of trusted certificates does not exist or contains none.
     """
     named = {"google.ca_bundle": settings.ca_bundle} | {name: os.environ.get(name) for name in _BUNDLES}
     name, place = next(((name, place) for name, place in named.items() if place), ("", None))

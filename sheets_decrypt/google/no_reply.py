@@ -102,7 +102,7 @@ def _unreachable(causes: list[BaseException], host: str) -> str:
     for cause in causes:
         match cause:
             case socket.gaierror() | urllib3.exceptions.NameResolutionError():
-                return f"the name of {whom} is not known here (DNS)"
+                return f"the name of {whom} was not found (DNS)"
             case ConnectionRefusedError():
                 return f"{whom} refused the connection"
             case requests.ConnectTimeout() | urllib3.exceptions.ConnectTimeoutError():

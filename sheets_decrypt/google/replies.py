@@ -6,7 +6,7 @@
 
 Where no reply came at all, `no_reply` explains. Each function returns the error and leaves the raising to its caller,
 outside any `except` block, so that no traceback leads to a frame that holds a token. Google's texts are those of
-recorded replies where there is one.
+recorded replies as far as they were recorded.
 """
 
 import json
@@ -159,7 +159,7 @@ def _quota(reply: Reply, error: _ErrorObject | None) -> Transient:
 
 def _down(reply: Reply) -> Transient:
     return Transient(
-        GoogleDown, f"{reply.host} is out of order ({reply.status})", hint=LATER, retry_after=reply.retry_after
+        GoogleDown, f"{reply.host} failed with status {reply.status}", hint=LATER, retry_after=reply.retry_after
     )
 
 

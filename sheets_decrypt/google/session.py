@@ -105,7 +105,7 @@ class Session:
 
     @property
     def account(self) -> Account:
-        """Who signs in, as far as it is known; a machine's own account is known after the sign-in."""
+        """Who signs in; a machine's own account has no address before the sign-in."""
         return Account(credentials.email_of(self._credentials))
 
     @property
@@ -204,7 +204,7 @@ class Session:
             self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]
             return
         fetching = in_background(lambda: self._credentials.refresh(self._request))  # type: ignore[no-untyped-call]
-        fetching.result(self._deadline.remaining())
+        self._deadline.wait_for(fetching)
 
 
 class _ApiSession(TimedSession):

@@ -1,23 +1,27 @@
-"""Spreadsheet + tab → header and pages of rows."""
+"""A spreadsheet's tab → its header and pages of rows."""
 
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
-from sheets_decrypt.errors import NotGoogle, SheetEmpty, SheetMoved, WorksheetNotFound
+from sheets_decrypt.errors import SheetEmpty, SheetMoved, WorksheetNotFound
 from sheets_decrypt.google import blocks
 from sheets_decrypt.google.blocks import Block, Limits, Moved, Pace
 from sheets_decrypt.google.cells import Number, Row, is_blank, page, text_of
+from sheets_decrypt.google.failures import strange_json
 from sheets_decrypt.google.session import Session
 from sheets_decrypt.table import Header, Page
 
 __all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "open_sheet"]
 
 PAGE_ROWS: Final = 5000
+MOST_CELLS: Final = 100_000_000  # ten times Google's limit; memory is taken by the size of a grid
+_LIMITS: Final = Limits()
+_HOST: Final = "sheets.googleapis.com"
 _FIELDS: Final = (
     "properties.title,sheets.properties(title,sheetId,index,sheetType,gridProperties(rowCount,columnCount))"
 )
@@ -25,6 +29,9 @@ _OPTIONS: Final = {
     "stored": {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"},
     "displayed": {"valueRenderOption": "FORMATTED_VALUE"},
 }
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Tab:
         gid: Its number in the URL.
         rows: The grid's rows, blank ones included.
         columns: The grid's columns.
-        index: Its place among the tabs, from 0.
+        index: Its position among the tabs, from 0.
     """
 
     title: str
@@ -48,7 +55,7 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What was asked for, so that it can be asked for again."""
+    """What was asked for, so that `reopen` can ask again."""
 
     session: Session
     spreadsheet_id: str
@@ -69,7 +76,7 @@ def open_sheet(
     gid: int | None,
     values: Literal["stored", "displayed"],
     page_rows: int = PAGE_ROWS,
-    limits: Limits = Limits(),  # noqa: B008  (frozen)
+    limits: Limits = _LIMITS,
 ) -> "Sheet":
     """Find the tab and read its first rows.
 
@@ -78,12 +85,12 @@ def open_sheet(
         spreadsheet_id: The id in the spreadsheet's URL.
         worksheet: The tab's title, exactly; it wins over `gid`.
         gid: The tab's number. With neither, the first tab is taken.
-        values: `stored` gives strings as they are stored, `displayed` what the sheet shows.
+        values: `stored` reads strings as they are stored, `displayed` as the sheet shows them.
         page_rows: The most rows of a page.
-        limits: How much is asked for at a time.
+        limits: How much one request asks for.
 
     Raises:
-        GoogleRefused: The spreadsheet may not be read, or there is no such tab.
+        GoogleRefused: The spreadsheet may not be read, or the tab was not found.
         GoogleUnavailable: Google could not be reached or had no quota left.
         SheetEmpty: The tab has no header.
     """
@@ -91,9 +98,9 @@ def open_sheet(
 
 
 class Sheet:
-    """An open tab: its header is read, its rows come page by page.
+    """An open tab: its header is read, its rows follow page by page.
 
-    `open_sheet` and `reopen` make it. `row_total` tells how many rows there will be at most, for a progress bar.
+    `open_sheet` and `reopen` make it. `row_total` is the most rows that will follow, for a progress bar.
     """
 
     def __init__(
@@ -108,11 +115,11 @@ class Sheet:
         self.row_total: Final[int | None] = total
 
     def pages(self) -> Iterator[Page]:
-        """Give the rows below the header, in one pass; blank rows at the end of the tab are none.
+        """Yield the rows below the header, once; blank rows at the end of the tab are left out.
 
         Raises:
-            Moved: Rows moved while they were read: all pages so far are void. `reopen` and begin anew.
-            SheetMoved: They moved in the second reading too.
+            Moved: Rows moved while they were read: all pages so far are void; `reopen` and start again.
+            SheetMoved: They moved during the second reading too.
             GoogleUnavailable: Google could not be reached or had no quota left.
         """
         rest, self._rest = self._rest, None
@@ -138,26 +145,29 @@ def _open(request: _Request) -> Sheet:
     if not any(name.strip() for name in names):
         raise SheetEmpty(
             f'the tab "{tab.title}" has no header: its first row is blank',
-            hint="the column names belong into row 1; check that this is the right tab",
+            hint="put the column names into row 1; check that this is the right tab",
         )
     total = len(first) - 1 if _fits(request, tab) else tab.rows - 1
     return Sheet(request, title, tab, Header(names), _chained(first[1:], grid), total)
 
 
 def _fits(request: _Request, tab: Tab) -> bool:
-    """Tell whether one request may cover the grid."""
+    """Return whether one request may cover the grid."""
     return tab.rows * tab.columns <= request.limits.cells
 
 
 def _grid(request: _Request, tab: Tab, tabs: Sequence[Tab]) -> Iterator[list[Row]]:
-    """Give the grid's rows from the header on, at once or in blocks."""
+    """Yield the grid's rows from the header on, at once or in blocks."""
     if _fits(request, tab):
         yield _ask(request, absolute_range_name(tab.title), tabs).rows
         return
 
     def ask(first: int, last: int) -> Block:
         request.pace.wait()
-        return _ask(request, absolute_range_name(tab.title, f"A{first}:{rowcol_to_a1(last, tab.columns)}"), tabs)
+        block = _ask(request, absolute_range_name(tab.title, f"A{first}:{rowcol_to_a1(last, tab.columns)}"), tabs)
+        if len(block.rows) > last - first + 1:
+            raise strange_json(_HOST)
+        return block
 
     try:
         yield from blocks.read(tab.rows, tab.columns, ask, request.limits)
@@ -186,39 +196,52 @@ def _ask(request: _Request, cells: str, tabs: Sequence[Tab]) -> Block:
 
 
 def _checked(content: Any) -> list[Row]:
-    """Give the rows of a reply that has the shape of a ValueRange."""
+    """Return the rows of a reply that has the shape of a ValueRange."""
     rows = content.get("values", []) if isinstance(content, dict) and "range" in content else None
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise _strange()
+        raise strange_json(_HOST)
     if any(isinstance(cell, (list, dict)) for row in rows for cell in row):
-        raise _strange()
+        raise strange_json(_HOST)
     return rows
 
 
 def _tabs(content: Any) -> tuple[str, list[Tab]]:
-    """Give the spreadsheet's title and its tabs that are grids, in their order."""
+    """Return the spreadsheet's title and its tabs that are grids, in their order."""
     try:
         every = [_tab(sheet["properties"]) for sheet in content["sheets"]]
-        title = str(content["properties"]["title"])
-    except (LookupError, TypeError, AttributeError, ValueError):
-        strange = _strange()
+        title = _of_type(str, content["properties"]["title"])
+    except (LookupError, TypeError, AttributeError):
+        strange = strange_json(_HOST)
     else:
         return title, sorted((tab for tab in every if tab), key=lambda tab: tab.index)
     raise strange
 
 
 def _tab(properties: dict[str, Any]) -> Tab | None:
-    """Read a tab's properties; a chart's sheet has no grid."""
+    """Return a tab of its properties, or None for a chart's sheet, which has no grid.
+
+    Raises:
+        LookupError, TypeError, AttributeError: They have not the shape of Google's.
+    """
     grid = properties.get("gridProperties")
     if properties.get("sheetType", "GRID") != "GRID" or not grid:
         return None
-    return Tab(
-        title=str(properties["title"]),
-        gid=int(properties.get("sheetId", 0)),
-        rows=int(grid.get("rowCount", 0)),
-        columns=int(grid.get("columnCount", 0)),
-        index=int(properties.get("index", 0)),
+    tab = Tab(
+        title=_of_type(str, properties["title"]),
+        gid=_of_type(int, properties.get("sheetId", 0)),
+        rows=_of_type(int, grid.get("rowCount", 0)),
+        columns=_of_type(int, grid.get("columnCount", 0)),
+        index=_of_type(int, properties.get("index", 0)),
     )
+    if min(tab.rows, tab.columns) < 0 or tab.rows * tab.columns > MOST_CELLS:
+        raise TypeError
+    return tab
+
+
+def _of_type(kind: type[T], value: object) -> T:
+    if type(value) is not kind:  # a bool is an int
+        raise TypeError
+    return value
 
 
 def _choose(tabs: Sequence[Tab], worksheet: str | None, gid: int | None) -> Tab:
@@ -245,21 +268,14 @@ def _list_of(tabs: Sequence[Tab]) -> str:
     return "the tabs are: " + (", ".join(f'"{tab.title}" (gid {tab.gid})' for tab in tabs) or "none")
 
 
-def _strange() -> NotGoogle:
-    return NotGoogle(
-        "what answered for sheets.googleapis.com is not google: its JSON is of another kind",
-        hint="a proxy answered in google's place; ask for sheets.googleapis.com to be let through",
-    )
-
-
 def _chained(first: list[Row], rest: Iterator[list[Row]]) -> Iterator[list[Row]]:
     yield first
-    del first  # a block may be large: it is let go before the next is read
+    del first  # a block may be large: freed before the next is read
     yield from rest
 
 
 def _rows(lists: Iterator[list[Row]]) -> Iterator[Row]:
-    """Give the rows one by one; blank ones only when one with data follows."""
+    """Yield the rows one by one; blank ones only when one with data follows."""
     pending = 0
     for rows in lists:
         for row in rows:

@@ -90,7 +90,7 @@ class _TimedConnection(_Connection):
         """Resolve the name and connect; a host may have many addresses, and the system's resolver no time limit."""
         attempt = in_background(super()._new_conn)
         try:
-            opened = attempt.result(self.deadline.remaining())
+            opened = self.deadline.wait_for(attempt)
         except TimeoutError:
             attempt.add_done_callback(_close)
             raise urllib3.exceptions.ConnectTimeoutError(self, "the deadline is over") from None

@@ -88,7 +88,7 @@ def formatted(value: float) -> str:
 def entered(text: str) -> Cell:
     """Return what typed text becomes (`USER_ENTERED`).
 
-    Numbers, `TRUE`, `FALSE`, dates such as `2024-05-01`, a leading `'` that keeps text as it is, and formulas. What
+    Numbers, `TRUE`, `FALSE`, dates such as `2024-05-01`, a leading `'` that keeps text unchanged, and formulas. What
     begins with `=` or `+` and is not a number becomes a formula that shows an error, since nothing is calculated here.
     """
     if text.startswith("'"):

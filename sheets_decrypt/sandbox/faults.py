@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Final
 
 from sheets_decrypt.errors import ConfigurationError
@@ -222,6 +223,7 @@ def _in_place(status: int, kind: Kind) -> Reply:
         return replies.page(status)
     if kind is not Kind.TOKEN:
         return refusals.of_status(status)
-    if status >= 500:  # noqa: PLR2004  (HTTP)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return refusals.token_error("internal_failure", "Backend Error", status)
-    return refusals.token_error("rate_limit_exceeded" if status == 429 else "invalid_request", "", status)  # noqa: PLR2004
+    limited = status == HTTPStatus.TOO_MANY_REQUESTS
+    return refusals.token_error("rate_limit_exceeded" if limited else "invalid_request", "", status)

@@ -40,7 +40,7 @@ class Tab:
         title: Its title.
         rows: Rows × cells; rows may differ in length. `GeneratedRows` keeps a huge one out of memory.
         gid: Its gid; default: 0 for the first tab, a random one for others.
-        row_count: The grid's rows; default: as many as there are, but at least 1000.
+        row_count: The grid's rows; default: the number of `rows`, but at least 1000.
         column_count: The grid's columns; default: as many as the widest row has, but at least 26.
     """
 
@@ -119,7 +119,7 @@ class Grid:
             yield row if left == 1 and len(row) <= right else row[left - 1 : right]
 
     def update(self, area: Area, values: Sequence[Row]) -> Area:
-        """Write `values` from the range's first cell on. None leaves a cell as it is.
+        """Write `values` from the range's first cell on. None leaves a cell unchanged.
 
         Returns:
             The rectangle that was written.
@@ -139,7 +139,7 @@ class Grid:
         return target
 
     def append(self, area: Area, values: Sequence[Row], *, insert: bool, room: int) -> tuple[Area | None, Area]:
-        """Write `values` below the last table that the range touches, or at the range's first cell where there is none.
+        """Write `values` below the last table that the range touches, else at the range's first cell.
 
         Args:
             area: Where to look for a table.
@@ -185,7 +185,7 @@ class Grid:
                     row[column] = cell
 
     def _filled(self, row: int, left: int, right: int) -> bool:
-        """Tell whether any cell of a row lies between two columns, both included; rows and columns count from 1."""
+        """Return whether any cell of a row lies between two columns, both included; rows and columns count from 1."""
         if not 1 <= row <= len(self._rows):
             return False
         return any(not _is_empty(cell) for cell in self._rows[row - 1][max(left, 1) - 1 : right])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-# A mask maps a name to the mask below it; an empty one stands for everything below.
+# A mask maps a name to the mask below it; an empty one selects everything below.
 Mask: TypeAlias = dict[str, "Mask"]
 # A schema maps a name to what lies below: None for a plain value, ANYTHING where it is not looked into.
 Schema: TypeAlias = Mapping[str, "Schema | None"]

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer, TCPServer, ThreadingMixIn
@@ -187,7 +188,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, delivery: Delivery) -> None:
         body, headers = reply.body, list(reply.headers)
-        if self.server.compress and reply.status == 200 and "gzip" in self.headers.get("Accept-Encoding", ""):  # noqa: PLR2004
+        if self.server.compress and reply.status == HTTPStatus.OK and self._accepts_gzip():
             body = reply.compressed
             headers.append(("Content-Encoding", "gzip"))
         date = email.utils.formatdate(time.time() + delivery.skew, usegmt=True)
@@ -208,6 +209,9 @@ class _Connection(BaseHTTPRequestHandler):
             self._drip(body, delivery.drip)
         else:
             self.connection.sendall(body)
+
+    def _accepts_gzip(self) -> bool:
+        return "gzip" in self.headers.get("Accept-Encoding", "")
 
     def _drip(self, body: bytes, pause: float) -> None:
         size = max(1, len(body) // _PIECES)

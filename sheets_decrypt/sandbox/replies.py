@@ -4,6 +4,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Final
 
 JSON: Final = "application/json; charset=UTF-8"
@@ -41,5 +42,5 @@ def document(value: object, *, pretty: bool = True) -> bytes:
 
 def page(status: int) -> Reply:
     """A page for people: what a front end, a proxy or a captive portal sends instead of JSON."""
-    text = "Sign in to this network" if status < 400 else f"Error {status} (Server Error)!!1"  # noqa: PLR2004  (HTTP)
+    text = "Sign in to this network" if status < HTTPStatus.BAD_REQUEST else f"Error {status} (Server Error)!!1"
     return Reply(status, f"<!DOCTYPE html>\n<html lang=en>\n<title>{text}</title>\n<p>{text}\n".encode(), HTML)

@@ -2,15 +2,12 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sheets_decrypt.sandbox.grid import Grid, Tab
 from sheets_decrypt.sandbox.replies import Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MOST_CELLS: Final = 10_000_000
 LONGEST_CELL: Final = 50_000
@@ -57,7 +54,7 @@ class Workbook:
         return self._grids[title]
 
     @contextmanager
-    def changing(self) -> "Iterator[None]":
+    def changing(self) -> Iterator[None]:
         """Hold the lock, and drop the remembered replies at its end."""
         with self.lock:
             try:

@@ -3,7 +3,6 @@
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,17 +22,8 @@ SMALL = Limits(cells=40, size=300, blocks=1000, pause=0)
 
 
 @pytest.fixture
-def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Give a local Google that the environment leads to."""
-    with Sandbox(tmp_path / "google") as sandbox:
-        for name, value in sandbox.environment().items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
-
-
-@pytest.fixture
 def session(google: Sandbox) -> Iterator[Session]:
-    """Give a session with it."""
+    """Open a session with it."""
     with open_session(config.Google()) as opened:
         yield opened
 
@@ -106,7 +96,7 @@ def test_a_row_that_moved_is_noticed(google: Sandbox, session: Session) -> None:
 
 
 def test_a_sheet_that_moved_is_read_again_from_its_beginning(google: Sandbox, session: Session) -> None:
-    """After a move, the reopened sheet gives every row as it is now."""
+    """After a move, the reopened sheet returns the present rows."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
     moved = [["id", "name", "more"], ["1", "new", "x"], *_rows(120)[1:]]
     google.fault(Fault(kind="values", what="call", after=4, then=lambda: google.replace_rows(identity, "data", moved)))
@@ -175,7 +165,7 @@ def test_a_shrunken_grid_over_the_wire_is_a_move(google: Sandbox, session: Sessi
 
 
 def test_a_tab_that_is_renamed_meanwhile_is_named(google: Sandbox, session: Session) -> None:
-    """A tab that vanishes between two blocks is no move but a missing tab, with the list of tabs."""
+    """A tab that vanishes between two blocks is a missing tab, not a move, with the list of tabs."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
 
     def rename() -> None:
@@ -201,6 +191,20 @@ def test_ten_million_cells_need_fewer_requests_than_a_minutes_quota(rows: int, c
     seen = sum(len(block) for block in read(rows, columns, ask, Limits()))
     assert seen == rows
     assert len(asked) < 58
+
+
+@given(st.integers(200, 5000), st.integers(1, 30), st.integers(2, 100))
+def test_no_request_covers_more_cells_than_the_limit(rows: int, columns: int, height: int) -> None:
+    """However small the replies are, a block never has more cells than Google answers in one request."""
+    limits = Limits(cells=height * columns, size=10**12, blocks=rows, pause=0)
+    asked: list[int] = []
+
+    def ask(first: int, last: int) -> Block:
+        asked.append(last - first + 1)
+        return Block([], 20)
+
+    list(read(rows, columns, ask, limits))
+    assert max(asked) <= height
 
 
 @pytest.mark.parametrize("row_bytes", [100, 1000, 10_000])
@@ -258,7 +262,7 @@ def test_requests_are_kept_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_memory_does_not_grow_with_the_sheet(session: Session) -> None:
-    """Sixteen times the rows need no more memory at a time: a block is let go before the next is read."""
+    """Sixteen times the rows need no more memory at a time: a block is freed before the next is read."""
 
     def peak(count: int) -> int:
         limits = Limits(cells=2000, size=400_000, blocks=count, pause=0)

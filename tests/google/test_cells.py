@@ -48,7 +48,7 @@ def test_every_whole_number_comes_out_as_it_went_in(number: int) -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_double_comes_out_exact(number: float) -> None:
-    """The text of a double has no exponent and gives back the same bits."""
+    """The text of a double has no exponent and converts to the same bits."""
     text = plain(json.dumps(number))
     assert "e" not in text.lower()
     assert not text.endswith(".0")
@@ -63,7 +63,7 @@ def test_every_decimal_comes_out_with_its_value(number: Decimal) -> None:
 
 @given(st.lists(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), max_size=5), max_size=8))
 def test_no_text_is_changed_or_lost(rows: list[list[str]]) -> None:
-    """Text stays as it is, inside the header's width or right of it, and every row has the header's width."""
+    """Text is unchanged, inside the header's width or right of it, and every row has the header's width."""
     result = page(2, rows, HEADER)
     assert len(result.rows) == len(rows)
     for number, (row, line) in enumerate(zip(rows, result.rows, strict=True), 2):
@@ -74,7 +74,7 @@ def test_no_text_is_changed_or_lost(rows: list[list[str]]) -> None:
 
 
 def test_numbers_and_booleans_are_reported_as_retyped() -> None:
-    """A cell that is no string was retyped: its column and row are named, and its text is what the sheet means."""
+    """A cell that is not a string was retyped: its column and row are named, and its text is what the sheet means."""
     assert page(7, [["a", Number("5"), True], ["b", "c", False], ["", None, "x"]], HEADER).retyped == {
         1: [7],
         2: [7, 8],

@@ -21,14 +21,14 @@ from sheets_decrypt.sandbox.google import Sandbox
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Give the content of a sound key file."""
+    """Return the content of a valid key file."""
     content: dict[str, Any] = json.loads(Sandbox(tmp_path_factory.mktemp("key")).key_file.read_text())
     return content
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[object], Path]:
-    """Give a function that writes a key file."""
+    """Return a function that writes a key file."""
 
     def put(content: object) -> Path:
         path = tmp_path / "key.json"
@@ -61,7 +61,7 @@ def _ec_key() -> str:
 
 
 def test_a_sound_key_file_gives_the_least_scope(key: dict[str, Any], write: Callable[[object], Path]) -> None:
-    """The credentials may read spreadsheets and nothing else, and tell whom to share with."""
+    """The credentials may read spreadsheets and nothing else, and know the address to share with."""
     credentials = from_key_file(write(key))
     assert credentials.scopes == [SCOPE] == ["https://www.googleapis.com/auth/spreadsheets.readonly"]
     assert email_of(credentials) == key["client_email"]
@@ -120,7 +120,7 @@ def test_literal_line_breaks_in_the_key_are_explained(key: dict[str, Any], write
         (" \n", "is empty"),
         ("private_key = x", "is not JSON"),
         ("[1, 2]", "is not JSON"),
-        ("[" * 60_000, "is not JSON"),
+        ("[" * 16_000, "is not JSON"),
         (b"\xff\xfe{\x00}\x00", "is not JSON"),
         ({"installed": {"client_id": "x"}}, "holds an OAuth client"),
         ({"web": {"client_id": "x"}}, "holds an OAuth client"),
@@ -134,7 +134,7 @@ def test_a_file_of_another_kind_is_named(write: Callable[[object], Path], conten
 
 
 def test_a_folder_or_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A path that holds no file is said to be one."""
+    """A folder and a missing file are named for what they are."""
     with pytest.raises(CredentialsRefused, match="is a folder"):
         from_key_file(tmp_path)
     with pytest.raises(CredentialsRefused, match="no such file") as caught:
@@ -143,7 +143,7 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_without_credentials_both_ways_are_named() -> None:
-    """A machine without any login is told of the key file and of Application Default Credentials."""
+    """On a machine without any login the error names both the key file and Application Default Credentials."""
     with pytest.raises(CredentialsRefused, match="no credentials") as caught:
         _find(None)
     assert "google.credentials" in caught.value.hint
@@ -154,7 +154,7 @@ def test_without_credentials_both_ways_are_named() -> None:
 def test_the_environments_key_file_is_found(
     key: dict[str, Any], write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """GOOGLE_APPLICATION_CREDENTIALS stands in for the configuration's key file, and errors name it as well."""
+    """GOOGLE_APPLICATION_CREDENTIALS replaces the configuration's key file, and errors name it as well."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write(key)))
     assert email_of(_find(None)) == key["client_email"]
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write("")))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -17,17 +16,8 @@ ROWS = [["name", "phone"], ["Ana", "+44"], ["Bo"], [], ["Cy", "+57"]]
 
 
 @pytest.fixture
-def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Give a local Google that the environment leads to."""
-    with Sandbox(tmp_path / "google") as sandbox:
-        for name, value in sandbox.environment().items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
-
-
-@pytest.fixture
 def session(google: Sandbox) -> Iterator[Session]:
-    """Give a session with it."""
+    """Open a session with it."""
     with open_session(config.Google()) as opened:
         yield opened
 
@@ -94,7 +84,7 @@ def test_pages_are_read_once(google: Sandbox, session: Session) -> None:
 
 
 def test_a_header_without_rows_gives_no_pages(google: Sandbox, session: Session) -> None:
-    """A survey that nobody has answered is a header and nothing else."""
+    """A survey without answers is a header and nothing else."""
     sheet = _open(session, google.add("Survey", [Tab("data", ROWS[:1])]))
     assert list(sheet.pages()) == []
     assert sheet.row_total == 0
@@ -149,7 +139,7 @@ def test_a_missing_gid_lists_the_tabs(google: Sandbox, session: Session) -> None
 
 @pytest.mark.parametrize("rows", [[], [[], ["Ana"]], [["", "  "], ["Ana", "+44"]], [["", ""]]])
 def test_a_tab_without_a_header_is_refused(google: Sandbox, session: Session, rows: list[list[str]]) -> None:
-    """No values, or a blank first row with data below it, is no header; the tab is named."""
+    """No values, or a blank first row with data below it, is a missing header; the tab is named."""
     with pytest.raises(SheetEmpty, match='"data" has no header') as caught:
         _open(session, google.add("Survey", [Tab("data", rows)]))
     assert "row 1" in caught.value.hint
@@ -157,7 +147,7 @@ def test_a_tab_without_a_header_is_refused(google: Sandbox, session: Session, ro
 
 
 def test_blank_and_duplicate_names_are_kept(google: Sandbox, session: Session) -> None:
-    """The header is as it is; a number in it is text."""
+    """The header is unchanged; a number in it is text."""
     sheet = _open(session, google.add("Survey", [Tab("data", [["a", "", "a", 2024, " b "], ["1"]])]))
     assert sheet.header.names == ("a", "", "a", "2024", " b ")
 
@@ -243,7 +233,7 @@ def test_charts_and_hidden_kinds_are_no_tabs_with_cells() -> None:
     "content", [[], {}, {"sheets": 5}, {"sheets": [{}], "properties": {}}, {"sheets": [], "properties": None}]
 )
 def test_properties_of_another_shape_are_not_googles(content: Any) -> None:
-    """JSON that is no spreadsheet came from something else."""
+    """JSON of another shape is not from Google."""
     with pytest.raises(NotGoogle):
         _tabs(content)
 
@@ -252,7 +242,7 @@ def test_properties_of_another_shape_are_not_googles(content: Any) -> None:
     "content", [[], {}, {"range": "x", "values": 5}, {"range": "x", "values": [5]}, {"range": "x", "values": [[[1]]]}]
 )
 def test_values_of_another_shape_are_not_googles(content: Any) -> None:
-    """JSON that is no range of values came from something else; it is never an empty sheet."""
+    """JSON of another shape is not from Google, and never an empty sheet."""
     with pytest.raises(NotGoogle):
         _checked(content)
 

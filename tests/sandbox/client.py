@@ -52,3 +52,10 @@ class Client:
     def get(self, path: str, **more: Any) -> requests.Response:
         """Ask the Sheets API; `path` begins with the spreadsheet's id."""
         return self.ask("GET", f"{SHEETS}/{path}", **more)
+
+
+def error_of(reply: requests.Response) -> tuple[int, str, str]:
+    """Return status, code and message of an error."""
+    content = reply.json()["error"]
+    assert content["code"] == reply.status_code
+    return reply.status_code, content.get("status"), content["message"]

@@ -13,14 +13,14 @@ _TYPES = {"integer", "number", "string", "boolean", "object"}
 
 @functools.cache
 def document(name: str = "sheets.v4") -> dict[str, Any]:
-    """Give a discovery document."""
+    """Return a discovery document."""
     folder = resources.files("googleapiclient") / "discovery_cache" / "documents"
     content: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return content
 
 
 def methods() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every method of the Sheets API with the name that the sandbox uses for it."""
+    """Yield every method of the Sheets API with the name that the sandbox uses for it."""
     spreadsheets = document()["resources"]["spreadsheets"]
     for name, method in spreadsheets["methods"].items():
         yield f"spreadsheets.{name}", method
@@ -29,13 +29,19 @@ def methods() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def check(schema: str, reply: object) -> None:
-    """Fail unless a reply is what the discovery document says of `schema`, with no member beside it."""
+    """Fail unless a reply has the shape of `schema` in the discovery document, and no other member."""
+    _validator(schema).validate(reply)
+
+
+@functools.cache
+def _validator(schema: str) -> jsonschema.Draft7Validator:
+    """Make a validator once; `jsonschema.validate` would look through the whole document for each reply."""
     definitions = {name: _converted(each) for name, each in document()["schemas"].items()}
-    jsonschema.validate(reply, {"$ref": f"#/definitions/{schema}", "definitions": definitions})
+    return jsonschema.Draft7Validator({"$ref": f"#/definitions/{schema}", "definitions": definitions})
 
 
 def _converted(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a schema of the discovery format into JSON Schema."""
+    """Convert a schema of the discovery format to JSON Schema."""
     if "$ref" in schema:
         return {"$ref": f"#/definitions/{schema['$ref']}"}
     match schema.get("type"):

@@ -39,7 +39,7 @@ TITLES = ["data", "T'itle", "D3", "My tab", "with!mark"]
     ],
 )
 def test_a_range_is_read_as_google_reads_it(text: str, area: Area) -> None:
-    """Quoted and bare titles, open ranges, and a bare word that looks like a cell are told apart."""
+    """Quoted and bare titles, open ranges, and a bare word that looks like a cell are distinguished."""
     assert a1.parse(text, TITLES) == area
 
 
@@ -83,7 +83,7 @@ def test_what_is_no_range_is_refused(text: str) -> None:
     ],
 )
 def test_a_title_is_quoted_where_google_quotes_it(title: str, written: str) -> None:
-    """One plain word stands bare; whatever could be a cell, or is more than a word, stands in quotes."""
+    """One plain word has no quotes; whatever could be a cell, or is more than a word, has."""
     assert a1.quoted(title) == written
 
 

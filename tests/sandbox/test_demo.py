@@ -59,7 +59,7 @@ def test_the_demo_makes_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_demo_touches_nothing_that_is_there(world: World) -> None:
-    """A folder with something in it, or what is no folder, is refused."""
+    """A folder that is not empty, and a file, are refused."""
     for place in (world.folder, world.path, world.path / "below"):
         done = world.run("demo", "--folder", place)
         assert done.code == 2

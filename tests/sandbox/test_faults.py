@@ -14,13 +14,6 @@ from sheets_decrypt.sandbox.google import Fault, Kind, Sandbox, Tab, parse_fault
 from tests.sandbox.client import READING, TIMEOUT, Client
 
 
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox for the module."""
-    with Sandbox(tmp_path_factory.mktemp("google")) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def client(google: Sandbox) -> Iterator[Client]:
     """A client that signed in before anything goes wrong."""
@@ -196,7 +189,7 @@ def test_the_token_endpoint_may_fail(google: Sandbox, client: Client, status: in
 
 
 def test_google_s_clock_may_be_ahead(google: Sandbox, client: Client) -> None:
-    """The assertion is refused as too old, and the reply's Date tells how far the clocks are apart."""
+    """The assertion is refused as too old, and the reply's Date shows how far the clocks differ."""
     google.fault(parse_fault("token:skew=7200*"))
     with pytest.raises(RefreshError, match="reasonable timeframe"):
         client.sign_in()
@@ -226,7 +219,7 @@ def test_a_fault_must_have_known_words() -> None:
 
 
 def url(sheet: str) -> str:
-    """Give the address of a tab's values."""
+    """Return the address of a tab's values."""
     return f"https://sheets.googleapis.com/v4/spreadsheets/{sheet}/values/data"
 
 

@@ -154,7 +154,7 @@ def test_an_append_grows_the_grid_but_not_beyond_the_room() -> None:
 
 
 def test_an_append_of_nothing_writes_nothing() -> None:
-    """No rows leave the tab as it is."""
+    """Appending no rows leaves the tab unchanged."""
     tab = grid(["a"])
     tab.append(area("T"), [], insert=True, room=ROOM)
     assert [row for row in tab.rows() if row] == [["a"]]
@@ -209,5 +209,5 @@ def test_an_append_loses_no_cell(rows: list[list[str]], how: tuple[str, bool]) -
 
 
 def filled(tab: Grid) -> list[str]:
-    """Give the text of every cell that is not empty, sorted."""
+    """Return the text of every cell that is not empty, sorted."""
     return sorted(str(cell) for row in tab.rows() for cell in row if cell)

@@ -76,7 +76,7 @@ def _parameter(described: dict[str, Any]) -> Parameter:
 
 
 def test_the_query_parameters_are_those_of_the_discovery_document() -> None:
-    """Each method that is played knows exactly the parameters that Google lists, of the same types and choices."""
+    """Each emulated method knows exactly the parameters that Google lists, of the same types and choices."""
     described = dict(discovery.methods())
     tables = {"": COMMON} | {name: dict(table) for name, table in METHODS.items()}
     for name, table in tables.items():

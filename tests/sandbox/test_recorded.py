@@ -1,7 +1,6 @@
 """The sandbox answers as Google did: recorded requests, sent again, get the recorded replies."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,22 +55,8 @@ def recording(name: str) -> dict[str, Any]:
 
 
 def spreadsheet_id(uri: str) -> str:
-    """Give the id in a recorded address."""
+    """Return the id in a recorded address."""
     return urlsplit(uri).path.split("/")[4 if "/drive/" in uri else 3].partition(":")[0]
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox for the module."""
-    with Sandbox(tmp_path_factory.mktemp("google")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def client(google: Sandbox) -> Iterator[Client]:
-    """A signed-in client."""
-    with Client(google) as signed_in:
-        yield signed_in
 
 
 def replay(client: Client, recorded: dict[str, Any]) -> tuple[int, Any, str]:
@@ -106,7 +91,7 @@ def _without_looks(content: Any) -> Any:
 
 
 def test_a_spreadsheet_that_is_not_shared_is_refused_as_recorded(google: Sandbox, client: Client) -> None:
-    """403, and an id that nobody has gets 404."""
+    """403; an unknown id gets 404."""
     recorded = recording("error_403")
     google.add("secret", [Tab("x", [])], spreadsheet_id=spreadsheet_id(recorded["request"]["uri"]), shared=False)
     for name in ("error_403", "error_404"):

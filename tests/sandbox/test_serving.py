@@ -49,7 +49,7 @@ def test_the_lines_set_a_shell_up(file: Path, tmp_path: Path) -> None:
 
 
 def test_the_lines_name_the_spreadsheet_and_the_account(file: Path, tmp_path: Path) -> None:
-    """Address, id and the address to share with stand in comments; PowerShell's quotes are doubled."""
+    """Address, id and the address to share with are in comments; PowerShell's quotes are doubled."""
     with serve_csv([file], tmp_path / "it's ‘a’ folder") as served:
         lines = served.lines(powershell=True)
         comments = "\n".join(line for line in lines if line.startswith("# "))

@@ -43,7 +43,7 @@ def assertion(path: Path, *, key_id: str | None = None, **claims: Any) -> str:
 
 
 def form(signed: str, grant_type: str = GRANT_TYPE) -> bytes:
-    """Give the body that is posted."""
+    """Return the body of the request."""
     return urlencode({"grant_type": grant_type, "assertion": signed}).encode()
 
 
@@ -136,7 +136,7 @@ def test_the_key_s_id_may_be_left_out(account: Account) -> None:
 
 
 def test_another_grant_type_is_refused(account: Account) -> None:
-    """Only the JWT bearer grant is played."""
+    """Only the JWT bearer grant is emulated."""
     service, path = account
     with pytest.raises(Refusal) as caught:
         service.grant(form(assertion(path), "refresh_token"), time.time())

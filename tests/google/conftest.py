@@ -1,0 +1,67 @@
+"""Fixtures of the tests of `google`: a local Google, and waits that take no time."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.sandbox.google import Sandbox
+from tests.google.scripted_server import Scripted
+
+
+@pytest.fixture
+def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Open a local Google that the environment leads to."""
+    with Sandbox(tmp_path / "google") as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let waits pass in no time, and list them."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+@dataclass
+class Clock:
+    """A clock that a wait moves on at once; it is the program's and the sandbox's."""
+
+    ahead: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.waits.append(seconds)
+        self.ahead += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let waits pass in no time, and the clock go on all the same."""
+    made, monotonic, now = Clock(), time.monotonic, time.time
+    monkeypatch.setattr("time.monotonic", lambda: monotonic() + made.ahead)
+    monkeypatch.setattr("time.time", lambda: now() + made.ahead)
+    monkeypatch.setattr("time.sleep", made.sleep)
+    return made
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
+    """Return a function that makes servers whose replies are written out."""
+    sandbox = Sandbox(tmp_path / "google")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+
+    def make(*replies: bytes, connect: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Scripted:
+        return Scripted(sandbox.key_file.parent, connect, list(replies))
+
+    return make
