@@ -280,7 +280,7 @@ def test_a_job_of_the_configuration_fills_in_its_sheet_and_columns(tmp_path: Pat
 
 
 def test_a_job_without_listed_columns_is_refused(tmp_path: Path) -> None:
-    """ "auto" does not say what to ask."""
+    """With "auto" the configuration does not say what to ask."""
     job = Job(spreadsheet="1abcDEF", columns="auto", output=tmp_path / "x.csv")
     with pytest.raises(ConfigurationError, match="auto"):
         for_job(job)

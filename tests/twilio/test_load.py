@@ -3,19 +3,18 @@
 The figures are printed (`pytest -s`). SHEETS_DECRYPT_LONG=1 simulates larger crowds, more seeds, and every death twice.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from tests.long import LONG, scaled
 from tests.twilio.load import Crowd, simulate
 
-LONG: Final = bool(os.environ.get("SHEETS_DECRYPT_LONG"))
-SEEDS: Final = range(1, 6) if LONG else range(1, 2)
+SEEDS: Final = range(1, scaled(2, 6))
 OUTAGE: Final = {"from": 30, "to": 930}  # fifteen minutes, from the middle of a crowd on
 BROKEN: Final = {"from": 20, "to": 1820}  # half an hour until the team has mended it
-PEOPLE: Final = 300 if LONG else 60
+PEOPLE: Final = scaled(60, 300)
 
 
 def all_arrived(crowd: Crowd) -> None:
@@ -69,15 +68,15 @@ def test_whatever_is_wrong_at_google_the_answers_are_kept_and_arrive_later(tmp_p
 
 
 def test_a_call_that_dies_at_any_await_loses_no_row_and_writes_none_twice(tmp_path: Path) -> None:
-    """Each call of a small survey is killed before and after each of its requests, noticed at once or by its limit."""
-    survey: dict[str, Any] = {"respondents": 4 if LONG else 3, "seconds": 3, "until": 7200}
+    """Each call of a small survey is killed before, after and during each of its requests."""
+    survey: dict[str, Any] = {"respondents": scaled(3, 4), "seconds": 3, "until": 7200}
     (undisturbed,) = simulate(tmp_path, survey)
     all_arrived(undisturbed)
     deaths = [
-        {**survey, "dies": {"call": call, "await": at, "slow": slow}}
-        for slow in ((False, True) if LONG else (False,))
+        {**survey, "dies": {"call": call, "await": at, **way}}
+        for way in ({}, {"travels": True}, *([{"slow": True}, {"slow": True, "travels": True}] if LONG else []))
         for call, awaits in enumerate(undisturbed["awaits"])
-        for at in range(1, (awaits or 0) + 1)
+        for at in range(1, (awaits or 0) + 1, 2 if "travels" in way else 1)
     ]
     print(f"{len(deaths)} deaths")
     assert len(deaths) > 50

@@ -17,11 +17,11 @@ import pytest
 
 from sheets_decrypt.sandbox.google import Fault, Kind, Quota, Sandbox, Tab
 from sheets_decrypt.twilio.export import export, write
+from tests.long import scaled
 from tests.twilio.runtime import Answer, Execution, Runtime, execute, questions, running, sync
 from tests.twilio.survey import HEADER, TAB, TOKEN, environment
 from tests.twilio.test_encrypt import decrypted
 
-LONG: Final = bool(os.environ.get("SHEETS_DECRYPT_LONG"))
 PATIENCE: Final = 120.0  # seconds: this machine's cores are not Twilio's
 
 
@@ -91,7 +91,7 @@ def thanked(execution: Execution) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("respondents", "fork"), [(200, False), (200 if LONG else 8, True)], ids=["one process", "a process for each call"]
+    ("respondents", "fork"), [(200, False), (scaled(8, 200), True)], ids=["one process", "a process for each call"]
 )
 def test_respondents_who_finish_at_once_get_a_row_each(tmp_path: Path, respondents: int, fork: bool) -> None:
     """Every row is there once, no answer is in another's row, and Google's quota is kept."""

@@ -2,7 +2,8 @@
 
 /**
  * Runs the exported functions as Twilio does: in containers that are kept and thrown away, at most 30 calls at once,
- * ten seconds for each. A call can be killed at each of its awaits: before and after each request, and in each pause.
+ * ten seconds for each. A call can be killed at each of its awaits: before and after each request, or with the request
+ * on its way. (A death in a pause leaves everything as one before the next request does.)
  */
 
 const fs = require('fs');
@@ -11,6 +12,7 @@ const vm = require('vm');
 
 const LONGEST_MS = 10000;
 const AT_ONCE = 30;
+const LATE_MS = 3000; // how long a request travels whose sender has died
 const NEVER = new Promise(() => {});
 
 class Functions {
@@ -111,11 +113,13 @@ class Container {
   fetch(url, options) {
     const { clock, random, google, sync } = this.functions.world;
     const call = this.current;
-    if (this.dies(call)) return NEVER;
+    const isSent = !this.dies(call);
+    if (!isSent && !this.functions.travels) return NEVER;
     const { host, pathname, search } = new URL(url);
     const isSync = host === 'sync.twilio.com';
     const [shortest, spread] = isSync ? [10, 40] : [60, 300];
-    const [there, back] = [shortest + random() * spread, shortest + random() * spread];
+    const there = shortest + random() * spread + (isSent ? 0 : random() * LATE_MS);
+    const back = shortest + random() * spread;
     return new Promise((resolve, reject) => {
       options.signal.addEventListener('abort', () => { if (!call.dead) reject(new Error('aborted')); });
       clock.after(there, () => {

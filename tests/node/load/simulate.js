@@ -5,9 +5,9 @@
  *
  * A scenario: `respondents`, `seconds` (in which they finish, evenly), `seed`, `header`, `sync` (whether there is one),
  * `moods` (see google.js), `dies` ({call, await} for one call, or a {share} of all calls; {slow} where Studio notices
- * it by its ten seconds alone), `silent` (each so many-th says nothing), `length` (characters of an answer), `until`
- * (seconds, at most), `syncMoods` (from when to when Sync is down), `listsDeletedAt` (the second in which somebody
- * deletes Sync's lists), `columns` (from a second on, another header row).
+ * it by its ten seconds alone, {travels} where its last request arrives all the same), `silent` (each so many-th says
+ * nothing), `length` (characters of an answer), `until` (seconds, at most), `syncMoods` (from when to when Sync is down),
+ * `listsDeletedAt` (the second in which somebody deletes Sync's lists), `columns` (from a second on, another header).
  */
 
 const crypto = require('crypto');
@@ -37,7 +37,8 @@ async function simulate(folder, scenario) {
     const isDown = (scenario.syncMoods || []).some(({ from, to }) => seconds >= from && seconds < to);
     if (!isDown) return sync.answer(...request);
     const dice = random();
-    if (dice < 0.3) sync.answer(...request); // done, and the answer lost
+    if (dice < 0.15) sync.answer(...request); // done, and the answer lost
+    else if (dice < 0.3) clock.after(random() * 5000, () => sync.answer(...request)); // the same, later
     return dice < 0.6 ? { status: 503, body: {} } : null;
   };
   world.context = {
@@ -50,7 +51,7 @@ async function simulate(folder, scenario) {
   const doom = (number) => (dies.share ? (random() < dies.share ? 1 + Math.floor(random() * (dies.within || 10)) : 0)
     : number === dies.call ? dies.await : 0);
   const functions = new Functions(world, folder, doom);
-  functions.slowDeath = Boolean(dies.slow);
+  Object.assign(functions, { slowDeath: Boolean(dies.slow), travels: Boolean(dies.travels) });
   world.functions = functions;
   const executions = [];
   for (const { from, header } of scenario.columns || []) {
