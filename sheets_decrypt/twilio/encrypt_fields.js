@@ -15,6 +15,9 @@
  * "requests-to-twilio/v2"; AES-256-GCM with that same text as additional data. All fields of one call share the
  * ephemeral key, and with it the AES key; each has a nonce of its own.
  *
+ * Beside the tokens it returns `_submission`: the time and a random number, which name this set of answers. With it
+ * `publish_to_sheet` recognises a set that it was given twice.
+ *
  * What a respondent said is never logged, and no message of an error holds it.
  *
  * No dependencies. Node.js 18 or later.
@@ -25,6 +28,7 @@ const crypto = require('crypto');
 const CONTEXT = 'requests-to-twilio/v2';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
+const SUBMISSION = '_submission';
 
 /** A mistake in the set-up, in words for the person who set it up. Its message never holds an answer or a key. */
 class SetupError extends Error {}
@@ -54,7 +58,7 @@ function readPublicKey(text) {
  *
  * @param {Buffer} recipient the recipient's public key, 32 bytes.
  * @returns {{ephemeral: Buffer, key: Buffer}} the ephemeral public key and the AES key, 32 bytes each.
- * @throws {SetupError} where the public key is no point that anybody holds the private key of.
+ * @throws {SetupError} where the public key is a point without a private key.
  */
 function agree(recipient) {
   const pair = crypto.generateKeyPairSync('x25519');
@@ -87,7 +91,7 @@ function seal(text, { ephemeral, key }) {
 }
 
 /**
- * Tells Twilio's own entry, the request's headers and cookies, from a parameter of that name.
+ * Returns whether an entry is Twilio's own, the request's headers and cookies, and not a parameter of that name.
  */
 function isTwiliosOwn(name, value) {
   return name === 'request' && typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -96,8 +100,8 @@ function isTwiliosOwn(name, value) {
 /**
  * Reads a parameter as text; one that is not there is the empty text.
  *
- * @throws {SetupError} where it is no single value. Twilio makes a list of a name that the widget holds twice, and
- *   which of the two belongs into the column is not ours to guess.
+ * @throws {SetupError} where it is not a single value. Twilio makes a list of a name that the widget holds twice, and
+ *   the function cannot know which of the two is right.
  */
 function textOf(name, value) {
   if (value === undefined || value === null) {
@@ -117,7 +121,7 @@ function textOf(name, value) {
  *
  * @param {object} event the call's parameters.
  * @param {string | undefined} publicKey see `readPublicKey`.
- * @returns {object} name → token, with the parameters' names as they came, `__proto__` among them.
+ * @returns {object} name → token, with the parameters' names as they came, `__proto__` among them; and `_submission`.
  * @throws {SetupError} where anything is wrong; then nothing is returned at all.
  */
 function encryptAll(event, publicKey) {
@@ -126,9 +130,15 @@ function encryptAll(event, publicKey) {
   if (answers.length === 0) {
     throw new SetupError('no parameters are given, so there is nothing to encrypt; add them to the widget');
   }
+  if (Object.hasOwn(event, SUBMISSION)) {
+    throw new SetupError(`the parameter "${SUBMISSION}" has a meaning of its own; give it another name`);
+  }
   const texts = answers.map(([name, value]) => [name, textOf(name, value)]);
-  // fromEntries defines each name as it is; an assignment to `__proto__` would lose that answer in silence.
-  return Object.fromEntries(texts.map(([name, text]) => [name, text === '' ? '' : seal(text, agreed)]));
+  const submission = `${Date.now()}-${crypto.randomBytes(8).toString('hex')}`;
+  // fromEntries defines each name as it is; an assignment to `__proto__` would lose that answer silently.
+  return Object.fromEntries([
+    ...texts.map(([name, text]) => [name, text === '' ? '' : seal(text, agreed)]), [SUBMISSION, submission],
+  ]);
 }
 
 /** Builds the answer that Studio reads: JSON with a status code. */

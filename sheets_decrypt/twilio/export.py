@@ -1,4 +1,4 @@
-"""What `sheets-decrypt twilio export` writes: both functions, the flow, and what a person needs to set them up.
+"""What `sheets-decrypt twilio export` writes: the functions, the flow, and what a person needs to set them up.
 
 Pure but for `write`. No private key ever goes into a file.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Any, Final
 
 from sheets_decrypt.config import Job
 from sheets_decrypt.errors import ConfigurationError
@@ -20,10 +20,13 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio import flow, settings
 from sheets_decrypt.twilio.flow import Question
 
-# `.protected` in the name is how Twilio's tools know that only Twilio itself may call the function.
+# How Twilio's tools know the visibility: only Twilio itself may call a `.protected` function, and no one a `.private`.
 _FUNCTIONS: Final = {
     "functions/encrypt_fields.protected.js": "encrypt_fields.js",
     "functions/publish_to_sheet.protected.js": "publish_to_sheet.js",
+    "functions/answer_queue.private.js": "answer_queue.js",
+    "functions/answer_store.private.js": "answer_store.js",
+    "functions/google_sheet.private.js": "google_sheet.js",
 }
 _RUNTIME_HANDLER: Final = "2.1.0"  # Twilio's own; its tools refuse a project that does not name one exactly
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -68,7 +71,7 @@ def export(
     worksheet: str = "",
     domain: str = "",
 ) -> Mapping[str, str]:
-    """Give the files, by their paths relative to the folder.
+    """Return the files, by their paths relative to the folder.
 
     Args:
         columns: The columns whose answers are encrypted, in the order of the questions.
@@ -87,16 +90,18 @@ def export(
     settings.check_public_key(public_key, private_keys)
     asked = flow.questions(columns, plain)
     host = _host(domain)
+    made = flow.build(asked, host)
     environment = {
         "ENCRYPTION_PUBLIC_KEY": public_key,
         "GOOGLE_CLIENT_EMAIL": "",
         "GOOGLE_PRIVATE_KEY": "",
         "GOOGLE_SHEET_ID": spreadsheet,
         "GOOGLE_SHEET_TAB": worksheet,
+        "SYNC_SERVICE_SID": "",
     }
     return {
         **{name: _packaged(source) for name, source in _FUNCTIONS.items()},
-        "studio_flow.json": json.dumps(flow.build(asked, host), ensure_ascii=False, indent=2) + "\n",
+        "studio_flow.json": json.dumps(made, ensure_ascii=False, indent=2) + "\n",
         ".env.example": _packaged("env.example") + "\n" + settings.lines(environment),
         "header.csv": _header([question.column for question in asked]),
         "package.json": _package(),
@@ -104,8 +109,10 @@ def export(
             header=_code(", ".join(question.column for question in asked)),
             encrypt_url=f"https://{host}/encrypt_fields",
             publish_url=f"https://{host}/publish_to_sheet",
-            encrypt_parameters=_table([(q.widget, q.answer) for q in asked if q.encrypted]),
-            publish_parameters=_table([(q.column, q.published) for q in asked]),
+            encrypt_parameters=_parameters(made, flow.ENCRYPT),
+            publish_parameters=_parameters(made, flow.PUBLISH),
+            deliver_parameters=_parameters(made, flow.DELIVER),
+            sync_plain=_readable_in_sync(asked),
             questions=_table([(q.widget, q.column, "yes" if q.encrypted else "no") for q in asked]),
             readable=_readable(asked),
         ),
@@ -113,23 +120,23 @@ def export(
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Sequence[Path]:
-    """Write the files, and give their paths. A file that is there already is never changed.
+    """Write the files and return their paths. An existing file is never changed.
 
     Args:
-        folder: Where to; it is made where it is missing.
+        folder: Where the files go; it is created if it does not exist.
         files: Path relative to the folder → text.
 
     Raises:
-        ConfigurationError: One of the files is there with other content, or cannot be written. Where one is there,
-            nothing is written.
+        ConfigurationError: One of the files exists with other content, or cannot be written. If one exists, nothing
+            is written.
     """
     targets = {folder / name: text.encode() for name, text in files.items()}
     try:
         for path, content in targets.items():
             if path.exists() and not (path.is_file() and path.read_bytes() == content):
                 raise ConfigurationError(
-                    f"{path} is there already, and it is not what would be written",
-                    hint="name a new folder, or move the old file away; it may hold changes of yours",
+                    f"{path} already exists, with other content",
+                    hint="choose a new folder, or move the old file away; it may contain changes of yours",
                 )
         for path, content in targets.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +144,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Sequence[Path]:
     except OSError as error:
         raise ConfigurationError(
             f"{error.filename or folder} cannot be written: {(error.strerror or 'unknown').lower()}",
-            hint="name a folder that you may write to",
+            hint="choose a folder that you may write to",
         ) from None
     return tuple(targets)
 
@@ -145,19 +152,19 @@ def write(folder: Path, files: Mapping[str, str]) -> Sequence[Path]:
 def _check_columns(columns: Sequence[str], plain: Sequence[str]) -> None:
     if not columns:
         raise ConfigurationError(
-            "there is no column to encrypt", hint="name at least one, such as `name`; plain columns come beside them"
+            "no column to encrypt", hint="name at least one, such as `name`; plain columns come in addition"
         )
     seen = set()
     for column in (*columns, *plain):
         comparable = unicodedata.normalize("NFC", column).strip()
         if not comparable or not column.isprintable():
             raise ConfigurationError(
-                f"the column name {column!r} is blank or holds a line break", hint="give the column another name"
+                f"the column name {column!r} is blank or contains a line break", hint="rename the column"
             )
-        if comparable == "request" or "{{" in column or "{%" in column:
+        if comparable == "request" or comparable in flow.CONTROLS or "{{" in column or "{%" in column:
             raise ConfigurationError(
                 f'a column cannot be called "{column}" in a Studio flow',
-                hint="rename it: Twilio uses `request` itself, and reads {{ and {% as Liquid",
+                hint="rename it: `request` and names such as `_tries` have a meaning, and {{ and {% begin Liquid",
             )
         if comparable[0] in "=+-@":
             raise ConfigurationError(
@@ -185,14 +192,14 @@ def _packaged(name: str) -> str:
 
 
 def _header(columns: Sequence[str]) -> str:
-    """One row of CSV (RFC 4180)."""
+    """Return one row of CSV (RFC 4180)."""
     text = io.StringIO()
     csv.writer(text).writerow(columns)
     return text.getvalue()
 
 
 def _package() -> str:
-    """What Twilio's command line asks of a folder before it deploys it; the functions have no dependencies."""
+    """Return the package.json that Twilio's command line needs to deploy a folder; there are no dependencies."""
     package = {
         "name": "sheets-decrypt-functions",
         "version": "0.0.0",
@@ -202,12 +209,18 @@ def _package() -> str:
     return json.dumps(package, indent=2) + "\n"
 
 
+def _parameters(made: Mapping[str, Any], widget: str) -> str:
+    """Return a widget's parameters as rows of a Markdown table."""
+    state = next(state for state in made["states"] if state["name"] == widget)
+    return _table([(pair["key"], pair["value"]) for pair in state["properties"]["parameters"]])
+
+
 def _table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(_code(cell) for cell in row) + " |" for row in rows)
 
 
 def _code(text: str) -> str:
-    """Text as code in a Markdown table."""
+    """Return text as code in a Markdown table."""
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     pad = " " if "`" in text else ""
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
@@ -216,3 +229,10 @@ def _code(text: str) -> str:
 def _readable(asked: Sequence[Question]) -> str:
     names = [_code(question.column) for question in asked if not question.encrypted]
     return f"These columns stay readable for everybody who can open the Sheet: {', '.join(names)}." if names else ""
+
+
+def _readable_in_sync(asked: Sequence[Question]) -> str:
+    names = [_code(question.column) for question in asked if not question.encrypted]
+    if not names:
+        return "which nobody can read without the private key."
+    return f"but the columns {', '.join(names)} readable for everybody who can open your Twilio account."

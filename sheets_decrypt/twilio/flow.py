@@ -18,6 +18,8 @@ from typing import Any, Final
 
 ENCRYPT: Final = "encrypt"
 PUBLISH: Final = "publish"
+DELIVER: Final = "deliver"
+CONTROLS: Final = ("_submission", "_tries", "_deliver", "_round")  # parameters of `publish` that are no columns
 PATTERN_DOMAIN: Final = "YOUR-FUNCTIONS-DOMAIN.twil.io"
 
 _PATTERN_QUESTION: Final = "name"
@@ -52,7 +54,7 @@ class Question:
 
 
 def questions(columns: Sequence[str], plain: Sequence[str] = ()) -> tuple[Question, ...]:
-    """Give every column a question with a widget name of its own.
+    """Return a question for every column, each with a widget name of its own.
 
     Args:
         columns: The columns whose answers are encrypted.
@@ -68,7 +70,7 @@ def questions(columns: Sequence[str], plain: Sequence[str] = ()) -> tuple[Questi
 
 
 def _candidates(column: str, number: int) -> Iterator[str]:
-    """Give widget names for a column, the best one first."""
+    """Return widget names for a column, the best one first."""
     ascii_only = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
     name = re.sub(r"\W+", "_", ascii_only).strip("_")[:_LONGEST_NAME].strip("_")
     if not name:
@@ -139,7 +141,8 @@ def _fill(state: Mapping[str, Any], asked: Sequence[Question], domain: str) -> N
     if state["name"] == ENCRYPT:
         properties["parameters"] = [{"key": q.widget, "value": q.answer} for q in asked if q.encrypted]
     elif state["name"] == PUBLISH:
-        properties["parameters"] = [{"key": q.column, "value": q.published} for q in asked]
+        controls = [pair for pair in properties["parameters"] if pair["key"] in CONTROLS]
+        properties["parameters"] = [{"key": q.column, "value": q.published} for q in asked] + controls
 
 
 def _plain_text(column: str) -> str:

@@ -1,113 +1,65 @@
 'use strict';
 
 /**
- * A Twilio Function that appends one row to a Google Sheet: every parameter goes under the header of its name.
+ * A Twilio Function that writes a survey's answers into a Google Sheet: every parameter goes under the header of its
+ * name.
  *
  * Environment variables:
  *   GOOGLE_CLIENT_EMAIL  the service account, with which the Sheet is shared as Editor
  *   GOOGLE_PRIVATE_KEY   its private key, with real line breaks or with `\n`
  *   GOOGLE_SHEET_ID      the spreadsheet's id: the part of its address between /d/ and /edit
  *   GOOGLE_SHEET_TAB     the title of the tab
+ *   SYNC_SERVICE_SID     a Twilio Sync service that keeps answers until Google takes them; blank for none
+ *
+ * Parameters that are not columns; the exported flow sends them:
+ *   _submission  names the answers of one respondent, made by `encrypt_fields`
+ *   _tries       how often the flow has called before with this submission; blank at first
+ *   _deliver     "yes": no new answers, only bring those that wait in Sync into the Sheet
+ *
+ * With Sync the answers are put there first (`answer_store`), and then brought into the Sheet (`answer_queue`), many at
+ * once: Google takes 60 requests a minute, and one of them may append hundreds of rows. Without Sync, or without
+ * `_submission`, one call writes one row or none, directly.
  *
  * What it promises:
- * - One call writes one row or none. A row lands below the last one and begins in column A, never shifted.
- * - Values are stored as they are (RAW): nothing becomes a formula, a date or a number.
- * - A parameter without a column is not dropped in silence. The row is written, and the reply and the log name it.
- * - It answers within Twilio's ten seconds: 200 only where the row is known to be in the Sheet, else 500, which takes
- *   the flow's failure path.
+ * - It answers within Twilio's ten seconds. "written" only where the row is known to be in the Sheet; "kept" and
+ *   "kept_watch" only where Sync has the answers.
+ * - A parameter without a column is not dropped in silence. The row is written, and the reply or the log names it.
  * - No value is ever logged or put into an error's message.
  *
- * When a try may be repeated. Reading may always be. Appending may be repeated at once only where Google certainly
- * wrote nothing: it answered 429, or the request never left. After anything else the row may be there, and a second
- * try could write it twice. Then the Sheet is read: a row that holds this submission's own token was written, and the
- * call succeeds. Where it is not there:
+ * When the direct way may repeat a try. Reading may always be repeated. Appending may be repeated at once only where
+ * Google certainly wrote nothing: it answered 429, or the request never left. After anything else the row may be there,
+ * and a second try could write it twice. Then the Sheet is read: a row that holds this submission's own token was
+ * written, and the call succeeds. Where it is not there:
  * - after a 503, by which Google asks for another try, the row is sent again, and before each further try looked for;
  * - after a lost answer (a time-out, a broken connection, another 5xx), or where the Sheet cannot be read or the row
  *   holds no token to know it by, the call fails without another try.
  * The risks that stay: a row may appear after the last look. Its respondent was not thanked; or, after a 503, it is
  * there twice.
  *
- * No dependencies. Node.js 18 or later.
+ * It loads three private functions: `google_sheet`, `answer_store` and `answer_queue`. No other dependencies.
+ * Node.js 18 or later.
  */
 
-const crypto = require('crypto');
-
-const TOKEN_URL = 'https://oauth2.googleapis.com/token';
-const SHEETS_URL = 'https://sheets.googleapis.com/v4/spreadsheets';
-const SCOPE = 'https://www.googleapis.com/auth/spreadsheets';
-
 const NO_ANSWER = 'No Data'; // what `missing_values` of sheets-decrypt expects for an unanswered question
-const TOKEN = /^v2:[A-Za-z0-9+/]{80,}={0,2}$/; // what encrypt_fields makes; random, so no two are equal
 const CELL_CHARACTERS = 50000; // Google's limit
 
 const BUDGET_MS = 8500; // of Twilio's 10 seconds; the rest is for starting up and for the way back to Studio
-const READ_MS = 3000; // the longest that one reading request may take
 const CONFIRM_MS = 2000; // kept back while appending, to look whether a lost append was written
-const SMALLEST_MS = 300; // a request with less time left is not worth starting
-const FIRST_PAUSE_MS = 250; // doubles with each repetition
-const UNAVAILABLE_PAUSE_MS = 1000; // after a 503 Google asks for at most one request a second
+const LATE_MS = 4000; // before the flow calls again: what Sync takes in late must be seen then
 const CONFIRM_PAUSE_MS = 600; // between two looks for a lost row; doubles
 const LONGEST_CONFIRM_PAUSE_MS = 2400;
 
-/** What a look for a row says where it gives no number. */
-const NOT_THERE = 0;
-const CANNOT_TELL = -1;
+/** The private functions, by their paths. */
+const google = require(Runtime.getFunctions().google_sheet.path);
+const store = require(Runtime.getFunctions().answer_store.path);
+const queue = require(Runtime.getFunctions().answer_queue.path);
 
-/** Errors of a connection that was never made: Google cannot have seen the request. */
-const NEVER_SENT = new Set([
-  'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT',
-]);
+const { PublishError } = google;
 
-/** A failure in words for the survey's team. Its message never holds a value, a key or a token. */
-class PublishError extends Error {}
+/* ---------------------------------------------------------------- parameters */
 
-/**
- * The access token of the last call, kept for the next one in the same container: one request less per row.
- * It holds for the account and key that it was made with, and until a minute before Google lets it end.
- */
-let kept = { account: '', token: '', until: 0 };
-
-const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
-
-/* ---------------------------------------------------------------- settings */
-
-/**
- * Reads a private key however it was pasted: with real line breaks, with `\n`, on one line, or in quotes.
- *
- * @param {string} text a PKCS#8 PEM, as in the `private_key` of a service account's key file.
- * @returns {crypto.KeyObject}
- * @throws {PublishError} where it is anything else.
- */
-function readPrivateKey(text) {
-  const pem = /-----BEGIN PRIVATE KEY-----([^-]*)-----END PRIVATE KEY-----/.exec(text);
-  const base64 = pem ? pem[1].replace(/\\[nr]|\s/g, '') : '';
-  try {
-    return crypto.createPrivateKey({ key: Buffer.from(base64, 'base64'), format: 'der', type: 'pkcs8' });
-  } catch {
-    throw new PublishError('GOOGLE_PRIVATE_KEY is not a private key; copy "private_key" from the key file again');
-  }
-}
-
-/**
- * Reads the settings.
- *
- * @returns {{email: string, key: crypto.KeyObject, account: string, sheet: string, tab: string}} `account` tells
- *   one pair of email and key from another without being either.
- * @throws {PublishError} where one is missing.
- */
-function readSettings(context) {
-  const [email, pem, sheet, tab] = [
-    'GOOGLE_CLIENT_EMAIL', 'GOOGLE_PRIVATE_KEY', 'GOOGLE_SHEET_ID', 'GOOGLE_SHEET_TAB',
-  ].map((name) => {
-    const value = context[name];
-    if (!value || !value.trim()) {
-      throw new PublishError(`the environment variable ${name} is not set`);
-    }
-    return name === 'GOOGLE_SHEET_TAB' ? value : value.trim();
-  });
-  const account = crypto.createHash('sha256').update(`${email}\n${pem}`).digest('hex');
-  return { email, key: readPrivateKey(pem), account, sheet, tab };
-}
+/** Parameters that say how to write, and are no columns. */
+const CONTROLS = new Set(['_submission', '_tries', '_deliver', '_round']);
 
 /** The text of one cell; a longer one would make Google refuse the row without saying which it was. */
 function cell(name, value) {
@@ -123,15 +75,14 @@ function cell(name, value) {
  *
  * @param {object} event the call's parameters; Twilio's own entry `request` (headers and cookies) is left out.
  * @returns {Array<[string, string]>} name and text; an unanswered question's text is "No Data".
- * @throws {PublishError} where there is none, or one is no single value: Twilio makes a list of a name that the
- *   widget holds twice, and which of the two belongs into the column is not ours to guess.
+ * @throws {PublishError} where there are none, or one is not a single value: Twilio makes a list of a name that the
+ *   widget holds twice, and the function cannot know which of the two is right.
  */
 function readCells(event) {
-  const cells = Object.entries(event).filter(
-    ([name, value]) => !(name === 'request' && typeof value === 'object' && value !== null && !Array.isArray(value)),
-  );
+  const cells = Object.entries(event).filter(([name, value]) => !CONTROLS.has(name)
+    && !(name === 'request' && typeof value === 'object' && value !== null && !Array.isArray(value)));
   if (cells.length === 0) {
-    throw new PublishError('no parameters are given, so there is no row to write; add them to the widget');
+    throw new PublishError('no parameters are given, so no row can be written; add them to the widget');
   }
   return cells.map(([name, value]) => {
     if (Array.isArray(value)) {
@@ -144,265 +95,26 @@ function readCells(event) {
   });
 }
 
-/* ---------------------------------------------------------------- requests */
+/* ---------------------------------------------------------------- the direct way */
 
 /**
- * Sends one request and tells what became of it; it throws nothing.
- *
- * @param {number} limit milliseconds until it is given up, the answer's body included.
- * @returns {Promise<{status: number, body: object | null, after: number} | {sent: boolean}>} the answer (`body` is
- *   null where it is no JSON, `after` is Retry-After in milliseconds), or whether it may have reached Google.
- */
-async function request(url, options, limit) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), limit);
-  try {
-    const answer = await fetch(url, { ...options, redirect: 'error', signal: controller.signal });
-    const text = await answer.text();
-    const after = Number(answer.headers.get('retry-after')) * 1000 || 0;
-    return { status: answer.status, body: parse(text), after };
-  } catch (error) {
-    return { sent: !NEVER_SENT.has(error && error.cause && error.cause.code) };
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Parses JSON that is an object; anything else, such as the page of a proxy, is null. */
-function parse(text) {
-  try {
-    const value = JSON.parse(text);
-    return typeof value === 'object' ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-const isDone = (outcome) => outcome.status === 200 && outcome.body !== null;
-const isBusy = (outcome) => outcome.status === 429 || outcome.status === 503;
-const isDown = (outcome) => outcome.status === undefined || outcome.status === 408 || outcome.status >= 500
-  || (outcome.status === 200 && outcome.body === null);
-
-/** Reading again does no harm, whatever happened to the first try. */
-const mayRead = (outcome) => isBusy(outcome) || isDown(outcome);
-
-/** Google certainly wrote nothing. */
-const wroteNothing = (outcome) => outcome.status === 429 || outcome.sent === false || !isDown(outcome);
-
-/** Appending again is worth a try; whether it would do harm is for `append` to see. */
-const mayAppend = (outcome) => isBusy(outcome) || outcome.sent === false;
-
-/** How long to wait before repetition number `tries`, in milliseconds: doubling, with jitter. */
-function pauseAfter(outcome, tries) {
-  const growing = FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.75 + Math.random() / 2);
-  return Math.max(growing, outcome.after || 0, outcome.status === 503 ? UNAVAILABLE_PAUSE_MS : 0);
-}
-
-/**
- * Sends a request, and again with back-off while `mayRepeat` allows it and there is time.
- *
- * @param {{deadline: number, longest?: number, mayRepeat: Function}} limits `deadline` in milliseconds since 1970;
- *   `longest` is the most that one try may take.
- * @returns {Promise<object>} the last try's outcome (see `request`) with `tries`, their number.
- */
-async function send(url, options, { deadline, longest = Infinity, mayRepeat }) {
-  let outcome = { sent: false };
-  for (let tries = 0; ; ) {
-    const left = deadline - Date.now();
-    if (left < SMALLEST_MS) {
-      return { ...outcome, tries };
-    }
-    outcome = await request(url, options, Math.min(left, longest));
-    tries += 1;
-    const wait = pauseAfter(outcome, tries);
-    if (!mayRepeat(outcome) || deadline - Date.now() < wait + SMALLEST_MS) {
-      return { ...outcome, tries };
-    }
-    await pause(wait);
-  }
-}
-
-const READING = 'reading the header row';
-const APPENDING = 'appending the row';
-const SIGNING_IN = 'signing in';
-
-/** Step and status code → what to do. */
-const ADVICE = {
-  [`${SIGNING_IN} 400`]: 'copy GOOGLE_CLIENT_EMAIL and GOOGLE_PRIVATE_KEY from one key file, or make a new key',
-  [`${SIGNING_IN} 401`]: 'the service account may be deleted; make a new key',
-  [`${READING} 400`]: 'check GOOGLE_SHEET_TAB against the tab\'s title, and that it is a Google Sheet, no Excel file',
-  [`${READING} 401`]: 'the service account was not accepted; make a new key',
-  [`${READING} 403`]: 'share the Sheet as Editor with GOOGLE_CLIENT_EMAIL, and switch on the Google Sheets API',
-  [`${READING} 404`]: 'check GOOGLE_SHEET_ID',
-  [`${APPENDING} 400`]: 'the Sheet may be full: 10,000,000 cells, the empty ones counted',
-  [`${APPENDING} 403`]: 'share the Sheet as Editor, not as Viewer, with GOOGLE_CLIENT_EMAIL',
-};
-
-/**
- * Says what went wrong, from the status code alone: Google's own text may quote a cell.
- *
- * @param {string} what the step.
- */
-function explain(what, { status, tries }) {
-  const advice = status === 429 ? 'the quota is used up' : ADVICE[`${what} ${status}`];
-  if (advice) {
-    return new PublishError(`${what} failed: Google answered ${status}; ${advice} (tries: ${tries})`);
-  }
-  const answer = status === undefined || status === 200 ? 'Google did not answer' : `Google answered ${status}`;
-  return new PublishError(`${what} failed: ${answer} (tries: ${tries})`);
-}
-
-/* ---------------------------------------------------------------- Google */
-
-/** Builds the signed statement by which a service account asks for an access token (RFC 7523). */
-function assertion({ email, key }) {
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { iss: email, scope: SCOPE, aud: TOKEN_URL, iat: now, exp: now + 3600 };
-  const text = [{ alg: 'RS256', typ: 'JWT' }, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-  return `${text}.${crypto.sign('RSA-SHA256', Buffer.from(text), key).toString('base64url')}`;
-}
-
-/**
- * Gives an access token, the kept one where it still holds.
- *
- * @throws {PublishError} where Google gives none.
- */
-async function accessToken(settings, deadline) {
-  if (kept.account === settings.account && Date.now() < kept.until) {
-    return kept.token;
-  }
-  const form = new URLSearchParams({
-    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: assertion(settings),
-  });
-  const limits = { deadline, longest: READ_MS, mayRepeat: mayRead };
-  const outcome = await send(TOKEN_URL, { method: 'POST', body: form }, limits);
-  if (!isDone(outcome) || !outcome.body.access_token) {
-    throw explain(SIGNING_IN, outcome);
-  }
-  const { access_token: token, expires_in: seconds } = outcome.body;
-  kept = { account: settings.account, token, until: Date.now() + ((Number(seconds) || 0) - 60) * 1000 };
-  return token;
-}
-
-/** The address of a range of the tab. The title is quoted, so that a tab called `A1` or `it's` is found too. */
-function rangeUrl({ sheet, tab }, range, suffix) {
-  const a1 = `'${tab.replace(/'/g, '\'\'')}'!${range}`;
-  return `${SHEETS_URL}/${encodeURIComponent(sheet)}/values/${encodeURIComponent(a1)}${suffix}`;
-}
-
-/**
- * Reads the header row, and signs in for it. A kept access token that Google has withdrawn is replaced once.
- *
- * @returns {Promise<{names: string[], authorization: object}>} the names as they stand, blank ones among them, and
- *   the headers for further requests.
- * @throws {PublishError} where it cannot be read, or rows cannot be appended below it.
- */
-async function readHeader(settings, deadline) {
-  const url = rangeUrl(settings, '1:1', '?majorDimension=ROWS');
-  const limits = { deadline, longest: READ_MS, mayRepeat: mayRead };
-  for (let renewed = false; ; renewed = true) {
-    const authorization = { Authorization: `Bearer ${await accessToken(settings, deadline)}` };
-    const outcome = await send(url, { headers: authorization }, limits);
-    if (outcome.status === 401 && !renewed) {
-      kept = { account: '', token: '', until: 0 };
-      continue;
-    }
-    if (!isDone(outcome)) {
-      throw explain(READING, outcome);
-    }
-    return { names: headerIn(outcome.body), authorization };
-  }
-}
-
-/**
- * Takes the names from Google's answer. Where A1 is blank, an appended row lands above the header or further right
- * (recorded by googleapis/google-api-nodejs-client#3391), so that nothing may be appended.
- *
- * @throws {PublishError} where there is no name at all, or A1 is blank.
- */
-function headerIn(body) {
-  const names = ((body.values || [])[0] || []).map(String);
-  if (!names.some((name) => name.trim())) {
-    throw new PublishError('the tab has no header row; write the columns\' names into row 1');
-  }
-  if (!names[0].trim()) {
-    throw new PublishError('cell A1 is blank, so the row would land in the wrong place; the header must begin in A1');
-  }
-  return names;
-}
-
-/** A name as it is compared: a blank at its end, or another way to store é, makes no other column. */
-const comparable = (name) => name.normalize('NFC').trim();
-
-/**
- * Puts each cell under the header of its name.
- *
- * @param {string[]} header the header row.
- * @param {Array<[string, string]>} cells name and text.
- * @returns {{row: string[], missing: string[], repeated: string[]}} the whole row; the names that have no column;
- *   the names that have several, of which the first was taken.
- */
-function place(header, cells) {
-  const columns = header.map(comparable);
-  const row = header.map(() => '');
-  const missing = [];
-  const repeated = [];
-  for (const [name, text] of cells) {
-    const column = comparable(name) === '' ? -1 : columns.indexOf(comparable(name));
-    if (column === -1 || row[column] !== '') {
-      missing.push(name); // or its column is taken by a parameter that differs in blanks alone
-      continue;
-    }
-    row[column] = text;
-    if (columns.indexOf(comparable(name), column + 1) !== -1) {
-      repeated.push(name);
-    }
-  }
-  return { row, missing, repeated };
-}
-
-/** The letters of a column: 0 → A, 25 → Z, 26 → AA. */
-function letters(column) {
-  return (column >= 26 ? letters(Math.floor(column / 26) - 1) : '') + String.fromCharCode(65 + (column % 26));
-}
-
-/**
- * Looks for a row that Google may have written, by a token in it: no other row holds the same.
- *
- * @returns {Promise<number>} the row's number, NOT_THERE, or CANNOT_TELL where the column could not be read or the
- *   row holds no token.
- */
-async function look(settings, authorization, row, deadline) {
-  const column = row.findIndex((text) => TOKEN.test(text));
-  if (column === -1) {
-    return CANNOT_TELL;
-  }
-  const range = `${letters(column)}:${letters(column)}`;
-  const url = rangeUrl(settings, range, '?majorDimension=COLUMNS&fields=values');
-  const limits = { deadline, longest: READ_MS, mayRepeat: mayRead };
-  const outcome = await send(url, { headers: authorization }, limits);
-  return isDone(outcome) ? ((outcome.body.values || [])[0] || []).indexOf(row[column]) + 1 : CANNOT_TELL;
-}
-
-/**
- * Looks for such a row again and again: Google may still be at it.
+ * Looks for the row again and again: Google may still be at it.
  *
  * @returns {Promise<number>} the row's number; 0 where it was not found in time, or the row holds no token.
  */
 async function findRow(settings, authorization, row, deadline) {
-  if (!row.some((text) => TOKEN.test(text))) {
+  if (!row.some((text) => google.TOKEN.test(text))) {
     return 0;
   }
   for (let wait = CONFIRM_PAUSE_MS; ; wait *= 2) {
-    const found = await look(settings, authorization, row, deadline);
+    const found = await google.look(settings, authorization, [row], deadline);
     if (found > 0) {
       return found;
     }
-    if (wait > LONGEST_CONFIRM_PAUSE_MS || deadline - Date.now() < wait + SMALLEST_MS) {
+    if (wait > LONGEST_CONFIRM_PAUSE_MS || deadline - Date.now() < wait + google.SMALLEST_MS) {
       return 0;
     }
-    await pause(wait);
+    await google.pause(wait);
   }
 }
 
@@ -413,35 +125,29 @@ async function findRow(settings, authorization, row, deadline) {
  * @throws {PublishError} where it is not known to be there, or landed in the wrong place.
  */
 async function append(settings, authorization, row, deadline) {
-  const url = rangeUrl(settings, 'A1', ':append?valueInputOption=RAW&insertDataOption=INSERT_ROWS');
-  const options = {
-    method: 'POST',
-    headers: { ...authorization, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ majorDimension: 'ROWS', values: [row] }),
-  };
   const until = deadline - CONFIRM_MS;
   let doubtful = false; // whether one of the tries may have written the row
   let outcome = { sent: false };
   let tries = 0;
-  for (let known = NOT_THERE; known === NOT_THERE && until - Date.now() >= SMALLEST_MS;) {
-    outcome = await request(url, options, until - Date.now());
+  for (let known = google.NOT_THERE; known === google.NOT_THERE && until - Date.now() >= google.SMALLEST_MS;) {
+    outcome = await google.appendOnce(settings, authorization, [row], until - Date.now());
     tries += 1;
-    if (isDone(outcome)) {
-      return landed(outcome.body);
+    if (google.isDone(outcome)) {
+      return google.landed(outcome.body);
     }
-    doubtful = doubtful || !wroteNothing(outcome);
-    const wait = pauseAfter(outcome, tries);
-    if (!mayAppend(outcome) || until - Date.now() < wait + SMALLEST_MS) {
+    doubtful = doubtful || !google.wroteNothing(outcome);
+    const wait = google.pauseAfter(outcome, tries);
+    if (!google.mayAppend(outcome) || until - Date.now() < wait + google.SMALLEST_MS) {
       break;
     }
-    await pause(wait);
-    known = doubtful ? await look(settings, authorization, row, until) : NOT_THERE;
+    await google.pause(wait);
+    known = doubtful ? await google.look(settings, authorization, [row], until) : google.NOT_THERE;
     if (known > 0) {
       return known;
     }
   }
   if (!doubtful) {
-    throw explain(APPENDING, { ...outcome, tries });
+    throw google.explain(google.APPENDING, { ...outcome, tries });
   }
   const found = await findRow(settings, authorization, row, deadline);
   if (!found) {
@@ -450,64 +156,79 @@ async function append(settings, authorization, row, deadline) {
   return found;
 }
 
-/** Says that nobody knows whether the row was written. */
+/** Returns the error for a row of which it is not known whether it was written. */
 function lost(outcome, tries) {
-  const isLost = isDown(outcome) && !isBusy(outcome);
+  const isLost = google.isDown(outcome) && !google.isBusy(outcome);
   const answer = isLost ? 'Google\'s answer was lost' : `Google answered ${outcome.status}`;
-  return new PublishError(`${APPENDING} failed: ${answer}, and the row was not found afterwards; it was not sent once `
-    + `more, so that it cannot be there twice (tries: ${tries})`);
+  return new PublishError(`${google.APPENDING} failed: ${answer}, and the row was not found afterwards; it was not `
+    + `sent once more, so that it cannot be there twice (tries: ${tries})`);
 }
 
 /**
- * Reads from Google's answer where the row is.
+ * Writes one row without a queue.
  *
- * @throws {PublishError} where it does not begin in column A, below the header: somebody moved the header meanwhile.
- */
-function landed(body) {
-  const range = String((body.updates || {}).updatedRange || '');
-  const start = /!\$?([A-Z]+)\$?(\d+)/.exec(range.slice(range.lastIndexOf('!')));
-  if (!start || start[1] !== 'A' || start[2] === '1') {
-    throw new PublishError('the row was appended, but in the wrong place, and must be repaired by hand: '
-      + 'the header must stand in row 1, from column A on');
-  }
-  return Number(start[2]);
-}
-
-/* ---------------------------------------------------------------- the call */
-
-/**
- * Writes the row.
- *
+ * @param {boolean} again whether an earlier call, which has died, may have sent the row: then it is only looked for.
  * @returns {Promise<object>} what the flow reads: `status` is "written", or "written_with_missing_columns" with the
  *   parameters' names in `missing_columns`; `row` is the row's number.
  * @throws {PublishError}
  */
-async function publish(context, event, deadline) {
-  const settings = readSettings(context);
-  const cells = readCells(event);
-  const { names, authorization } = await readHeader(settings, deadline);
-  const { row, missing, repeated } = place(names, cells);
-  if (missing.length === cells.length) {
-    throw new PublishError(`no parameter has a column in the tab; the parameters are ${quoted(missing)}`);
+async function publishDirectly(context, cells, again, deadline) {
+  const settings = google.readSettings(context);
+  const { names, authorization } = await google.readHeader(settings, deadline);
+  const placed = google.place(names, cells);
+  if (placed.missing.length === cells.length) {
+    throw new PublishError(`no parameter has a column in the tab; the parameters are ${google.quoted(placed.missing)}`);
   }
-  const number = await append(settings, authorization, row, deadline);
-  warn('these parameters have no column, so their values are not in the Sheet', missing, number);
-  warn('these names stand in the header more than once, and the first column was taken', repeated, number);
-  return {
-    status: missing.length ? 'written_with_missing_columns' : 'written',
-    missing_columns: missing.join(','),
-    repeated_columns: repeated.join(','),
-    row: number,
-  };
+  const number = again
+    ? await findRow(settings, authorization, placed.row, deadline)
+    : await append(settings, authorization, placed.row, deadline);
+  if (number === 0) {
+    throw new PublishError('an earlier call did not end, and its row was not found in the Sheet');
+  }
+  google.warn(placed, number);
+  return google.written(placed, number);
 }
 
-const quoted = (names) => names.map((name) => JSON.stringify(name)).join(', ');
+/* ---------------------------------------------------------------- the way through the queue */
 
-/** Logs names, never values. `console.warn` also raises an alert in Twilio's Debugger. */
-function warn(what, names, row) {
-  if (names.length) {
-    console.warn(`publish_to_sheet: row ${row}: ${what}: ${quoted(names)}`);
+/**
+ * Puts the answers into Sync, and brings what waits there into the Sheet if the time has come.
+ *
+ * @returns {Promise<object>} `status` is "written" (see `publishDirectly`), "kept", "kept_watch" where no
+ *   execution watches the queue yet, or "again" where the flow has to call once more.
+ * @throws {PublishError}
+ */
+async function publishByQueue(sync, context, cells, { submission, again }, deadline) {
+  try {
+    await store.keep(sync, submission, cells, again, deadline);
+  } catch (error) {
+    if (error instanceof store.Refused) {
+      console.error(`publish_to_sheet: ${error.message}`);
+      return publishDirectly(context, cells, again, deadline);
+    }
+    if (!(error instanceof store.NotKept)) {
+      throw error;
+    }
+    console.error(`publish_to_sheet: ${error.message}; the flow calls again`);
+    await google.pause(Math.max(0, Math.min(LATE_MS, deadline - Date.now())));
+    return { status: 'again' };
   }
+  const mine = await queue.deliver(sync, context, submission, deadline);
+  return mine || { status: await queue.isWatched(sync, deadline) ? 'kept' : 'kept_watch' };
+}
+
+/** Decides which way a call takes. */
+async function answer(context, event, deadline) {
+  const sync = store.open(context);
+  const submission = store.readSubmission(event._submission);
+  if (event._deliver && sync) {
+    return queue.watch(sync, context, { submission, round: Number(event._round) || 0 }, deadline);
+  }
+  const cells = readCells(event);
+  const again = Number(event._tries) > 0;
+  return sync && submission
+    ? publishByQueue(sync, context, cells, { submission, again }, deadline)
+    : publishDirectly(context, cells, again, deadline);
 }
 
 /** Builds the answer that Studio reads: JSON with a status code. */
@@ -520,18 +241,19 @@ function reply(statusCode, body) {
 }
 
 /**
- * What Twilio calls. Answers 200 (see `publish`), or 500 with `{"status": "failed", "error": …}`, which takes the
- * flow's failure path. `console.error` also raises an alert in Twilio's Debugger.
+ * What Twilio calls. Answers 200 with a `status` (see above). A failure is `{"status": "failed", "error": …}`: with 200
+ * for a flow that sends `_submission` and branches on the status, so that its other path means a call that died; with
+ * 500 for others, which takes their failure path. `console.error` also raises an alert in Twilio's Debugger.
  */
 exports.handler = async function handler(context, event, callback) {
-  let answer;
+  let response;
   try {
-    answer = reply(200, await publish(context, event, Date.now() + BUDGET_MS));
+    response = reply(200, await answer(context, event, Date.now() + BUDGET_MS));
   } catch (error) {
     // Only our own messages are known to hold no value.
     const message = error instanceof PublishError ? error.message : 'unexpected error';
     console.error(`publish_to_sheet: ${message}`);
-    answer = reply(500, { status: 'failed', error: message });
+    response = reply(store.readSubmission(event._submission) ? 200 : 500, { status: 'failed', error: message });
   }
-  return callback(null, answer);
+  return callback(null, response);
 };

@@ -1,4 +1,4 @@
-"""The functions' settings as `.env.example` holds them, and what may not stand there."""
+"""The functions' settings as `.env.example` holds them, and what may not be among them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -45,7 +45,7 @@ def lines(settings: Mapping[str, str]) -> str:
 def _value(name: str, text: str) -> str:
     if not text.isprintable():
         raise ConfigurationError(
-            f"{name} would hold a line break or another character that cannot be seen",
+            f"{name} would contain a line break or another invisible character",
             hint="rename the tab in Google Sheets, or correct the configuration",
         )
     plain = "#" not in text and not set(text[:1] + text[-1:]) & _QUOTES

@@ -17,15 +17,21 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
+from sheets_decrypt.sandbox import certificates
 from tests import require
 
 _NODE: Final = Path(__file__).parents[1] / "node"
 _PACKAGES: Final = _NODE / "twilio" / "node_modules"
 _START_SECONDS: Final = 60
 _TWILIOS_LIMIT: Final = 10.0  # seconds after which Twilio ends a function
+
+_MOST_STEPS: Final = 1000  # Studio's limits for an execution
+_SAME_WIDGET: Final = 10
+_COUNTER: Final = re.compile(r"\{%- if ([\w.]+) -%\} (.*) \{%- else -%\} (.*) \{%- endif -%\}")
 
 Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -101,33 +107,48 @@ class Execution:
     variables: Mapping[str, str]
 
 
+def questions(flow: Mapping[str, Any]) -> list[str]:
+    """Return the flow's question widgets, in the order of the columns."""
+    names = [state["name"] for state in flow["states"] if state["type"] == "send-and-wait-for-reply"]
+    return [name for name in names if name != "one_moment"]
+
+
 def execute(flow: Mapping[str, Any], runtime: Runtime, answers: Mapping[str, str | None]) -> Execution:
     """Lead one respondent through a flow as Studio does, with the functions called over HTTP.
 
     Args:
         flow: A flow's definition.
         runtime: Serves the functions; of their addresses only the path counts.
-        answers: Question widget → answer; None for silence until the time is over.
+        answers: Question widget → answer; None, or no entry, for silence until the time is over.
     """
     states = {state["name"]: state for state in flow["states"]}
-    results: dict[str, dict[str, Any]] = {}
-    visited, said, variables = [], [], {}
+    variables: dict[str, str] = {}
+    widgets: dict[str, dict[str, Any]] = {}
+    results = {"widgets": widgets, "flow": {"variables": variables}}
+    visited: list[str] = []
+    said = []
     name, event, value = flow["initial_state"], "incomingMessage", ""
     while (name := _next(states[name], event, value)) is not None:
         visited.append(name)
+        assert len(visited) <= _MOST_STEPS, visited[-20:]
+        assert set(visited[-10:]) != {name} or len(visited) < _SAME_WIDGET, name
         state, value = states[name], ""
         match state["type"]:
             case "send-and-wait-for-reply":
-                answer = answers[name]
+                answer = answers.get(name)
                 event = "timeout" if answer is None else "incomingMessage"
-                results[name] = {} if answer is None else {"inbound": {"Body": answer}}
+                widgets[name] = {} if answer is None else {"inbound": {"Body": answer}}
             case "run-function":
                 parameters = {
                     pair["key"]: _liquid(pair["value"], results) for pair in state["properties"]["parameters"]
                 }
-                reply = runtime.call(state["properties"]["url"].rpartition("/")[2], parameters)
+                try:
+                    reply = runtime.call(state["properties"]["url"].rpartition("/")[2], parameters)
+                except (OSError, HTTPException):  # it took too long, or died
+                    event = "fail"
+                    continue
                 event = "success" if reply.status < 300 else "fail"
-                results[name] = {"parsed": reply.body}
+                widgets[name] = {"parsed": reply.body}
             case "split-based-on":
                 event, value = "match", _liquid(state["properties"]["input"], results)
             case "set-variables":
@@ -142,10 +163,11 @@ def execute(flow: Mapping[str, Any], runtime: Runtime, answers: Mapping[str, str
 
 
 def _next(state: Mapping[str, Any], event: str, value: str) -> str | None:
-    """Give the widget that an outcome leads to; None where the flow ends."""
+    """Return the widget that an outcome leads to; None where the flow ends."""
     for step in state["transitions"]:
         if step["event"] == event and all(
-            condition["type"] == "equal_to" and condition["value"] == value for condition in step.get("conditions", [])
+            value == ("" if condition["type"] == "is_blank" else condition["value"])
+            for condition in step.get("conditions", [])
         ):
             following: str | None = step.get("next")
             return following
@@ -153,15 +175,47 @@ def _next(state: Mapping[str, Any], event: str, value: str) -> str | None:
 
 
 def _liquid(text: str, results: Mapping[str, Any]) -> str:
-    """Fill in `{{widgets.NAME.…}}`; what is not there is empty, as in Liquid."""
+    """Fill in `{{widgets.NAME.…}}` and `{{flow.variables.…}}`, the latter counted up; what is missing is blank."""
 
-    def look_up(found: re.Match[str]) -> str:
+    def look_up(path: str) -> str:
         value: Any = results
-        for step in found[1].split("."):
+        for step in path.split("."):
             value = value.get(step, "") if isinstance(value, Mapping) else ""
         return str(value)
 
-    return re.sub(r"\{\{widgets\.([\w.]+)\}\}", look_up, text)
+    def fill(found: re.Match[str]) -> str:
+        value = look_up(found[1])
+        return str(int(value) + int(found[2])) if found[2] else value
+
+    if counter := _COUNTER.fullmatch(text):
+        text = counter[2] if look_up(counter[1]) else counter[3]
+    return re.sub(r"\{\{([\w.]+)(?: \| plus: (\d+))?\}\}", fill, text)
+
+
+@contextmanager
+def sync(folder: Path) -> Iterator[Mapping[str, str]]:
+    """Serve a Twilio Sync until the block ends, and return the environment variables that lead a runtime there.
+
+    Args:
+        folder: Gets the certificates.
+    """
+    node = require.program("node")
+    folder.mkdir()
+    ca, _ = certificates.make(folder, ["sync.twilio.com"])
+    command = [node, str(_NODE / "load" / "serve_sync.js"), str(folder / "server.pem")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            port = server.stdout.readline().strip()
+            yield {
+                "SYNC_SERVICE_SID": "IS00000000000000000000000000000000",
+                "ACCOUNT_SID": "AC1",
+                "AUTH_TOKEN": "secret",
+                "SYNC_PORT": port,
+                "SYNC_CA": str(ca),
+            }
+        finally:
+            server.kill()
 
 
 @contextmanager
@@ -182,7 +236,7 @@ def running(folder: Path, environment: Mapping[str, str], *, fork: bool = False)
         (folder / "node_modules").symlink_to(_PACKAGES, target_is_directory=True)
     port, log_file = _free_port(), folder / "runtime.log"
     command = [
-        *(node, "--require", str(_NODE / "route_google.js")),
+        *(node, "--require", str(_NODE / "route.js")),
         *(str(_PACKAGES / "twilio-run" / "bin" / "twilio-run.js"), "start", "--port", str(port), "--no-live"),
         "--fork-process" if fork else "--no-fork-process",
     ]

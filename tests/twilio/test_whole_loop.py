@@ -20,8 +20,8 @@ from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio.export import for_job, write
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests.twilio.runtime import Runtime, execute, running
-from tests.twilio.test_twilio_encrypt import ANSWERS
+from tests.twilio.runtime import Runtime, execute, questions, running
+from tests.twilio.test_encrypt import ANSWERS
 
 PASSPHRASE = Secret("a-vault-for-the-loop")
 COLUMNS = ["name", "phone", "remarks"]
@@ -119,15 +119,10 @@ def exported(loop: Loop) -> tuple[Path, dict[str, Any]]:
     return folder, flow
 
 
-def questions(flow: dict[str, Any]) -> list[str]:
-    """The flow's question widgets, in the order of the columns."""
-    return [state["name"] for state in flow["states"] if state["type"] == "send-and-wait-for-reply"]
-
-
 def answer(runtime: Runtime, flow: dict[str, Any], row: list[str | None]) -> None:
     """Let one respondent answer every question; None stays unanswered."""
     done = execute(flow, runtime, dict(zip(questions(flow), row, strict=True)))
-    assert done.said, "the respondent was told how it ended"
+    assert done.said, "the respondent learns how it ended"
 
 
 def test_what_people_answered_is_what_the_csv_says(loop: Loop) -> None:
@@ -147,7 +142,7 @@ def test_what_people_answered_is_what_the_csv_says(loop: Loop) -> None:
 
 
 def test_a_sheet_whose_format_changes_half_way_loses_no_row(loop: Loop) -> None:
-    """Rows of the first-generation function and of ours stand in one Sheet, and all of them decrypt."""
+    """Rows of the first-generation function and of ours share one Sheet, and all of them decrypt."""
     old = [[f"Old {place}", f"+57 1 {place:04}", "vieja"] for place in range(5)]
     loop.google.replace_rows(
         loop.spreadsheet,

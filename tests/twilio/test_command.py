@@ -11,6 +11,7 @@ from tests.survey import ENCRYPTED, Done, World, public_key_of
 
 FILES = {
     *("functions/encrypt_fields.protected.js", "functions/publish_to_sheet.protected.js"),
+    *("functions/answer_queue.private.js", "functions/answer_store.private.js", "functions/google_sheet.private.js"),
     *("studio_flow.json", ".env.example", "header.csv", "STEPS.md", "package.json"),
 }
 
@@ -55,7 +56,7 @@ def _refused(done: Done, *words: str, code: int = 2) -> None:
 
 
 def test_the_files_are_written_and_named(world: World, folder: Path, public_key: str) -> None:
-    """Each file is named as it is written, and the steps come next; the folder is made where it is missing."""
+    """Each file is named as it is written, and the steps come next; a missing folder is created."""
     done = _export(world, folder)
     assert (done.code, done.err) == (0, "")
     *wrote, following = done.out.splitlines()
@@ -102,7 +103,7 @@ def test_a_private_key_pasted_as_the_public_one_is_not_exported(world: World, fo
 
 
 def test_private_keys_that_cannot_be_read_do_not_stop_the_export(world: World, folder: Path, public_key: str) -> None:
-    """The sending half may be set up on a computer that never sees the private key, and nobody is asked for it."""
+    """The sending half may be set up on a computer that never sees the private key; the export asks for none."""
     world.keys["private_keys"] = [{"file": "keys/elsewhere"}, {"prompt": True}]
     world.configure()
     assert _export(world, folder).code == 0
@@ -139,7 +140,7 @@ def test_a_domain_that_is_none_is_refused(world: World, folder: Path) -> None:
 
 
 def test_one_of_several_jobs_must_be_named(world: World, folder: Path) -> None:
-    """With two jobs the choice is the user's; the hint lists them, and a name that is none is told."""
+    """With two jobs the choice is the user's; the hint lists them, and refuses a name that is not a job's."""
     world.configure({"baseline": {}, "endline": {"output": "surveys/endline.csv", "columns": ["phone"]}})
     _refused(_export(world, folder), "there are several jobs", "--job takes one of baseline, endline")
     _refused(_export(world, folder, "--job", "midline"), 'there is no job "midline"', "baseline, endline")
@@ -161,7 +162,7 @@ def test_a_file_that_was_changed_is_never_overwritten(world: World, folder: Path
     (folder / "STEPS.md").write_text("my own notes", "utf-8")
     (folder / "header.csv").unlink()
     before = _written(folder)
-    _refused(_export(world, folder), str(folder / "STEPS.md"), "is there already", "name a new folder")
+    _refused(_export(world, folder), str(folder / "STEPS.md"), "already exists", "choose a new folder")
     assert _written(folder) == before
 
 
@@ -174,7 +175,7 @@ def test_the_same_export_again_is_no_error(world: World, folder: Path, public_ke
 
 
 def test_a_folder_that_cannot_be_written_is_named(world: World, tmp_path: Path) -> None:
-    """A file in the folder's place is told in words."""
+    """A file in the folder's place is an error that names it."""
     (tmp_path / "taken").write_text("a file", "utf-8")
     done = _export(world, tmp_path / "taken")
     _refused(done, str(tmp_path / "taken"))

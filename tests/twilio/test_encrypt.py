@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -58,9 +60,10 @@ def runtime(project: Path) -> Iterator[Runtime]:
 
 
 def encrypt(runtime: Runtime, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Call the function and give the tokens."""
+    """Call the function and return the tokens."""
     answer = runtime.call("encrypt_fields", parameters)
     assert answer.status == 200
+    assert re.fullmatch(r"\d{13}-[0-9a-f]{16}", answer.body.pop("_submission"))
     return answer.body
 
 
@@ -107,14 +110,14 @@ def test_another_private_key_does_not_decrypt(runtime: Runtime) -> None:
 
 
 def test_an_unanswered_question_stays_empty(runtime: Runtime) -> None:
-    """An empty parameter is no answer, and there is nothing to hide."""
+    """An empty parameter is not an answer, and hides nothing."""
     tokens = encrypt(runtime, {"name": "Ana", "phone": ""})
     assert tokens["phone"] == ""
     assert decrypted(tokens["name"]) == "Ana"
 
 
 def test_a_call_with_nothing_but_unanswered_questions_succeeds(runtime: Runtime) -> None:
-    """A respondent who never answered is no failure of the function."""
+    """That a respondent never answered does not make the function fail."""
     assert encrypt(runtime, {"name": "", "phone": ""}) == {"name": "", "phone": ""}
 
 
@@ -127,6 +130,21 @@ def test_any_name_comes_back_as_it_was_given(runtime: Runtime, name: str) -> Non
     tokens = encrypt(runtime, {name: "Ana", "other": "x"})
     assert set(tokens) == {name, "other"}
     assert decrypted(tokens[name]) == "Ana"
+
+
+def test_each_call_names_its_answers_by_the_time_and_chance(runtime: Runtime) -> None:
+    """`publish_to_sheet` recognises answers that it was given twice by it, and knows how old they are."""
+    before = time.time() * 1000
+    names = [runtime.call("encrypt_fields", {"name": "the same"}).body["_submission"] for _ in range(20)]
+    assert len(set(names)) == 20
+    assert all(before - 1000 < int(name[:13]) < time.time() * 1000 + 1000 for name in names)
+
+
+def test_a_parameter_of_that_name_fails(runtime: Runtime) -> None:
+    """The answer would be lost in silence."""
+    answer = runtime.call("encrypt_fields", {"name": "Ana", "_submission": "x"})
+    assert answer.status == 500
+    assert '"_submission" has a meaning of its own' in answer.body["error"]
 
 
 def test_twilios_own_entry_is_not_returned(runtime: Runtime) -> None:
@@ -145,6 +163,7 @@ def test_numbers_and_booleans_are_encrypted_as_text_and_null_is_no_answer(runtim
     """A caller that sends JSON gets tokens too, and nothing goes through unencrypted."""
     answer = runtime.call_json("encrypt_fields", {"age": 0, "adult": False, "income": 1.5, "name": None})
     assert answer.body.pop("name") == ""
+    assert answer.body.pop("_submission")
     assert {name: decrypted(token) for name, token in answer.body.items()} == {
         "age": "0",
         "adult": "false",
@@ -179,7 +198,7 @@ def test_a_call_without_parameters_fails(runtime: Runtime) -> None:
     ],
 )
 def test_a_wrong_or_missing_key_fails_loudly_and_shows_neither_key_nor_answer(project: Path, key: str | None) -> None:
-    """The flow's failure path is taken, the log says why, and nothing that could be secret stands in either."""
+    """The flow's failure path is taken, the log says why, and neither contains anything that could be secret."""
     with running(project, {} if key is None else {"ENCRYPTION_PUBLIC_KEY": f'"{key}"'}) as runtime:
         answer = runtime.call("encrypt_fields", {"name": "Ana Rodríguez"})
         assert answer.status == 500

@@ -26,18 +26,23 @@ SHIPPED = Path(flow.__file__).parent
 PACKAGES = Path(__file__).parents[1] / "node" / "twilio" / "node_modules"
 
 
-def test_the_export_holds_the_three_files_and_what_a_person_needs() -> None:
-    """Both functions, the flow, the settings, the header, the steps, and what Twilio's command line asks for."""
+SOURCES = ("encrypt_fields", "publish_to_sheet", "answer_queue", "answer_store", "google_sheet")
+
+
+def test_the_export_holds_the_functions_the_flow_and_what_a_person_needs() -> None:
+    """The functions, the flow, the settings, the header, the steps, and what Twilio's command line asks for."""
     assert set(export(["name"])) == {
         *("functions/encrypt_fields.protected.js", "functions/publish_to_sheet.protected.js"),
+        *(f"functions/{name}.private.js" for name in SOURCES[2:]),
         *("studio_flow.json", ".env.example", "header.csv", "STEPS.md", "package.json"),
     }
 
 
-@pytest.mark.parametrize("name", ["encrypt_fields", "publish_to_sheet"])
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_functions_are_exported_as_they_are_shipped_and_tested(name: str) -> None:
     """Not a byte of a function depends on the job, so nothing drifts apart."""
-    assert export(["name"])[f"functions/{name}.protected.js"] == (SHIPPED / f"{name}.js").read_text("utf-8")
+    kind = "protected" if name in SOURCES[:2] else "private"
+    assert export(["name"])[f"functions/{name}.{kind}.js"] == (SHIPPED / f"{name}.js").read_text("utf-8")
 
 
 def test_the_shipped_flow_is_the_export_of_its_own_column() -> None:
@@ -45,8 +50,16 @@ def test_the_shipped_flow_is_the_export_of_its_own_column() -> None:
     assert json.loads(export(["name"])["studio_flow.json"]) == json.loads((SHIPPED / "studio_flow.json").read_text())
 
 
-def test_twilios_tools_take_both_functions_for_protected(tmp_path: Path) -> None:
-    """`.protected` in the file name is what Twilio's own code reads the visibility from."""
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_function_is_short_enough_to_be_pasted_and_read(name: str) -> None:
+    """No file is longer than 400 lines, or wider than a screen."""
+    lines = (SHIPPED / f"{name}.js").read_text("utf-8").splitlines()
+    assert len(lines) <= 400
+    assert max(map(len, lines)) <= 120
+
+
+def test_twilios_tools_see_which_functions_are_protected_and_which_private(tmp_path: Path) -> None:
+    """`.protected` and `.private` in the file names are what Twilio's own code reads the visibility from."""
     node = require.program("node")
     require.that(PACKAGES.is_dir(), "twilio-run is not installed (npm install in tests/node/twilio)")
     write(tmp_path, export(["name"]))
@@ -56,13 +69,18 @@ def test_twilios_tools_take_both_functions_for_protected(tmp_path: Path) -> None
           JSON.stringify(functions.map(({ path, access }) => [path, access]).sort())));
     """
     done = subprocess.run([node, "-e", program, PACKAGES, tmp_path], check=True, capture_output=True, text=True)
-    assert json.loads(done.stdout) == [["/encrypt_fields", "protected"], ["/publish_to_sheet", "protected"]]
+    assert json.loads(done.stdout) == sorted(
+        [f"/{name}", "protected" if name in SOURCES[:2] else "private"] for name in SOURCES
+    )
 
 
-@pytest.mark.parametrize("name", ["encrypt_fields.js", "publish_to_sheet.js"])
-def test_the_functions_need_nothing_but_node_itself(name: str) -> None:
-    """The only module that is required is Node's crypto."""
-    assert re.findall(r"\b(?:require|import)\s*\(?\s*'([^']+)'", (SHIPPED / name).read_text("utf-8")) == ["crypto"]
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_functions_need_nothing_but_node_itself_and_each_other(name: str) -> None:
+    """Only Node's own modules are required, and functions that are exported with them."""
+    text = (SHIPPED / f"{name}.js").read_text("utf-8")
+    assert set(re.findall(r"\b(?:require|import)\s*\(?\s*'([^']+)'", text)) <= {"crypto", "zlib"}
+    loaded = re.findall(r"\brequire\((?!')([^)]*\)[^)]*)\)", text)
+    assert {re.sub(r"Runtime\.getFunctions\(\)\.(\w+)\.path", r"\1", one) for one in loaded} <= set(SOURCES[2:])
 
 
 def test_the_header_row_holds_every_column_as_it_is_named() -> None:
@@ -82,15 +100,16 @@ def test_the_settings_hold_what_is_known_and_leave_the_rest_empty() -> None:
         "GOOGLE_PRIVATE_KEY": "",
         "GOOGLE_SHEET_ID": "1abcDEF",
         "GOOGLE_SHEET_TAB": "data 1",
+        "SYNC_SERVICE_SID": "",
     }
 
 
 def test_the_settings_name_every_variable_that_the_functions_read() -> None:
-    """No function reads an environment variable that a person was not told of."""
+    """No function reads an environment variable that `.env.example` does not name."""
     read = {
         name
-        for source in ("encrypt_fields.js", "publish_to_sheet.js")
-        for name in re.findall(r"\b(?:GOOGLE|ENCRYPTION)_[A-Z_]+\b", (SHIPPED / source).read_text("utf-8"))
+        for source in SOURCES
+        for name in re.findall(r"\b(?:GOOGLE|ENCRYPTION|SYNC)_[A-Z_]+\b", (SHIPPED / f"{source}.js").read_text("utf-8"))
     }
     settings = export(["name"])[".env.example"].splitlines()
     assert {line.partition("=")[0] for line in settings if line and line[0] != "#"} == read
@@ -180,7 +199,7 @@ def test_a_title_that_twilios_tools_would_read_otherwise_is_refused(title: str) 
 
 
 def test_a_name_with_backticks_stays_one_piece_of_code_in_the_steps() -> None:
-    """A column's name never ends the code that it stands in."""
+    """A column's name never ends the code around it."""
     assert "`` a`b ``" in export(["a`b"])["STEPS.md"]
 
 
@@ -196,6 +215,8 @@ def test_a_padded_public_key_is_one_too() -> None:
         (["  "], [], "blank"),
         (["a\nb"], [], "line break"),
         (["request"], [], "request"),
+        (["_submission"], [], "_submission"),
+        (["name"], [" _tries "], "_tries"),
         (["=HYPERLINK(0)"], [], "formula"),
         ([" @x"], [], "formula"),
         (["{{x}}"], [], "{{x}}"),
@@ -215,7 +236,8 @@ def test_the_functions_domain_goes_into_the_flow_and_the_steps(domain: str) -> N
     """Once the functions are deployed, an export names their real addresses."""
     files = export(["name"], domain=domain)
     urls = [state["properties"]["url"] for state in _states(files["studio_flow.json"]) if "url" in state["properties"]]
-    assert urls == [f"https://survey-1-dev.twil.io/{name}" for name in ("encrypt_fields", "publish_to_sheet")]
+    names = ("encrypt_fields", "publish_to_sheet", "publish_to_sheet")
+    assert urls == [f"https://survey-1-dev.twil.io/{name}" for name in names]
     assert all(url in files["STEPS.md"] for url in urls)
 
 
@@ -235,8 +257,14 @@ def test_the_steps_list_every_question_and_parameter_as_the_flow_has_them() -> N
     assert "`village`" in files["STEPS.md"].split("stay readable")[1].splitlines()[0]
 
 
+def test_the_steps_say_who_can_read_what_waits_in_sync() -> None:
+    """A column that is not encrypted is readable there as it is in the Sheet."""
+    assert "but the columns `village` readable" in export(["name"], plain=["village"])["STEPS.md"]
+    assert "which nobody can read without the private key" in export(["name"])["STEPS.md"]
+
+
 def test_the_steps_do_not_speak_of_readable_columns_where_there_are_none() -> None:
-    """A survey that encrypts everything is told nothing else."""
+    """A survey that encrypts everything has none."""
     assert "stay readable" not in export(["name"])["STEPS.md"]
 
 
@@ -252,7 +280,7 @@ def test_a_job_of_the_configuration_fills_in_its_sheet_and_columns(tmp_path: Pat
 
 
 def test_a_job_without_listed_columns_is_refused(tmp_path: Path) -> None:
-    """With "auto" nobody knows yet what to ask."""
+    """With "auto" the configuration does not say what to ask."""
     job = Job(spreadsheet="1abcDEF", columns="auto", output=tmp_path / "x.csv")
     with pytest.raises(ConfigurationError, match="auto"):
         for_job(job)
@@ -267,14 +295,14 @@ def test_writing_makes_the_folder_and_gives_the_paths(tmp_path: Path) -> None:
 
 
 def test_writing_again_changes_nothing(tmp_path: Path) -> None:
-    """The same export into the same folder is no error."""
+    """The same export into the same folder succeeds."""
     assert write(tmp_path, export(["name"])) == write(tmp_path, export(["name"]))
 
 
 def test_a_file_that_somebody_changed_is_not_overwritten(tmp_path: Path) -> None:
     """A flow with the survey's own questions stays, and no other file is written either."""
     (tmp_path / "studio_flow.json").write_text("mine")
-    with pytest.raises(ConfigurationError, match=r"studio_flow\.json is there already"):
+    with pytest.raises(ConfigurationError, match=r"studio_flow\.json already exists"):
         write(tmp_path, export(["name"]))
     assert [path.name for path in tmp_path.iterdir()] == ["studio_flow.json"]
     assert (tmp_path / "studio_flow.json").read_text() == "mine"
@@ -283,19 +311,19 @@ def test_a_file_that_somebody_changed_is_not_overwritten(tmp_path: Path) -> None
 def test_a_folder_in_a_files_place_is_not_overwritten(tmp_path: Path) -> None:
     """Whatever lies there is the user's."""
     (tmp_path / "header.csv").mkdir()
-    with pytest.raises(ConfigurationError, match=r"header\.csv is there already"):
+    with pytest.raises(ConfigurationError, match=r"header\.csv already exists"):
         write(tmp_path, export(["name"]))
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    """A file stands where the folder should be."""
+    """There is a file where the folder should be."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be written"):
         write(tmp_path / "file", export(["name"]))
 
 
 def test_no_exported_file_holds_a_private_key() -> None:
-    """Only the public key is ever asked for, and no example key stands in a file either."""
+    """Only the public key is ever asked for, and no file contains an example of a private one."""
     for text in export(["name"], public_key=PUBLIC_KEY).values():
         assert PRIVATE_KEY not in text
         assert not re.search(r"BEGIN PRIVATE KEY-----\s*[A-Za-z0-9+/]{20}", text)

@@ -1,4 +1,4 @@
-"""The Studio flow: whatever the columns are, it can be imported, and it thanks nobody whose row is not written."""
+"""The Studio flow: whatever the columns are, it can be imported, and it thanks only where the answers are safe."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
@@ -62,7 +62,7 @@ _CONDITION: Final = {
     "properties": {
         "friendly_name": _TEXT,
         "arguments": {"type": "array", "items": _TEXT},
-        "type": {"enum": ["equal_to"]},
+        "type": {"enum": ["equal_to", "is_blank"]},
         "value": _TEXT,
     },
     "required": ["friendly_name", "arguments", "type", "value"],
@@ -138,14 +138,14 @@ class Flow:
             if "next" in step
         }
 
-    def reachable(self, start: str, *, without: tuple[str, str] = ("", "")) -> set[str]:
-        """The widgets that can be reached from `start` where one outcome of one widget never happens."""
+    def reachable(self, start: str, *without: tuple[str, str]) -> set[str]:
+        """The widgets that can be reached from `start` where some outcomes of widgets never happen."""
         found, open_ends = set(), [start]
         while open_ends:
             name = open_ends.pop()
             if name not in found:
                 found.add(name)
-                open_ends += [to for outcome, to in self.leads(name).items() if (name, outcome) != without]
+                open_ends += [to for outcome, to in self.leads(name).items() if (name, outcome) not in without]
         return found
 
     def parameters(self, name: str) -> dict[str, str]:
@@ -180,7 +180,7 @@ def test_the_flow_has_the_shape_that_studio_accepts(exported: Exported) -> None:
 
 
 def test_every_outcome_leads_to_a_widget_that_exists_and_every_widget_is_reached(exported: Exported) -> None:
-    """There is no loose end and no widget beside the flow."""
+    """No outcome leads nowhere, and every widget belongs to the flow."""
     made = exported[0]
     assert {to for name in made.states for to in made.leads(name).values()} <= set(made.states)
     assert made.reachable("Trigger") == set(made.states)
@@ -194,11 +194,12 @@ def test_a_message_and_a_rest_call_both_begin_with_the_first_question(exported: 
 
 
 def test_every_outcome_of_a_question_and_a_function_is_led_on(exported: Exported) -> None:
-    """No outcome ends the flow in silence before the row is written or the respondent is told."""
+    """No outcome ends the flow before the respondent knows how it went."""
     made = exported[0]
     for name, state in made.states.items():
         if state["type"] in {"send-and-wait-for-reply", "run-function", "split-based-on", "set-variables"}:
-            assert all("next" in step for step in state["transitions"]), name
+            ends = {"end_watch": {"next"}, "watches_queue": {"noMatch"}}.get(name, set())
+            assert {step["event"] for step in state["transitions"] if "next" not in step} == ends, name
 
 
 def test_each_column_is_asked_once_in_order_and_silence_saves_what_was_said(exported: Exported) -> None:
@@ -216,7 +217,8 @@ def test_each_answer_goes_through_the_encryption_to_its_own_column(exported: Exp
     made, columns, plain = exported
     asked = list(made.questions())
     given, published = made.parameters("encrypt"), made.parameters("publish")
-    assert list(published) == [*columns, *plain]
+    assert list(published) == [*columns, *plain, "_submission", "_tries"]
+    assert published["_submission"] == "{{widgets.encrypt.parsed._submission}}"
     assert list(given) == asked[: len(columns)]
     for widget, column in zip(asked, (*columns, *plain), strict=True):
         if column in columns:
@@ -226,25 +228,59 @@ def test_each_answer_goes_through_the_encryption_to_its_own_column(exported: Exp
             assert published[column] == f"{{{{widgets.{widget}.inbound.Body}}}}"
 
 
-def test_nobody_is_thanked_unless_the_row_was_written(exported: Exported) -> None:
-    """Without the success of `publish`, or without a status that says written, the thanks cannot be reached."""
+def test_nobody_is_thanked_unless_the_answers_are_safe(exported: Exported) -> None:
+    """Without the success of `publish`, or without a status that says written or kept, the thanks cannot be reached."""
     made = exported[0]
     assert "thank_you" in made.reachable("Trigger")
-    assert "thank_you" not in made.reachable("Trigger", without=("publish", "success"))
-    assert "thank_you" not in made.reachable("Trigger", without=("encrypt", "success"))
+    assert "thank_you" not in made.reachable("Trigger", ("publish", "success"))
+    encrypted = (("encrypt", "success"), ("is_encrypted", "noMatch"))  # both need what only `encrypt` returns
+    assert "thank_you" not in made.reachable("Trigger", *encrypted)
     assert made.leads("row_written") == {
         "noMatch": "not_saved",
         "written": "thank_you",
         "written_with_missing_columns": "note_missing_columns",
+        "kept": "thank_you",
+        "kept_watch": "thank_you",
+        "again": "count_publish",
     }
     assert "thank_you" not in made.reachable("not_saved")
 
 
-def test_a_failure_tells_the_respondent_and_tries_nothing_twice(exported: Exported) -> None:
-    """A second publish after a lost answer could write the row twice."""
+@pytest.mark.parametrize(("function", "tries"), [("encrypt", 9), ("publish", 15)])
+def test_a_call_that_died_is_made_again_and_counted(exported: Exported, function: str, tries: int) -> None:
+    """Every third time the flow waits; at last the respondent is told so, and the flow ends."""
     made = exported[0]
-    assert made.leads("encrypt")["fail"] == made.leads("publish")["fail"] == "not_saved"
+    count, again = f"count_{function}", f"{function}_again"
+    assert made.leads(function)["fail"] == count
+    assert made.leads(count) == {"next": again}
+    waits = {str(number): "one_moment" for number in range(3, tries, 3)}
+    assert made.leads(again) == {"noMatch": function, **waits, str(tries): "not_saved"}
     assert made.reachable("not_saved") == {"not_saved"}
+
+
+def test_publish_is_told_whether_it_was_called_before(exported: Exported) -> None:
+    """An answer that was kept by a call whose own answer was lost is recognised."""
+    made = exported[0]
+    (counted,) = made.states["count_publish"]["properties"]["variables"]
+    assert made.parameters("publish")["_tries"] == f"{{{{flow.variables.{counted['key']}}}}}"
+
+
+def test_after_a_wait_the_flow_goes_on_where_it_was(exported: Exported) -> None:
+    """Answers that are not encrypted yet go to `encrypt`, others to `publish`, whatever the respondent does."""
+    made = exported[0]
+    assert set(made.leads("one_moment").values()) == {"is_encrypted"}
+    assert made.leads("is_encrypted") == {"noMatch": "publish", "Is Blank": "encrypt"}
+    assert int(made.states["one_moment"]["properties"]["timeout"]) == 600
+
+
+def test_who_watches_the_queue_calls_until_it_is_empty(exported: Exported) -> None:
+    """It was thanked before; a call that died is made again; and two widgets take turns, as Studio asks of a loop."""
+    made = exported[0]
+    assert made.leads("thank_you") == {"sent": "watches_queue", "failed": "watches_queue"}
+    assert made.leads("watches_queue") == {"kept_watch": "deliver"}
+    assert made.leads("deliver") == {"success": "queue_is_empty", "fail": "queue_is_empty"}
+    assert made.leads("queue_is_empty") == {"noMatch": "deliver", "finished": "end_watch"}
+    assert made.parameters("deliver")["_deliver"] == "yes"
 
 
 def test_missing_columns_are_noted_before_the_thanks(exported: Exported) -> None:
@@ -262,7 +298,7 @@ def test_no_two_widgets_lie_on_top_of_each_other(exported: Exported) -> None:
 
 
 def test_a_column_that_is_a_name_already_gives_its_widget_that_name() -> None:
-    """What a person looks for in Studio is what stands in the configuration."""
+    """A widget is found in Studio under the name that the configuration has."""
     assert [question.widget for question in flow.questions(["name", "phone_1"], ["Village"])] == [
         *("name", "phone_1", "Village")
     ]
@@ -275,6 +311,7 @@ def test_columns_that_would_share_a_widget_get_one_each() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=12, unique=True))
 def test_any_columns_make_a_flow_or_are_refused(columns: list[str]) -> None:
     """Whatever a column is called, the flow has the shape that Studio accepts, and the column keeps its name."""
@@ -283,7 +320,7 @@ def test_any_columns_make_a_flow_or_are_refused(columns: list[str]) -> None:
     except ConfigurationError:
         return
     jsonschema.validate(made.definition, _SCHEMA)
-    assert list(made.parameters("publish")) == columns
+    assert list(made.parameters("publish")) == [*columns, "_submission", "_tries"]
     assert len({name.casefold() for name in made.states}) == len(made.definition["states"])
     assert all(
         re.fullmatch(r"\{\{widgets\.\w+\.inbound\.Body\}\}", text) for text in made.parameters("encrypt").values()

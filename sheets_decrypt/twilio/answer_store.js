@@ -1,0 +1,271 @@
+'use strict';
+
+/**
+ * What lies in Twilio Sync: answers that wait for the Google Sheet, and how far they are written. A private function:
+ * `answer_queue` loads it.
+ *
+ * Each name in the Sync service ends with the functions' domain:
+ * - Eight lists, `answers-0` to `answers-7`. A submission belongs to one of them by its last digit, because Sync takes
+ *   20 writes a second for a list, and only 2 of items from 10 KiB on. Items are only added; they vanish after
+ *   KEEP_SECONDS.
+ * - The document `written`: for each list the index up to which its items are in the Sheet (`done`), and who is at it.
+ * - The document `watcher`: which execution of the flow calls until the queue is empty.
+ *
+ * The risks that are accepted: a submission that was put in twice is recognised for OVERLAP items of its list; Sync
+ * would have to take in a lost one so much later. Where the document `written` is deleted and the lists are not, all
+ * their rows are sent again.
+ *
+ * No value is ever part of an error's message. No dependencies. Node.js 18 or later.
+ */
+
+const zlib = require('zlib');
+
+const google = require(Runtime.getFunctions().google_sheet.path);
+
+const SERVICES_URL = 'https://sync.twilio.com/v1/Services';
+const SUBMISSION = /^\d{13}-[0-9a-f]{16}$/; // what encrypt_fields makes: milliseconds since 1970, and a random number
+
+const LISTS = 8; // at most 16: one hexadecimal digit
+const PAGE = 100; // items that Sync returns at once
+const OVERLAP = 20; // of them, those that are done already: what was put in twice is seen there
+const ITEM_CHARACTERS = 12000; // Sync takes 16 kB
+const APPEND_ROWS = 500; // in one request to Google
+const APPEND_CHARACTERS = 1500000; // Google advises 2 MB
+const KEEP_SECONDS = 90 * 24 * 3600;
+const SEARCH_PAGES = 20;
+const CLOCK_MS = 60000; // how far two clocks at Twilio may differ, generously
+const REQUEST_MS = 3000; // the longest that a request to Sync may take
+
+const NOTHING_WRITTEN = { done: Array(LISTS).fill(-1), sids: Array(LISTS).fill(''), at: 0, rest: 0, mark: null };
+const NOBODY = { id: '', until: 0 };
+
+/** Sync could not be asked, or its answer was lost: the answers may or may not be there. */
+class NotKept extends Error {}
+
+/** Sync has certainly not taken the answers, and never will: a wrong setting. */
+class Refused extends Error {}
+
+/**
+ * Reads the settings of Sync. The runtime gives every function the account's own credentials.
+ *
+ * @returns {{base: string, headers: object, name: string} | null} null where no service is set.
+ */
+function open(context) {
+  const service = (context.SYNC_SERVICE_SID || '').trim();
+  if (!service) {
+    return null;
+  }
+  const credentials = Buffer.from(`${context.ACCOUNT_SID}:${context.AUTH_TOKEN}`).toString('base64');
+  return {
+    base: `${SERVICES_URL}/${encodeURIComponent(service)}`,
+    headers: { Authorization: `Basic ${credentials}` },
+    name: String(context.DOMAIN_NAME || 'survey').replace(/[^\w.-]/g, '_'),
+  };
+}
+
+/** The submission's name as `encrypt_fields` made it; empty where it is anything else. */
+const readSubmission = (text) => (SUBMISSION.test(text) ? text : '');
+
+function get(sync, path, deadline) {
+  return google.send(`${sync.base}/${path}`, { headers: sync.headers }, {
+    deadline, longest: REQUEST_MS, mayRepeat: google.mayRead,
+  });
+}
+
+/** Writes; repeated only where Sync certainly did nothing. */
+function post(sync, path, form, deadline, headers = {}) {
+  const options = { method: 'POST', headers: { ...sync.headers, ...headers }, body: new URLSearchParams(form) };
+  return google.send(`${sync.base}/${path}`, options, {
+    deadline, longest: REQUEST_MS, mayRepeat: (outcome) => outcome.status === 429 || outcome.sent === false,
+  });
+}
+
+const items = (sync, list) => `Lists/answers-${list}.${sync.name}/Items`;
+
+/** Whether Sync has understood a request and refuses it for good, not because it is busy. */
+const isRefused = ({ status }) => status >= 400 && status < 500 && status !== 429 && status !== 408;
+
+/**
+ * Adds an item to a list, which is made where it is missing.
+ *
+ * @returns {Promise<number>} the item's index.
+ * @throws {NotKept | Refused}
+ */
+async function add(sync, list, data, deadline) {
+  const form = { Data: JSON.stringify(data), ItemTtl: String(KEEP_SECONDS) };
+  let outcome = await post(sync, items(sync, list), form, deadline);
+  if (outcome.status === 404) {
+    outcome = await post(sync, 'Lists', { UniqueName: `answers-${list}.${sync.name}` }, deadline);
+    if (outcome.status === 201 || outcome.status === 409) {
+      outcome = await post(sync, items(sync, list), form, deadline);
+    }
+  }
+  if (outcome.status === 201 && outcome.body) {
+    return outcome.body.index;
+  }
+  if (isRefused(outcome)) {
+    throw new Refused(`Sync refused the answers with ${outcome.status}; check SYNC_SERVICE_SID`);
+  }
+  throw new NotKept(`Sync ${outcome.status ? `answered ${outcome.status}` : 'did not answer'}`);
+}
+
+/**
+ * Reads a document, which is made where it is missing.
+ *
+ * @returns {Promise<{revision: string, data: object}>}
+ * @throws {NotKept}
+ */
+async function read(sync, title, deadline) {
+  const initial = title === 'written' ? NOTHING_WRITTEN : NOBODY;
+  const name = `${title}.${sync.name}`;
+  for (let made = false; ; made = true) {
+    const outcome = await get(sync, `Documents/${name}`, deadline);
+    if (google.isDone(outcome)) {
+      return { name, revision: outcome.body.revision, data: outcome.body.data };
+    }
+    if (outcome.status !== 404 || made) {
+      throw new NotKept('Sync did not say how far the answers are written');
+    }
+    await post(sync, 'Documents', { UniqueName: name, Data: JSON.stringify(initial) }, deadline);
+  }
+}
+
+/**
+ * Changes a document, unless another call has changed it since it was read.
+ *
+ * @returns {Promise<{revision: string, data: object} | null>} null where it is not known to be changed.
+ */
+async function move(sync, { name, revision, data }, changes, deadline) {
+  const changed = { ...data, ...changes };
+  const outcome = await post(sync, `Documents/${name}`, { Data: JSON.stringify(changed) }, deadline, {
+    'If-Match': revision,
+  });
+  return google.isDone(outcome) ? { name, revision: outcome.body.revision, data: changed } : null;
+}
+
+/* ---------------------------------------------------------------- keeping */
+
+/**
+ * Puts a submission into its list, once. A row that is too long for one item has its parts put in before it.
+ *
+ * @param {Array<[string, string]>} cells name and text.
+ * @param {boolean} again whether an earlier call may have put it in already.
+ * @throws {NotKept | Refused}
+ */
+async function keep(sync, submission, cells, again, deadline) {
+  const list = parseInt(submission.slice(-1), 16) % LISTS;
+  if (again && await isKept(sync, list, submission, deadline)) {
+    return;
+  }
+  // Tokens of one call begin alike, so that packing takes half of a row away.
+  const packed = zlib.deflateRawSync(JSON.stringify(cells)).toString('base64');
+  const [row, ...others] = packed.match(new RegExp(`.{1,${ITEM_CHARACTERS}}`, 'g'));
+  const more = [];
+  for (const part of others) {
+    more.push(await add(sync, list, { part }, deadline));
+  }
+  await add(sync, list, { id: submission, row, more }, deadline);
+}
+
+/** Looks for a submission among the items of its list that are not older than it. */
+async function isKept(sync, list, submission, deadline) {
+  const oldest = Number(submission.slice(0, 13)) - CLOCK_MS;
+  let from = '';
+  for (let pages = 0; pages < SEARCH_PAGES; pages += 1) {
+    const outcome = await get(sync, `${items(sync, list)}?Order=desc&PageSize=${PAGE}${from}`, deadline);
+    if (outcome.status === 404) {
+      return false;
+    }
+    if (!google.isDone(outcome)) {
+      throw new NotKept('Sync did not say whether it has the answers');
+    }
+    const page = outcome.body.items;
+    if (page.some((item) => item.data.id === submission)) {
+      return true;
+    }
+    const last = page[page.length - 1];
+    if (page.length < PAGE || Date.parse(last.date_created) < oldest) {
+      return false;
+    }
+    from = `&From=${last.index}&Bounds=exclusive`;
+  }
+  return false;
+}
+
+/* ---------------------------------------------------------------- what waits */
+
+/**
+ * Reads one list's items from a little before the first that is not done.
+ *
+ * A list that was deleted and made anew begins again with 0. It is known by its SID, or by there being nothing where
+ * the last ones that are done should be.
+ *
+ * @returns {Promise<{done: number, sid: string, page: object[]}>}
+ */
+async function readList(sync, list, done, sid, deadline) {
+  const from = Math.max(0, done - OVERLAP + 1);
+  const query = `?Order=asc&PageSize=${PAGE}&Bounds=inclusive&From=${from}`;
+  const outcome = await get(sync, items(sync, list) + query, deadline);
+  if (outcome.status === 404) {
+    return { done: -1, sid: '', page: [] };
+  }
+  if (!google.isDone(outcome)) {
+    throw new NotKept('Sync did not say which answers wait');
+  }
+  const page = outcome.body.items;
+  const isDoubtful = page.length === 0 ? from > 0 : Boolean(sid) && page[0].list_sid !== sid;
+  if (!isDoubtful) {
+    return { done, sid: page.length ? page[0].list_sid : sid, page };
+  }
+  const anew = await readList(sync, list, -1, '', deadline);
+  return anew.sid === sid ? { done, sid, page } : anew;
+}
+
+/**
+ * Takes the rows that are next, at most as many as fit into one request.
+ *
+ * @param {object} data what the document `written` says.
+ * @returns {Promise<{rows: object[], upTo: number[], sids: string[], oldest: number, moves: boolean}>} the rows in
+ *   order; the index of the last item of each list that they take in; whether there is anything to move on for.
+ */
+async function next(sync, data, deadline) {
+  const lists = await Promise.all(data.done.map((done, list) => readList(sync, list, done, data.sids[list], deadline)));
+  const limit = data.mark && data.mark.upTo;
+  const batch = { rows: [], upTo: [], sids: lists.map(({ sid }) => sid), oldest: Date.now(), moves: false };
+  let size = 0;
+  for (const [list, { done, page }] of lists.entries()) {
+    const known = new Set(page.filter(({ index }) => index <= done).map((item) => item.data.id));
+    let upTo = done;
+    for (const { index, data: item, date_created: created } of page) {
+      const fits = limit ? index <= limit[list] : size < APPEND_CHARACTERS && batch.rows.length < APPEND_ROWS;
+      if (index > done && fits) {
+        upTo = index;
+        batch.moves = true;
+        if (item.id && !known.has(item.id)) {
+          known.add(item.id);
+          const cells = await unpack(sync, list, item, deadline);
+          size += JSON.stringify(cells).length;
+          batch.rows.push({ id: item.id, cells });
+          batch.oldest = Math.min(batch.oldest, Date.parse(created));
+        }
+      }
+    }
+    batch.upTo.push(upTo);
+  }
+  return batch;
+}
+
+/** Puts a row together from its item and its parts. */
+async function unpack(sync, list, { row, more }, deadline) {
+  let packed = row;
+  for (const index of more) {
+    const outcome = await get(sync, `${items(sync, list)}/${index}`, deadline);
+    if (!google.isDone(outcome)) {
+      throw new NotKept('Sync did not return all parts of an answer');
+    }
+    packed += outcome.body.data.part;
+  }
+  return JSON.parse(zlib.inflateRawSync(Buffer.from(packed, 'base64')).toString());
+}
+
+module.exports = { NOBODY, NotKept, Refused, keep, move, next, open, read, readSubmission };

@@ -1,0 +1,25 @@
+'use strict';
+
+/** Serves a Sync over TLS until it is ended: node serve_sync.js server.pem; prints its port. */
+
+const fs = require('fs');
+const https = require('https');
+
+const { Sync } = require('./sync.js');
+
+const sync = new Sync(() => Date.now());
+const pem = fs.readFileSync(process.argv[2]);
+
+const server = https.createServer({ key: pem, cert: pem }, (request, response) => {
+  let text = '';
+  request.on('data', (chunk) => { text += chunk; });
+  request.on('end', () => {
+    const form = Object.fromEntries(new URLSearchParams(text));
+    const isAllowed = request.headers.authorization === `Basic ${Buffer.from('AC1:secret').toString('base64')}`;
+    const { status, body } = isAllowed
+      ? sync.answer(request.method, request.url.slice('/v1/Services/'.length), request.headers, form)
+      : { status: 401, body: { code: 20003 } };
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  });
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -1,0 +1,164 @@
+"""A crowd that finishes at once: every answer gets into the Sheet once, whatever goes wrong meanwhile.
+
+The figures are printed (`pytest -s`). SHEETS_DECRYPT_LONG=1 simulates larger crowds, more seeds, and every death twice.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.long import LONG, scaled
+from tests.twilio.load import Crowd, simulate
+
+SEEDS: Final = range(1, scaled(2, 6))
+OUTAGE: Final = {"from": 30, "to": 930}  # fifteen minutes, from the middle of a crowd on
+BROKEN: Final = {"from": 20, "to": 1820}  # half an hour until the team has mended it
+PEOPLE: Final = scaled(60, 300)
+
+
+def all_arrived(crowd: Crowd) -> None:
+    """Hold that every row is in the Sheet once, every respondent was thanked, and Studio ended no execution."""
+    respondents = crowd["respondents"]
+    assert (crowd["rows"], crowd["distinct"], crowd["twice"]) == (respondents, respondents, 0), crowd.line
+    assert (crowd["thanked"], crowd["not_saved"]) == (respondents, 0), crowd.line
+    assert (crowd["running"], crowd["stopped"]) == (0, 0), crowd.line
+    assert crowd["longest_call"] <= 10, crowd.line
+
+
+def google_was_spared(crowd: Crowd) -> None:
+    """Hold that Google was asked at most 60 times a minute for each, refused requests counted."""
+    assert max(crowd["reads_a_minute"], crowd["writes_a_minute"]) <= 60, crowd.line
+    assert crowd["refused_by_google"] == 0, crowd.line
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        {"respondents": 1, "seconds": 1},
+        {"respondents": 60, "seconds": 60},
+        {"respondents": 1000, "seconds": 60},
+        {"respondents": 1000, "seconds": 60, "length": 2500},
+        *([{"respondents": 5000, "seconds": 600}, {"respondents": 2000, "seconds": 60}] if LONG else []),
+    ],
+    ids=lambda crowd: (
+        f"{crowd['respondents']} in {crowd['seconds']} s{' of long answers' if 'length' in crowd else ''}"
+    ),
+)
+def test_a_crowd_is_answered_within_two_minutes_and_in_the_sheet_once(tmp_path: Path, crowd: dict[str, Any]) -> None:
+    """No respondent is told "not saved", and Google is never asked more often than it allows."""
+    for made in simulate(tmp_path, *({**crowd, "seed": seed} for seed in SEEDS)):
+        all_arrived(made)
+        google_was_spared(made)
+        assert made["longest_wait"] < 120
+
+
+@pytest.mark.parametrize("mood", ["down", "full", "lost", "renamed"])
+def test_whatever_is_wrong_at_google_the_answers_are_kept_and_arrive_later(tmp_path: Path, mood: str) -> None:
+    """Everybody is thanked in time, the team is alerted, and no request storm is made; some answer nothing at all."""
+    trouble = OUTAGE if mood == "down" else BROKEN
+    crowd = {"respondents": PEOPLE, "seconds": 60, "silent": 7, "moods": [{"mood": mood, **trouble}]}
+    for made in simulate(tmp_path, *({**crowd, "seed": seed} for seed in SEEDS)):
+        all_arrived(made)
+        google_was_spared(made)
+        assert made["longest_wait"] < 120
+        assert trouble["to"] <= made["last_row"] < trouble["to"] + 300
+        assert any("are kept in Sync" in error for error in made["errors"])
+        assert any("answers or more wait in Sync, the oldest for" in line for line in made["lengths"])
+
+
+def test_a_call_that_dies_at_any_await_loses_no_row_and_writes_none_twice(tmp_path: Path) -> None:
+    """Each call of a small survey is killed before, after and during each of its requests."""
+    survey: dict[str, Any] = {"respondents": scaled(3, 4), "seconds": 3, "until": 7200}
+    (undisturbed,) = simulate(tmp_path, survey)
+    all_arrived(undisturbed)
+    deaths = [
+        {**survey, "dies": {"call": call, "await": at, **way}}
+        for way in ({}, {"travels": True}, *([{"slow": True}, {"slow": True, "travels": True}] if LONG else []))
+        for call, awaits in enumerate(undisturbed["awaits"])
+        for at in range(1, (awaits or 0) + 1, 2 if "travels" in way else 1)
+    ]
+    print(f"{len(deaths)} deaths")
+    assert len(deaths) > 50
+    for crowd in simulate(tmp_path, *deaths):
+        all_arrived(crowd)
+
+
+def test_a_crowd_whose_calls_die_by_chance_is_in_the_sheet_once(tmp_path: Path) -> None:
+    """One call in ten is killed somewhere, while Google is down for a while."""
+    crowd = {"respondents": PEOPLE, "seconds": 60, "dies": {"share": 0.1}, "moods": [{"mood": "down", **OUTAGE}]}
+    for made in simulate(tmp_path, *({**crowd, "seed": seed} for seed in SEEDS)):
+        all_arrived(made)
+
+
+def test_while_sync_itself_is_down_the_flow_keeps_the_answers(tmp_path: Path) -> None:
+    """The execution calls again, tells the respondent that it is still saving, and puts nothing in twice."""
+    crowd = {"respondents": PEOPLE, "seconds": 60, "syncMoods": [{"from": 20, "to": 320}]}
+    for made in simulate(tmp_path, *({**crowd, "seed": seed} for seed in SEEDS)):
+        all_arrived(made)
+        assert made["one_moment"] > 0
+
+
+def test_without_sync_no_row_is_there_twice_and_who_is_not_thanked_is_told(tmp_path: Path) -> None:
+    """As before there was a queue: who cannot be served within Google's quota is told so."""
+    for made in simulate(tmp_path, {"respondents": 300, "seconds": 60, "sync": False}):
+        assert made["twice"] == 0
+        assert made["rows"] == made["thanked"] == 300 - made["not_saved"]
+        assert made["rows"] >= 72  # what the functions of the release before wrote
+
+
+@pytest.mark.parametrize(
+    ("kind", "mood", "says"),
+    [
+        *(("token", 503, "signing in failed: Google answered 503"), ("token", "silent", "Google did not answer")),
+        *(("values", 429, "the quota is used up"), ("values", "silent", "Google did not answer")),
+        *(("append", 429, "the quota is used up"), ("append", 503, "503, and the row was not found afterwards")),
+        *(("append", 500, "answer was lost, and the row was not"), ("append", "silent", "answer was lost")),
+    ],
+)
+def test_a_google_that_fails_for_good_is_an_error_in_time(tmp_path: Path, kind: str, mood: object, says: str) -> None:
+    """Without Sync the respondent learns it before Twilio ends the function, and the row is not in the Sheet."""
+    (crowd,) = simulate(
+        tmp_path, {"respondents": 1, "seconds": 1, "sync": False, "moods": [{"kind": kind, "mood": mood}]}
+    )
+    assert (crowd["rows"], crowd["thanked"], crowd["not_saved"]) == (0, 0, 1)
+    assert crowd["longest_call"] < 9.5
+    assert crowd["calls"] == 2
+    assert any(says in error for error in crowd["errors"])
+    if mood in {500, "silent"}:
+        assert crowd["writes_a_minute"] == (kind == "append")
+
+
+def test_a_row_that_google_wrote_without_an_answer_is_found_in_time(tmp_path: Path) -> None:
+    """Without Sync the one call waits, looks for the row by its token, and sends it only once."""
+    crowd = {"respondents": 1, "seconds": 1, "sync": False, "moods": [{"kind": "append", "mood": "swallowed"}]}
+    (made,) = simulate(tmp_path, crowd)
+    all_arrived(made)
+    assert (made["calls"], made["writes_a_minute"]) == (2, 1)
+    assert made["longest_call"] < 9.5
+
+
+def test_a_few_respondents_need_no_queue_in_the_flow(tmp_path: Path) -> None:
+    """One who is alone is thanked when the row is written, by the same number of calls as before."""
+    (crowd,) = simulate(tmp_path, {"respondents": 5, "seconds": 300})
+    all_arrived(crowd)
+    assert crowd["calls"] == 10
+    assert crowd["lengths"] == []
+
+
+def test_a_list_that_was_deleted_and_begins_anew_loses_no_answer(tmp_path: Path) -> None:
+    """What comes later has smaller indexes than what is written."""
+    (crowd,) = simulate(tmp_path, {"respondents": 200, "seconds": 2000, "listsDeletedAt": 1795})
+    all_arrived(crowd)
+
+
+def test_a_column_that_is_added_while_answers_wait_takes_no_other_place(tmp_path: Path) -> None:
+    """Rows are placed by the header of the moment in which they are sent."""
+    added = ["new", "name", "phone", "address", "number"]
+    crowd = {"respondents": 60, "seconds": 60, "header": ["name", "phone", "address", "number"]}
+    (made,) = simulate(tmp_path, {**crowd, "columns": [{"from": 30, "header": ["name", "phone", "x", "number"]}]})
+    all_arrived(made)
+    assert any('"address"' in warning for warning in made["warnings"])
+    (made,) = simulate(tmp_path, {**crowd, "columns": [{"from": 30, "header": [*added[1:], added[0]]}]})
+    all_arrived(made)
+    assert made["warnings"] == []
