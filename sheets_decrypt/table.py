@@ -63,6 +63,7 @@ class Reason(StrEnum):
     AMBIGUOUS = "ambiguous"
     SHEET_ERROR = "retyped"
     OUTSIDE = "outside the header"
+    FOUND_LATE = "found late"
 
     @property
     def explanation(self) -> str:
@@ -77,6 +78,7 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.AMBIGUOUS: "more than one configured key seems to fit, and this format cannot tell which is right",
     Reason.SHEET_ERROR: "the cell was retyped, and sheets turned the token into a formula's error",
     Reason.OUTSIDE: "a token lies to the right of the header",
+    Reason.FOUND_LATE: 'columns = "auto" found out only in later rows that the column is encrypted; name it in columns',
 }
 
 

@@ -730,7 +730,7 @@ def test_a_key_file_that_is_a_folder_is_refused(former: World) -> None:
     ("name", "text", "words"),
     [
         ("private_keys", "not a key at all!", "private key"),
-        ("legacy_secrets", "señal-secreta-01", "not ascii"),
+        ("legacy_secrets", "señal-secreta-01", "17 bytes"),
         ("private_keys", "", "is empty"),
     ],
 )

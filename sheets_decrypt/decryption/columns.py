@@ -44,13 +44,15 @@ class Sorted:
     """The cells of one column of a page.
 
     Args:
+        rows: How many there are.
         blank: How many are empty.
         missing: How many stand for an unanswered question.
         not_encrypted: How many are readable.
-        lost: (row within the page, reason) of every cell that was a token once and is none any more.
+        lost: (row within the page, reason) of every cell that holds the rest of a token.
         tokens: The tokens, by format; formats without one are left out.
     """
 
+    rows: int
     blank: int
     missing: int
     not_encrypted: int
@@ -72,12 +74,12 @@ def sort(cells: Sequence[str], index: int, missing_values: AbstractSet[str]) -> 
     if blank or any(value in cells for value in missing_values):
         rows = [place for place, cell in enumerate(cells) if cell and cell not in missing_values]
         answers = [cells[place] for place in rows]
-    missing = len(cells) - blank - len(rows)
+    missing = len(cells) - blank - len(answers)
     if tokens := _nothing_but_tokens(answers, rows, index):
-        return Sorted(blank, missing, 0, [], [tokens])
+        return Sorted(len(cells), blank, missing, 0, [], [tokens])
     found, left = _one_by_one(answers, rows, index)
     lost = [(place, reason) for place, cell in left if (reason := _lost(cell))]
-    return Sorted(blank, missing, len(left) - len(lost), lost, found)
+    return Sorted(len(cells), blank, missing, len(left) - len(lost), lost, found)
 
 
 def _nothing_but_tokens(cells: Sequence[str], rows: Sequence[int], index: int) -> Tokens | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sheets_decrypt.decryption.ciphers import FORMATS, sealed_box
 from sheets_decrypt.decryption.columns import Tokens
-from sheets_decrypt.decryption.verdict import AUTHENTICATED, MARKED, Tally
+from sheets_decrypt.decryption.verdict import AUTHENTICATED, MARKED, UNAUTHENTICATED, Tally
 from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Header, Page, Reason
 
 _NAMED: Final = 10
@@ -51,7 +51,7 @@ class Notices:
         self._shifted: Final = _Rows()
         self._short: Final = _Rows()
         self._rearranged: Final = _Rows()
-        self._unnamed: Final[list[str]] = []
+        self.unnamed: Final[list[int]] = []
         self.outside: Final[list[CellFailure]] = []
         self.outside_count = 0
 
@@ -73,27 +73,30 @@ class Notices:
             self._short.add(row)
         self._note_rearranged(page.first_row, sealed)
 
-    def warnings(self, decrypted: Mapping[int, Tally], lookalikes: Sequence[str]) -> list[str]:
-        """Say everything that somebody should look into, one sentence each.
+    def warnings(self, decrypted: Mapping[int, Tally], left: Sequence[Tally]) -> list[str]:
+        """Return everything that somebody should look into, one sentence each.
 
         Args:
-            decrypted: Index → what became of each column that was decrypted.
-            lookalikes: Names of columns whose cells look like legacy tokens, and which do not decrypt.
+            decrypted: Index → what became of each column that is decrypted.
+            left: What `"auto"` found in the columns that hold what looks like tokens, and that it left as they are.
         """
         return [
             *(_readable(tally) for tally in decrypted.values() if tally.not_encrypted),
+            *(sentence for tally in decrypted.values() for sentence in _not_decrypting(tally)),
+            *(_skipped(tally) for tally in decrypted.values() if tally.skipped),
             *(
                 f'column "{self._names[index]}": {rows.words()} came as a number or a boolean: someone retyped the cell'
                 for index, rows in self._retyped.items()
                 if index in decrypted
             ),
             *(
-                f'column "{name}" holds encrypted tokens and is not among the columns to decrypt'
-                for name in self._unnamed
+                f'column "{self._names[index]}" holds encrypted tokens and is not among the columns to decrypt'
+                for index in self.unnamed
             ),
             *(
-                f'column "{name}" looks encrypted and no key decrypts it; if it is encrypted, name it in columns'
-                for name in lookalikes
+                f'column "{tally.name}": some answers look encrypted but no key decrypts them; if it is encrypted, name'
+                " it in columns"
+                for tally in left
             ),
             *self._rows_in_words(),
         ]
@@ -138,7 +141,7 @@ class Notices:
         for index in tuple(self._others):
             if any(wire.read(cell) for cell in columns[index] for wire in _MARKED_FORMATS):
                 self._others.discard(index)
-                self._unnamed.append(self._names[index])
+                self.unnamed.append(index)
 
 
 def _by_row(rows: Sequence[Sequence[int]], columns: Sequence[Sequence[bytes]]) -> Iterable[tuple[int, Sequence[bytes]]]:
@@ -155,6 +158,23 @@ def _by_row(rows: Sequence[Sequence[int]], columns: Sequence[Sequence[bytes]]) -
 def _readable(tally: Tally) -> str:
     cells = "1 cell is" if tally.not_encrypted == 1 else f"{tally.not_encrypted} cells are"
     return f'privacy: column "{tally.name}": {cells} readable in the sheet and should have been encrypted'
+
+
+def _not_decrypting(tally: Tally) -> Iterable[str]:
+    """Name the formats of which all or most tokens fail, where those are too few to say that the key is wrong."""
+    for formats, words in ((AUTHENTICATED, "none"), (UNAUTHENTICATED, "few or none")):
+        if failing := tally.suspicious(formats):
+            yield (
+                f'column "{tally.name}": {words} of its tokens ({", ".join(failing)}) decrypt: were they encrypted for'
+                " another key?"
+            )
+
+
+def _skipped(tally: Tally) -> str:
+    return (
+        f'column "{tally.name}": tokens in its first rows were left: columns = "auto" found out later that it is'
+        " encrypted; name it in columns"
+    )
 
 
 def unauthenticated(tally: Tally) -> str | None:

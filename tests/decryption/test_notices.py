@@ -98,7 +98,9 @@ def test_tokens_in_a_column_that_is_not_configured_are_named_once(token: str) ->
 def test_a_column_that_looks_encrypted_and_is_not_decrypted_by_auto_is_named() -> None:
     """What looks like legacy tokens and does not decrypt is either no token or under another key: the user is asked."""
     warnings = watch("ab", Page(2, [[SEALED, WRONG_CBC], [SEALED, "x"]]), columns="auto").warnings()
-    assert warnings == ['column "b" looks encrypted and no key decrypts it; if it is encrypted, name it in columns']
+    assert warnings == [
+        'column "b": some answers look encrypted but no key decrypts them; if it is encrypted, name it in columns'
+    ]
 
 
 @pytest.mark.parametrize(
