@@ -4,34 +4,15 @@ A notice names rows and columns, never a value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
-from sheets_decrypt.decryption.ciphers import FORMATS, sealed_box
-from sheets_decrypt.decryption.columns import Tokens
+from sheets_decrypt.decryption.ciphers import FORMATS
+from sheets_decrypt.decryption.row_numbers import RowNumbers
+from sheets_decrypt.decryption.submissions import Keys, Submissions
 from sheets_decrypt.decryption.verdict import AUTHENTICATED, MARKED, UNAUTHENTICATED, Tally
 from sheets_decrypt.table import FAILURES_NAMED, CellFailure, Header, Page, Reason
 
-_NAMED: Final = 10
-_FEWEST_REARRANGED: Final = 3  # columns: of two tokens nothing can be said
 _MARKED_FORMATS: Final = tuple(wire for wire in FORMATS if wire.format in MARKED)
-
-
-@dataclass(slots=True)
-class _Rows:
-    """Row numbers: the first few, and how many."""
-
-    first: list[int] = field(default_factory=list)
-    count: int = 0
-
-    def add(self, row: int) -> None:
-        self.count += 1
-        if len(self.first) < _NAMED:
-            self.first.append(row)
-
-    def words(self) -> str:
-        more = f" and {self.count - len(self.first)} more" if self.count > len(self.first) else ""
-        return ("rows " if self.count > 1 else "row ") + ", ".join(map(str, self.first)) + more
 
 
 class Notices:
@@ -46,32 +27,32 @@ class Notices:
         self._names: Final = header.names
         self._others: Final = set(range(len(header.names))) - decrypted
         self._decrypted: Final = decrypted
-        self._retyped: Final[dict[int, _Rows]] = {}
-        self._overflow: Final = _Rows()
-        self._shifted: Final = _Rows()
-        self._short: Final = _Rows()
-        self._rearranged: Final = _Rows()
+        self._retyped: Final[dict[int, RowNumbers]] = {}
+        self._overflow: Final = RowNumbers()
+        self._shifted: Final = RowNumbers()
+        self._short: Final = RowNumbers()
+        self._submissions: Final = Submissions()
         self.unnamed: Final[list[int]] = []
         self.outside: Final[list[CellFailure]] = []
         self.outside_count = 0
 
-    def note(self, page: Page, sealed: Sequence[Tokens]) -> None:
+    def note(self, page: Page, opened: Sequence[Keys]) -> None:
         """Look at one page.
 
         Args:
             page: The page as the sheet holds it.
-            sealed: The sealed boxes of each column in it.
+            opened: For each column with sealed boxes the rows of those that were opened, and their ephemeral keys.
         """
         for index in self._decrypted:
             for row in page.retyped.get(index, ()):
-                self._retyped.setdefault(index, _Rows()).add(row)
+                self._retyped.setdefault(index, RowNumbers()).add(row)
         for row, cells in page.overflow.items():
             self._note_overflow(row, cells)
         for row in page.shifted:
             self._shifted.add(row)
         for row in page.short:
             self._short.add(row)
-        self._note_rearranged(page.first_row, sealed)
+        self._submissions.note(page.first_row, opened)
 
     def warnings(self, decrypted: Mapping[int, Tally], left: Sequence[Tally]) -> list[str]:
         """Return everything that somebody should look into, one sentence each.
@@ -106,7 +87,8 @@ class Notices:
             (self._overflow, "data to the right of the header is left out of the csv: the trace of a shifted row"),
             (self._shifted, "the row starts further right than the rows around it: it may have been appended shifted"),
             (self._short, "the row has fewer cells than the header; those that are missing are blank"),
-            (self._rearranged, "rearranged: its encrypted cells come from several submissions"),
+            (self._submissions.rearranged, "rearranged: its encrypted cells come from several submissions"),
+            (self._submissions.repeated(), "encrypted cells of one submission are in several rows: copied or moved"),
         )
         return [f"{rows.words()}: {text}" for rows, text in said if rows.count]
 
@@ -116,21 +98,6 @@ class Notices:
         self.outside_count += tokens
         if len(self.outside) < FAILURES_NAMED:
             self.outside.extend(CellFailure(row, "", Reason.OUTSIDE) for _ in range(tokens))
-
-    def _note_rearranged(self, first_row: int, sealed: Sequence[Tokens]) -> None:
-        """Tokens of one call share their ephemeral key; where only some of a row's do, it comes from several calls."""
-        if len(sealed) < _FEWEST_REARRANGED:
-            return
-        rows = [tokens.rows for tokens in sealed]
-        columns = [sealed_box.ephemerals_of(tokens.bodies) for tokens in sealed]
-        # Each row comes from one submission; a column that was moved down has the same keys in other rows.
-        if all(places == rows[0] for places in rows) and all(column == columns[0] for column in columns):
-            return
-        for place, keys in _by_row(rows, columns):
-            if 1 < len(set(keys)) < len(keys):
-                known = [key for key in keys if key]  # a damaged token has none
-                if 1 < len(set(known)) < len(known):
-                    self._rearranged.add(first_row + place)
 
     def note_other_columns(self, columns: Sequence[Sequence[str]]) -> None:
         """Look for columns that hold tokens with a mark and are not decrypted.
@@ -142,17 +109,6 @@ class Notices:
             if any(wire.read(cell) for cell in columns[index] for wire in _MARKED_FORMATS):
                 self._others.discard(index)
                 self.unnamed.append(index)
-
-
-def _by_row(rows: Sequence[Sequence[int]], columns: Sequence[Sequence[bytes]]) -> Iterable[tuple[int, Sequence[bytes]]]:
-    """Give row within the page and ephemeral keys of every row that holds sealed boxes, in the order of rows."""
-    if all(places == rows[0] for places in rows):
-        return zip(rows[0], zip(*columns, strict=True), strict=True)
-    by_row: dict[int, list[bytes]] = {}
-    for places, column in zip(rows, columns, strict=True):
-        for place, key in zip(places, column, strict=True):
-            by_row.setdefault(place, []).append(key)
-    return sorted(by_row.items())
 
 
 def _readable(tally: Tally) -> str:

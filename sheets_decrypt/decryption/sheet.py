@@ -4,13 +4,16 @@ A cell of a configured column is read in the order of the design's "Wire formats
 their order, else not encrypted. A cell that cannot be decrypted never stops the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final, Literal
 
 from sheets_decrypt.decryption.ciphers import FORMATS
+from sheets_decrypt.decryption.ciphers.sealed_box import ephemerals_of
 from sheets_decrypt.decryption.columns import Sorted, Tokens, begin, sort
 from sheets_decrypt.decryption.notices import Notices, unauthenticated
+from sheets_decrypt.decryption.submissions import Keys
 from sheets_decrypt.decryption.verdict import Ciphers, Tally
 from sheets_decrypt.errors import NO_KEY, KeyMissing, SheetEmpty
 from sheets_decrypt.table import (
@@ -120,7 +123,7 @@ class Decryption:
         self._fail(sorted(failing), begun.page.first_row)
         if self._rules.blank_failures:
             self._blank(failing, columns)
-        self.notices.note(begun.page, [tokens for tokens in begun.tokens if tokens.format is Format.SEALED_BOX])
+        self.notices.note(begun.page, list(_opened(begun.tokens, decrypted)))
         return columns
 
     def look_elsewhere(self, begun: Begun) -> None:
@@ -241,6 +244,18 @@ class Decryption:
 
     def _may_change(self, tally: Tally) -> bool:
         return not self._auto or tally.decrypts
+
+
+def _opened(tokens: Sequence[Tokens], decrypted: Sequence[Column]) -> Iterator[Keys]:
+    """Yield, for each column with sealed boxes, the rows of those that were opened, and their ephemeral keys."""
+    for found, column in zip(tokens, decrypted, strict=True):
+        if found.format is Format.SEALED_BOX:
+            keys = ephemerals_of(found.bodies)
+            if NO_KEY_FITTED not in column.keys:
+                yield found.rows, keys
+                continue
+            opened = [key != NO_KEY_FITTED for key in column.keys]
+            yield list(compress(found.rows, opened)), list(compress(keys, opened))
 
 
 def _replaced(cells: Sequence[str], rows: Sequence[int], column: Column, failed: int) -> Sequence[str]:
