@@ -36,14 +36,17 @@ class Submissions:
         if not columns:
             return
         if all(column == columns[0] for column in columns):  # each row is of one submission
-            rows, keys = columns[0]
-            self._remember((first_row + row for row in rows), keys)
+            self._remember([first_row + row for row in columns[0][0]], columns[0][1])
             return
+        rows: list[int] = []
+        keys: list[bytes] = []
         for row, found in _by_row(columns):
             distinct = set(found)
-            self._remember([first_row + row] * len(distinct), distinct)
+            rows += [first_row + row] * len(distinct)
+            keys += distinct
             if len(found) >= _FEWEST and 1 < len(distinct) < len(found):
                 self.rearranged.add(first_row + row)
+        self._remember(rows, keys)
 
     def repeated(self) -> RowNumbers:
         """Return the rows that share an ephemeral key with another row; 5 seconds for ten million keys."""
