@@ -1,5 +1,6 @@
 """Fixtures that several test files share: a local Google, and a world in which a user runs the commands."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,12 @@ import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox
 from tests.survey import World
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c() -> None:
+    """Let Ctrl-C interrupt the tests and what they start, also where a shell's `&` had SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

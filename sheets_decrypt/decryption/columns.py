@@ -4,13 +4,13 @@ Work goes a column at a time: the counts come from whole columns, so that a cell
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from sheets_decrypt.decryption.ciphers import FORMATS, Cipher
-from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason
+from sheets_decrypt.decryption.ciphers import FORMATS
+from sheets_decrypt.table import Format, Reason
 
 # What Sheets shows where a retyped token was parsed as a formula (values.get gives error cells as these strings).
 _SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!"})
@@ -116,65 +116,3 @@ def _lost(cell: str) -> Reason | None:
     if cell in _SHEET_ERRORS:
         return Reason.SHEET_ERROR
     return Reason.DAMAGED if _NEAR_MISS.fullmatch(cell) else None
-
-
-def begin(columns: Sequence[Tokens], cipher: Cipher | None) -> Callable[[], list[Column]]:
-    """Begin to decrypt the tokens of one format in one page.
-
-    Args:
-        columns: The tokens of each column, all of the same format.
-        cipher: The format's cipher, or None where no key is configured.
-
-    Returns:
-        What waits for the result: a `Column` for each of `columns`.
-    """
-    if cipher is None:
-        return lambda: [_without_key(tokens) for tokens in columns]
-    if len(columns) == 1 or columns[0].format is not Format.SEALED_BOX:
-        waiting = cipher.begin([body for tokens in columns for body in tokens.bodies])
-        return lambda: _split(waiting(), columns)
-    return _begin_by_rows(columns, cipher)
-
-
-def _without_key(tokens: Tokens) -> Column:
-    values = [Reason.NO_KEY if body else Reason.DAMAGED for body in tokens.bodies]
-    return Column(values, bytes([NO_KEY_FITTED]) * len(values))
-
-
-def _begin_by_rows(columns: Sequence[Tokens], cipher: Cipher) -> Callable[[], list[Column]]:
-    """Begin with the tokens of one row standing together: they may share a derived key."""
-    if any(tokens.rows != columns[0].rows for tokens in columns[1:]):
-        order = _order(columns)
-        bodies = [body for tokens in columns for body in tokens.bodies]
-        waiting = cipher.begin([bodies[place] for place in order])
-        return lambda: _split(_unordered(waiting(), order), columns)
-    waiting = cipher.begin([body for row in zip(*(tokens.bodies for tokens in columns), strict=True) for body in row])
-    return lambda: _unravelled(waiting(), len(columns))
-
-
-def _order(columns: Sequence[Tokens]) -> list[int]:
-    """Give the place, in the columns one behind the other, of every token in the order of rows."""
-    rows = [row for tokens in columns for row in tokens.rows]
-    return sorted(range(len(rows)), key=rows.__getitem__)
-
-
-def _unordered(column: Column, order: Sequence[int]) -> Column:
-    values: list[str | Reason] = [""] * len(order)
-    keys = bytearray(len(order))
-    for place, value, key in zip(order, column.values, column.keys, strict=True):
-        values[place] = value
-        keys[place] = key
-    return Column(values, bytes(keys))
-
-
-def _unravelled(column: Column, count: int) -> list[Column]:
-    return [Column(column.values[place::count], column.keys[place::count]) for place in range(count)]
-
-
-def _split(column: Column, columns: Sequence[Tokens]) -> list[Column]:
-    parts, start = [], 0
-    for tokens in columns:
-        end = start + len(tokens.bodies)
-        parts.append(Column(column.values[start:end], column.keys[start:end]))
-        start = end
-    return parts

@@ -4,15 +4,16 @@ A cell of a configured column is read in the order of the design's "Wire formats
 their order, else not encrypted. A cell that cannot be decrypted never stops the others.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Final, Literal
 
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.decryption.ciphers.sealed_box import ephemerals_of
-from sheets_decrypt.decryption.columns import Sorted, Tokens, begin, sort
+from sheets_decrypt.decryption.columns import Sorted, Tokens, sort
 from sheets_decrypt.decryption.notices import Notices, unauthenticated
+from sheets_decrypt.decryption.pending import Pending, Submit, decrypt_here, submit
 from sheets_decrypt.decryption.submissions import Keys
 from sheets_decrypt.decryption.verdict import Ciphers, Tally
 from sheets_decrypt.errors import NO_KEY, KeyMissing, SheetEmpty
@@ -48,20 +49,18 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingPage:
     """A page whose tokens are being decrypted.
 
     Args:
         page: The page.
         cells: Column index → its cells, sorted.
-        tokens: The tokens of each format and column.
-        waiting: What waits for their plaintext: a `Column` for each of `tokens`.
+        pending: Its tokens, format by format.
     """
 
     page: Page
     cells: Mapping[int, Sorted]
-    tokens: Sequence[Tokens]
-    waiting: Sequence[Callable[[], list[Column]]]
+    pending: Sequence[Pending]
 
 
 class Decryption:
@@ -71,14 +70,16 @@ class Decryption:
         header: The sheet's header.
         ciphers: Format → cipher, for the formats that have a key.
         rules: How to read the cells.
+        decrypt: What decrypts the tokens: this process, or the processes of `pool.spread`.
 
     Raises:
         ColumnNotFound: A configured column is not in the header exactly once.
         SheetEmpty: What should be the header is a row of tokens.
     """
 
-    def __init__(self, header: Header, ciphers: Ciphers, rules: Rules) -> None:
+    def __init__(self, header: Header, ciphers: Ciphers, rules: Rules, decrypt: Submit = decrypt_here) -> None:
         _refuse_tokens(header)
+        self._decrypt: Final = decrypt
         self._ciphers: Final = ciphers
         self._rules: Final = rules
         self._width: Final = len(header.names)
@@ -90,13 +91,12 @@ class Decryption:
         self.notices: Final = Notices(header, frozenset(indices))
 
     def page(self, page: Page) -> list[list[str]]:
-        """Decrypt one page; gives rows × columns of text, as wide as the header."""
-        begun = self.begin(page)
-        self.look_elsewhere(begun)
-        return [list(row) for row in zip(*self.finish(begun), strict=True)]
+        """Return one page decrypted: rows × columns of text, as wide as the header."""
+        self.look_elsewhere(page)
+        return [list(row) for row in zip(*self.finish(self.submit(page)), strict=True)]
 
-    def begin(self, page: Page) -> Begun:
-        """Sort the cells of one page, and begin to decrypt its tokens. Pages are finished in the order of `begin`."""
+    def submit(self, page: Page) -> PendingPage:
+        """Sort the cells of one page, and submit its tokens. Pages are finished in the order in which they came."""
         columns = self._columns(page)
         cells = {index: sort(columns[index], index, self._rules.missing_values) for index in self._tallies}
         by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
@@ -105,33 +105,35 @@ class Decryption:
                 self._suspect.add(index)
             for tokens in found.tokens:
                 by_format[tokens.format].append(tokens)
-        waiting = [begin(found, self._ciphers.get(format_)) for format_, found in by_format.items() if found]
-        return Begun(page, cells, [tokens for found in by_format.values() for tokens in found], waiting)
+        pending = [
+            submit(found, self._ciphers.get(format_), self._decrypt) for format_, found in by_format.items() if found
+        ]
+        return PendingPage(page, cells, pending)
 
-    def finish(self, begun: Begun) -> list[Sequence[str]]:
-        """Wait for a page's plaintext; gives columns × rows of text, a column for each name of the header."""
-        columns = list(self._columns(begun.page))
-        decrypted = [column for wait in begun.waiting for column in wait()]
+    def finish(self, pending: PendingPage) -> list[Sequence[str]]:
+        """Wait for a page's plaintext, and return columns × rows of text, a column for each name of the header."""
+        columns = list(self._columns(pending.page))
         failing: list[tuple[int, int, Reason]] = []
-        for index, found in begun.cells.items():
+        for index, found in pending.cells.items():
             self._tallies[index].add(found)
             failing.extend((row, index, reason) for row, reason in found.lost)
-        for tokens, column in zip(begun.tokens, decrypted, strict=True):
+        decrypted = [pair for each in pending.pending for pair in zip(each.columns, each.result(), strict=True)]
+        for tokens, column in decrypted:
             self._tallies[tokens.index].add_tokens(tokens.format, column, tokens.bodies)
-        for tokens, column in zip(begun.tokens, decrypted, strict=True):
+        for tokens, column in decrypted:
             failing.extend(self._put(tokens, column, columns))
-        self._fail(sorted(failing), begun.page.first_row)
+        self._fail(sorted(failing), pending.page.first_row)
         if self._rules.blank_failures:
             self._blank(failing, columns)
-        self.notices.note(begun.page, list(_opened(begun.tokens, decrypted)))
+        self.notices.note(pending.page, list(_opened(decrypted)))
         return columns
 
-    def look_elsewhere(self, begun: Begun) -> None:
-        """Look for tokens in the columns of a page that are not decrypted; worth it where its CSV holds a `MARKS`."""
-        self.notices.note_other_columns(self._columns(begun.page))
+    def look_elsewhere(self, page: Page) -> None:
+        """Look for tokens in the columns of a page that are not decrypted; needed where its CSV holds a `MARKS`."""
+        self.notices.note_other_columns(self._columns(page))
 
     def _columns(self, page: Page) -> Sequence[Sequence[str]]:
-        """Give a page's columns, as many as the header has names, also where the page has no row."""
+        """Return a page's columns, as many as the header has names, also where the page has no row."""
         return page.columns or [()] * self._width
 
     def counts(self) -> dict[str, ColumnCount]:
@@ -168,7 +170,7 @@ class Decryption:
     def may_hold_tokens(self, index: int) -> bool:
         """Return whether a column is to be decrypted, or one of its cells so far looks like a token.
 
-        Covers the pages that were passed to `begin`; of a column that is not named in `Rules.columns`, those that were
+        Covers the pages that were passed to `submit`; of a column that is not named in `Rules.columns`, those that were
         passed to `look_elsewhere`. Once true it stays true. More columns than are decrypted: an answer may look like a
         token.
         """
@@ -246,9 +248,9 @@ class Decryption:
         return not self._auto or tally.decrypts
 
 
-def _opened(tokens: Sequence[Tokens], decrypted: Sequence[Column]) -> Iterator[Keys]:
+def _opened(decrypted: Sequence[tuple[Tokens, Column]]) -> Iterator[Keys]:
     """Yield, for each column with sealed boxes, the rows of those that were opened, and their ephemeral keys."""
-    for found, column in zip(tokens, decrypted, strict=True):
+    for found, column in decrypted:
         if found.format is Format.SEALED_BOX:
             keys = ephemerals_of(found.bodies)
             if NO_KEY_FITTED not in column.keys:

@@ -150,7 +150,8 @@ def test_columns_that_may_hold_tokens_are_known_before_they_are_decrypted() -> N
     found = []
     for first_row, rows in enumerate(pages, start=2):
         for decryption in (auto, named):
-            decryption.look_elsewhere(decryption.begin(Page(first_row, rows)))
+            decryption.submit(Page(first_row, rows))
+            decryption.look_elsewhere(Page(first_row, rows))
         found.append([[decryption.may_hold_tokens(index) for index in range(4)] for decryption in (auto, named)])
     later = [[False, True, True, True], [False, True, True, False]]
     assert found == [[[False] * 4, [False, True, False, False]], later, later]

@@ -29,9 +29,6 @@ class Cipher(Protocol):
             A plaintext or a reason for each, in order. A failure never stops the others.
         """
 
-    def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
-        """Begin to decrypt; what is given back waits for what `decrypt` would give."""
-
 
 @dataclass(frozen=True, slots=True)
 class WireFormat:

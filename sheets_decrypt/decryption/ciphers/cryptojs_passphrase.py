@@ -13,7 +13,6 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sheets_decrypt.decryption.ciphers import base64_strict, padding, trial
-from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
@@ -41,7 +40,7 @@ def read_all(cells: Sequence[str]) -> list[bytes] | None:
     return whole if len(whole) == len(bodies) else None
 
 
-class CryptoJsPassphrase(Deferred):
+class CryptoJsPassphrase:
     """Decrypts CryptoJS passphrase tokens with one or more passphrases.
 
     Args:

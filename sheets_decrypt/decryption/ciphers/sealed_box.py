@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sheets_decrypt.decryption.ciphers import base64_strict
-from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason, Secret
 
@@ -128,7 +127,7 @@ class PrivateKey:
         return AESGCM(HKDF(_SHA256, KEY, salt, CONTEXT).derive(shared))
 
 
-class SealedBox(Deferred):
+class SealedBox:
     """Decrypts sealed boxes with one or more private keys; the tag tells which key fits.
 
     Args:
