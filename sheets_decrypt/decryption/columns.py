@@ -1,6 +1,6 @@
-"""The tokens of one page: sorted column by column, decrypted format by format. Pure.
+"""The cells of one column of a page, sorted: blank, missing, tokens by format, readable. Pure.
 
-Work goes a column at a time: the counts come from whole columns, so that a cell costs little beside its cipher.
+A column of nothing but tokens, as most are, is read in one call of its format: 5 ms in place of 12 for 15,000 cells.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.table import Format, Reason
 
-# What Sheets shows where a retyped token was parsed as a formula (values.get gives error cells as these strings).
+# What Sheets makes of a retyped token that it parses as a formula; the API returns such cells as these texts.
 _SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!"})
 
 # The rest of a token that was cut off, or a token that was pasted with blanks, line breaks or quotes around it: text
@@ -31,7 +31,7 @@ class Tokens:
         index: The column's index.
         format: Their format.
         rows: The row within the page of each.
-        bodies: What `read` gave for each.
+        bodies: What the format's `read` returned for each.
     """
 
     index: int
@@ -47,7 +47,7 @@ class Sorted:
     Args:
         rows: How many there are.
         blank: How many are empty.
-        missing: How many stand for an unanswered question.
+        missing: How many mean an unanswered question.
         not_encrypted: How many are readable.
         lost: (row within the page, reason) of every cell that holds the rest of a token.
         tokens: The tokens, by format; formats without one are left out.
@@ -62,12 +62,12 @@ class Sorted:
 
 
 def sort(cells: Sequence[str], index: int, missing_values: AbstractSet[str]) -> Sorted:
-    """Tell blank, missing, token and readable cells of one column apart.
+    """Sort the cells of one column into blank, missing, tokens and readable ones.
 
     Args:
         cells: The column's cells in one page.
         index: The column's index.
-        missing_values: Texts that stand for an unanswered question.
+        missing_values: Texts that mean an unanswered question.
     """
     blank = cells.count("")
     rows: Sequence[int] = range(len(cells))
@@ -84,7 +84,7 @@ def sort(cells: Sequence[str], index: int, missing_values: AbstractSet[str]) -> 
 
 
 def _nothing_but_tokens(cells: Sequence[str], rows: Sequence[int], index: int) -> Tokens | None:
-    """Read cells that are all whole tokens of one format; None where they are anything else."""
+    """Return the tokens where all cells are whole tokens of one format; else None."""
     text = _BETWEEN.join(cells)
     marked = [wire for wire in FORMATS if wire.begins and wire.begins in text]
     fitting = marked or [wire for wire in FORMATS if not wire.begins]
@@ -95,7 +95,7 @@ def _nothing_but_tokens(cells: Sequence[str], rows: Sequence[int], index: int) -
 
 
 def _one_by_one(cells: Sequence[str], rows: Sequence[int], index: int) -> tuple[list[Tokens], list[tuple[int, str]]]:
-    """Give the tokens by format, and (row within the page, cell) of every cell that is none."""
+    """Return the tokens by format, and (row within the page, cell) of the cells that are not tokens."""
     found: list[tuple[list[int], list[bytes]]] = [([], []) for _ in FORMATS]
     readers = [(wire.read, *lists) for wire, lists in zip(FORMATS, found, strict=True)]
     without_mark = [reader for wire, reader in zip(FORMATS, readers, strict=True) if not wire.begins]
@@ -113,7 +113,7 @@ def _one_by_one(cells: Sequence[str], rows: Sequence[int], index: int) -> tuple[
 
 
 def _lost(cell: str) -> Reason | None:
-    """Say what became of a token that no format reads any more; None for a cell that never was one."""
+    """Return why a cell is the rest of a token, or None where it never was one."""
     if cell in _SHEET_ERRORS:
         return Reason.SHEET_ERROR
     return Reason.DAMAGED if _NEAR_MISS.fullmatch(cell) else None

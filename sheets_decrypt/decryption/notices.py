@@ -1,4 +1,4 @@
-"""What the user should know of the sheet: collected while the pages pass by, said in words at the end. Pure.
+"""What somebody should look into: collected while the pages pass, and put into words at the end. Pure.
 
 A notice names rows and columns, never a value.
 """
@@ -117,7 +117,7 @@ def _readable(tally: Tally) -> str:
 
 
 def _not_decrypting(tally: Tally) -> Iterable[str]:
-    """Name the formats of which all or most tokens fail, where those are too few to say that the key is wrong."""
+    """Yield a warning for each kind of tokens that all or mostly fail, but are too few to call the key wrong."""
     for formats, words in ((AUTHENTICATED, "none"), (UNAUTHENTICATED, "few or none")):
         if failing := tally.suspicious(formats):
             yield (
@@ -134,9 +134,10 @@ def _skipped(tally: Tally) -> str:
 
 
 def unauthenticated(tally: Tally) -> str | None:
-    """Say how many values of a column nothing vouches for, or None where there are none."""
-    count = sum(count for (format_, _), count in tally.fitted.items() if format_ not in AUTHENTICATED)
-    if not count:
+    """Return that values of a column are not authenticated, in words; None where all are.
+
+    It has no count: of these formats a count of what decrypts helps to guess an answer.
+    """
+    if all(format_ in AUTHENTICATED for format_, _ in tally.fitted):
         return None
-    values = "1 value was" if count == 1 else f"{count} values were"
-    return f'column "{tally.name}": {values} not authenticated: these formats cannot show that a token was changed'
+    return f'column "{tally.name}": values in an older encryption format: edits made in the sheet cannot be detected'

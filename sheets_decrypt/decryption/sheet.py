@@ -39,7 +39,7 @@ class Rules:
 
     Args:
         columns: Names of the columns to decrypt, or `"auto"`: every column that holds tokens.
-        missing_values: Texts that stand for an unanswered question.
+        missing_values: Texts that mean an unanswered question.
         blank_failures: A cell that cannot be decrypted becomes blank; else its token stays.
     """
 
@@ -261,7 +261,7 @@ def _opened(decrypted: Sequence[tuple[Tokens, Column]]) -> Iterator[Keys]:
 
 
 def _replaced(cells: Sequence[str], rows: Sequence[int], column: Column, failed: int) -> Sequence[str]:
-    """Give a column's cells with the plaintext in the place of every token that has one."""
+    """Return a column's cells, with the plaintext of every token that has one in its place."""
     if len(rows) == len(cells) and not failed:
         return column.values
     replaced = list(cells)
@@ -272,7 +272,7 @@ def _replaced(cells: Sequence[str], rows: Sequence[int], column: Column, failed:
 
 
 def _refuse_tokens(header: Header) -> None:
-    """Refuse a sheet without a header before a name is said: its first row's tokens would stand in errors and records.
+    """Refuse a sheet without a header before any name reaches an error or a record: its names would be tokens.
 
     Raises:
         SheetEmpty: A name in the header is a token.

@@ -139,10 +139,10 @@ def test_a_column_that_was_moved_down_by_a_cell_is_named() -> None:
     ]
 
 
-def test_every_report_says_which_values_nothing_vouches_for() -> None:
-    """Values of the formats without authentication are counted by column; sealed boxes need no such note."""
+def test_every_report_says_which_values_are_not_authenticated() -> None:
+    """Columns with formats without authentication are named, without a count; sealed boxes need no such note."""
     decryption = watch("abc", Page(2, [[SEALED, JS, CBC], [SEALED, CBC, "x"]]), columns="abc")
     assert decryption.notes() == [
-        'column "b": 2 values were not authenticated: these formats cannot show that a token was changed',
-        'column "c": 1 value was not authenticated: these formats cannot show that a token was changed',
+        'column "b": values in an older encryption format: edits made in the sheet cannot be detected',
+        'column "c": values in an older encryption format: edits made in the sheet cannot be detected',
     ]
