@@ -73,7 +73,7 @@ def test_tokens_that_do_not_open_prove_nothing() -> None:
 def test_exactly_the_rows_that_share_a_key_are_named(
     rows: list[list[int | None]], page_rows: int, at_once: int
 ) -> None:
-    """However the sheet is cut into pages, and the keys into parts that are sorted one by one."""
+    """However the sheet is cut into pages, and the keys into parts that are compared one by one."""
     keys = [number.to_bytes(8, "little") * 4 for number in range(10)]
     found = Submissions()
     for start in range(0, len(rows), page_rows):
