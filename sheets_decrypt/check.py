@@ -45,7 +45,7 @@ class Check:
         name: The check's name.
         outcome: How it went.
         message: What was found.
-        remedy: What to do, in one line; blank where there is nothing to do.
+        hint: What to do, in one line; blank where there is nothing to do.
         exit_code: What a pull would end with; 0 unless it is an error.
     """
 
@@ -53,7 +53,7 @@ class Check:
     name: str
     outcome: Outcome
     message: str
-    remedy: str = ""
+    hint: str = ""
     exit_code: int = 0
 
 
@@ -66,13 +66,13 @@ class _Warn(Exception):
 
     Args:
         message: What was found.
-        remedy: What to do.
+        hint: What to do.
     """
 
-    def __init__(self, message: str, remedy: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
-        self.remedy = remedy
+        self.hint = hint
 
 
 @dataclass(slots=True)
@@ -94,13 +94,13 @@ class _Job:
         if not self.network:
             raise _Skip("not tried: --no-network")
         if self.session is None:
-            raise _Skip("not tried: there is no key file")
+            raise _Skip("not tried: no key file")
         return self.session
 
     def need_sign_in(self) -> Session:
         session = self.need_session()
         if not self.signed_in:
-            raise _Skip("not tried: there is no sign-in")
+            raise _Skip("not tried: not signed in")
         return session
 
     def need_sheet(self) -> Sheet:
@@ -137,7 +137,7 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
     except _Skip as reason:
         return Check(job.name, title, Outcome.SKIPPED, str(reason))
     except _Warn as warning:
-        return Check(job.name, title, Outcome.WARNING, warning.message, warning.remedy)
+        return Check(job.name, title, Outcome.WARNING, warning.message, warning.hint)
     except SheetsDecryptError as error:
         return Check(job.name, title, Outcome.ERROR, error.message, error.hint, error.exit_code)
 
@@ -222,7 +222,7 @@ def _second_csv(job: _Job) -> str:
     """Try where the de-identified CSV goes, and whether the columns that it names are there."""
     second = job.job.deidentified
     if second is None:
-        raise _Skip("there is none")
+        raise _Skip("not configured")
     deidentify.check(second)
     if job.sheet is None:
         raise _Skip(f"{second.output.parent} can be written; its columns were not tried")
@@ -235,7 +235,7 @@ def _fit(job: _Job) -> str:
     """Try the keys on the first rows."""
     sheet = job.need_sheet()
     if job.sample is None or not job.ciphers:
-        raise _Skip("not tried: there are no columns or no keys to try")
+        raise _Skip("not tried: columns or keys are missing")
     if not job.sample.rows:
         raise _Warn("the sheet has no rows to try the key on", "run the check again when the first answers are in")
     decryption = Decryption(sheet.header, job.ciphers, _rules(job.job))

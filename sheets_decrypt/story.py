@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from sheets_decrypt.config import Config, Conversion, Job, Keys
+from sheets_decrypt.decryption.pending import Submit
 from sheets_decrypt.decryption.pool import spread
-from sheets_decrypt.decryption.sheet import MARKS, Begun, Decryption, Rules
+from sheets_decrypt.decryption.sheet import MARKS, Decryption, PendingPage, Rules
 from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.errors import CellsRefused, ConfigurationError, SheetsDecryptError
 from sheets_decrypt.keys import read_keys
@@ -112,16 +113,17 @@ def _pull(target: Target, job: Job, config: Config, log: RunLog, options: Option
     from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (0.2 s that a refused path can do without)
     from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
 
-    with spread(read_keys(config.keys_of(job)), config.workers) as ciphers, open_session(config.google) as session:
+    ciphers = read_keys(config.keys_of(job))
+    with spread(ciphers, config.workers) as decrypt, open_session(config.google) as session:
         try:
             sheet = open_sheet(
                 session, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet, gid=job.gid, values=job.values
             )
             log.worksheet, log.gid = sheet.tab.title, sheet.tab.gid
             try:
-                record = convert(sheet, ciphers, target, job, log, options)
+                record = convert(sheet, ciphers, decrypt, target, job, log, options)
             except Moved:  # nothing was written; a second move is an error
-                record = convert(sheet.reopen(), ciphers, target, job, log, options)
+                record = convert(sheet.reopen(), ciphers, decrypt, target, job, log, options)
             found = [f"{warning.message}: {warning.hint}" for warning in session.warnings]
             return replace(record, requests=session.requests, warnings=[*record.warnings, *found])
         finally:
@@ -129,7 +131,13 @@ def _pull(target: Target, job: Job, config: Config, log: RunLog, options: Option
 
 
 def convert(
-    source: Source, ciphers: Ciphers, target: Target, conversion: Conversion, log: RunLog, options: Options
+    source: Source,
+    ciphers: Ciphers,
+    decrypt: Submit,
+    target: Target,
+    conversion: Conversion,
+    log: RunLog,
+    options: Options,
 ) -> RunRecord:
     """Decrypt every row of `source` and put the CSV into the vault, or leave the former one where they are equal.
 
@@ -138,7 +146,7 @@ def convert(
         SheetRefused: The content is not what the job expects.
         VaultError: The vault could not take it.
     """
-    decryption = Decryption(source.header, ciphers, _rules(conversion))
+    decryption = Decryption(source.header, ciphers, _rules(conversion), decrypt)
     text = CsvText(conversion.encoding, conversion.formula_guard)
     policy, former = _policy(conversion, options), last_counts(target.vault, target.name)
     log.rows_read = rows = 0
@@ -148,13 +156,13 @@ def convert(
         target.second.open(source.header, dry_run=options.dry_run) if target.second else nullcontext() as second,
     ):
         csv.write(text.header(source.header.names))
-        for begun, columns in _decrypted(decryption, source.pages(), log):
+        for page, columns in _decrypted(decryption, source.pages(), log):
             lines = text.columns(columns)
             csv.write(lines)
             if second is not None:
-                second.write(begun.page)
+                second.write(page)
             if any(mark in lines for mark in MARKS):
-                decryption.look_elsewhere(begun)
+                decryption.look_elsewhere(page)
             rows += len(columns[0])
             options.progress(rows, source.row_total)
         log.guarded_cells = text.guarded_cells
@@ -187,20 +195,20 @@ def _policy(conversion: Conversion, options: Options) -> ReplacePolicy:
 
 def _decrypted(
     decryption: Decryption, pages: Iterator[Page], log: RunLog
-) -> Iterator[tuple[Begun, Sequence[Sequence[str]]]]:
+) -> Iterator[tuple[Page, Sequence[Sequence[str]]]]:
     """Yield each page with its decrypted columns.
 
     While other processes decrypt one page, the next is read and sorted, and the one before is written.
     """
-    begun: deque[Begun] = deque()
+    pending: deque[PendingPage] = deque()
     for page in pages:
         log.rows_read += len(page.rows)
-        begun.append(decryption.begin(page))
-        if len(begun) > _AHEAD:
-            done = begun.popleft()
-            yield done, decryption.finish(done)
-    for done in begun:
-        yield done, decryption.finish(done)
+        pending.append(decryption.submit(page))
+        if len(pending) > _AHEAD:
+            done = pending.popleft()
+            yield done.page, decryption.finish(done)
+    for done in pending:
+        yield done.page, decryption.finish(done)
 
 
 def _judge(decryption: Decryption, conversion: Conversion, log: RunLog, rows: int) -> None:
@@ -289,12 +297,10 @@ def decrypt_file(
         _refuse_itself(file, output)
         vault = open_drive(output.parent, accept=accept)
         target = Target(vault, output.name, vault.check())
-        with (
-            one_run(vault.identity(output.name), told=vault.path(output.name), wait=options.wait),
-            spread(read_keys(keys), workers) as ciphers,
-            CsvFile(file) as source,
-        ):
-            return convert(source, ciphers, target, conversion, log, options)
+        with one_run(vault.identity(output.name), told=vault.path(output.name), wait=options.wait):
+            ciphers = read_keys(keys)
+            with spread(ciphers, workers) as decrypt, CsvFile(file) as source:
+                return convert(source, ciphers, decrypt, target, conversion, log, options)
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 

@@ -76,12 +76,12 @@ def drawn(length: int, *parts: str | bytes) -> bytes:
 
 
 def public_of(private_key: bytes) -> bytes:
-    """Give the public key of a private one."""
+    """Return the public key of a private one."""
     return x25519(private_key, _BASE_POINT)
 
 
 def sealed_body(plaintext: bytes, private_key: bytes, ephemeral: bytes | None = None) -> bytes:
-    """Give a sealed box's bytes for the owner of `private_key`; `ephemeral` is the sender's one-time private key."""
+    """Return a sealed box's bytes for the owner of `private_key`; `ephemeral` is the sender's one-time private key."""
     ephemeral = ephemeral or drawn(32, "ephemeral", plaintext, private_key)
     public_key, own = public_of(private_key), public_of(ephemeral)
     extracted = hmac.digest(own + public_key, x25519(ephemeral, public_key), "sha256")

@@ -1,4 +1,4 @@
-"""What `import sheets_decrypt` offers, and what a cipher is at least."""
+"""What `import sheets_decrypt` offers."""
 
 import importlib
 import subprocess
@@ -7,7 +7,6 @@ import sys
 import pytest
 
 import sheets_decrypt
-from sheets_decrypt.decryption.ciphers.deferred import Deferred
 
 
 @pytest.mark.parametrize("name", sheets_decrypt.__all__)
@@ -33,9 +32,3 @@ def test_importing_the_package_imports_no_library() -> None:
     """Nobody waits for what a pull needs who has not asked for it."""
     code = "import sys, sheets_decrypt; sys.exit(bool({'pydantic', 'gspread', 'cryptography'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_a_cipher_that_cannot_decrypt_is_none() -> None:
-    """A format that forgets `decrypt` is noticed when its cipher is made, not in the middle of a sheet."""
-    with pytest.raises(TypeError, match="decrypt"):
-        Deferred()  # type: ignore[abstract]

@@ -18,12 +18,12 @@ from sheets_decrypt.config.loading import (
 from sheets_decrypt.config.sections import (
     Deidentified,
     FilePath,
+    Fraction,
     Google,
     Keys,
     Notify,
     Secrets,
     SecretSource,
-    Share,
     VaultFolder,
 )
 
@@ -34,6 +34,7 @@ __all__ = [
     "Conversion",
     "Deidentified",
     "FilePath",
+    "Fraction",
     "Google",
     "Job",
     "JobName",
@@ -41,7 +42,6 @@ __all__ = [
     "Notify",
     "SecretSource",
     "Secrets",
-    "Share",
     "VaultFolder",
     "find",
     "load",

@@ -11,11 +11,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sheets_decrypt.config.sections import (
     Deidentified,
+    Fraction,
     Google,
     Keys,
     Notify,
     Section,
-    Share,
     VaultFolder,
     beside_the_file,
 )
@@ -63,7 +63,7 @@ class Conversion(Section):
     )
     missing_values: tuple[str, ...] = Field(("No Data",), description="what stands for an unanswered question")
     keep: int = Field(0, ge=0, le=10_000, description="how many dated copies of former CSVs stay beside it")
-    max_shrink: Share = Field(0.1, description="the share of rows that may be gone before the run is refused")
+    max_shrink: Fraction = Field(0.1, description="the share of rows that may be gone before the run is refused")
 
     @field_validator("columns", mode="before")
     @classmethod

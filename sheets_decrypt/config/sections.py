@@ -25,7 +25,7 @@ def _one_or_many(value: object) -> object:
 
 
 FilePath = Annotated[Path, AfterValidator(beside_the_file)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")  # 32 bytes in urlsafe base64
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")

@@ -1,7 +1,13 @@
 """What became of the cells of each column, and the verdict on the keys. Pure.
 
-The verdict (design, "Output"): the key is wrong, and nothing is written, when every sealed box of a column fails, or at
-least half of its tokens without authentication. A damaged token says nothing of the key, and does not count.
+A key is called wrong by the tokens that it fails on, and never by one cell, which any respondent can write:
+
+- Where nothing in the sheet decrypts: failing tokens that are at least half of a column's answers, even in one row.
+- Where something does: two failing tokens that are at least half of the rows of a column that is known to be encrypted,
+  or ten in a column that `"auto"` may have mistaken for one.
+
+They count where every sealed box of the column fails, or at least half of its tokens without authentication. Fewer are
+failures of their cells. A damaged token fits no key, and does not count.
 """
 
 import base64
@@ -18,25 +24,33 @@ from sheets_decrypt.table import NO_KEY_FITTED, Column, ColumnCount, Format, Rea
 Ciphers = Mapping[Format, Cipher]
 
 AUTHENTICATED: Final = frozenset(wire.format for wire in FORMATS if wire.authenticated)
-_HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
+UNAUTHENTICATED: Final = frozenset(Format) - AUTHENTICATED
 MARKED: Final = frozenset(wire.format for wire in FORMATS if wire.begins)
+_FEW: Final = 2  # tokens
+_MANY: Final = 10
+_HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
 _SECRET_KINDS: Final = {wire.format: wire.secret_kind for wire in FORMATS}
 
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of one column, while pages pass by.
+    """The counts of one column, added up page by page.
 
     Args:
         name: The column's name.
-        damaged: Format → tokens of it that no key could have decrypted.
-        hexadecimal: Cells that look like legacy tokens and are all hexadecimal, while nothing has decrypted.
-        put: Some page's cells were changed, as those of a column that holds tokens.
-        withheld: Some page's cells were left, as those of a column that holds none.
+        rows: Cells seen.
+        reasons: Why cells of it stay encrypted.
+        seen: Format → tokens of it.
+        failed: Format → tokens of it that did not decrypt.
+        damaged: Format → those among `failed` that no key decrypts.
+        digests: Those among `failed` that are all hexadecimal: no tokens, but look like legacy ones.
+        fitted: (Format, index of its key) → tokens that this key decrypted.
+        rewritten: Plaintext has been put in the place of tokens.
+        skipped: Tokens were left on a page by which `"auto"` had not found the column to be encrypted.
     """
 
     name: str
-    decrypted: int = 0
+    rows: int = 0
     blank: int = 0
     missing: int = 0
     not_encrypted: int = 0
@@ -44,13 +58,14 @@ class Tally:
     seen: Counter[Format] = field(default_factory=Counter)
     failed: Counter[Format] = field(default_factory=Counter)
     damaged: Counter[Format] = field(default_factory=Counter)
+    digests: int = 0
     fitted: Counter[tuple[Format, int]] = field(default_factory=Counter)
-    hexadecimal: int = 0
-    put: bool = False
-    withheld: bool = False
+    rewritten: bool = False
+    skipped: bool = False
 
     def add(self, found: Sorted) -> None:
-        """Count the cells of one page that are no tokens."""
+        """Count the cells of one page, its tokens aside."""
+        self.rows += found.rows
         self.blank += found.blank
         self.missing += found.missing
         self.not_encrypted += found.not_encrypted
@@ -59,37 +74,34 @@ class Tally:
         """Count what became of the tokens of one page."""
         failed = column.keys.count(NO_KEY_FITTED)
         self.seen[format_] += len(column.keys)
-        self.decrypted += len(column.keys) - failed
         for key in set(column.keys) - {NO_KEY_FITTED}:
             self.fitted[format_, key] += column.keys.count(key)
         if failed:
             self.failed[format_] += failed
-            self.damaged[format_] += sum(value is Reason.DAMAGED for value in column.values)
-            if format_ is Format.LEGACY_CBC and not self.fitted:
-                self.hexadecimal += sum(_HEXADECIMAL.issuperset(base64.b64encode(body)) for body in bodies)
+            self.damaged[format_] += sum(value is Reason.DAMAGED for value in column.values)  # == a text
+            if format_ is Format.LEGACY_CBC:
+                self.digests += sum(
+                    value is Reason.WRONG_KEY and _HEXADECIMAL.issuperset(base64.b64encode(body))
+                    for value, body in zip(column.values, bodies, strict=True)
+                )
 
-    def holds_tokens(self) -> bool:
-        """Tell a column of tokens from one whose cells only look like legacy tokens, such as hashes.
+    @property
+    def decrypts(self) -> bool:
+        """Whether the column's tokens decrypt, and not by chance.
 
-        Sealed boxes and CryptoJS tokens carry a mark, but so does an answer that begins with `v2:`. Legacy tokens
-        carry none: what counts is that they decrypt.
+        A sealed box that opens is proof. Of the other formats a wrong key decrypts one in 256: most must decrypt, and a
+        single one among readable answers is not enough.
         """
-        marked = any(self.seen[format_] > self.damaged[format_] for format_ in MARKED)
-        legacy = self.seen[Format.LEGACY_CBC]
-        return marked or (legacy > 0 and 2 * self.failed[Format.LEGACY_CBC] < legacy)
-
-    def hides_tokens(self) -> bool:
-        """Tell whether a column that does not decrypt holds nothing but what looks like legacy tokens.
-
-        That is the sign of a wrong key. Digests in hexadecimal look alike and are none: no token is all hexadecimal.
-        """
-        alike = self.seen[Format.LEGACY_CBC] > 0 and not self.not_encrypted
-        return alike and not self.fitted and not self.hexadecimal
+        if any(format_ in AUTHENTICATED for format_, _ in self.fitted):
+            return True
+        fitted, failing = self.fitted.total(), self._failing(UNAUTHENTICATED).total() + self.digests
+        lone = fitted == 1 and 2 * (fitted + failing) < self._answers()
+        return fitted > failing and not lone
 
     def count(self, ciphers: Ciphers) -> ColumnCount:
-        """Give the counts as the run record has them."""
+        """Return the counts as the run record has them."""
         return ColumnCount(
-            decrypted=self.decrypted,
+            decrypted=self.fitted.total() - self.reasons[Reason.FOUND_LATE],
             blank=self.blank,
             missing=self.missing,
             not_encrypted=self.not_encrypted,
@@ -98,30 +110,57 @@ class Tally:
             key_fingerprints=[ciphers[format_].fingerprints[key] for format_, key in sorted(self.fitted)],
         )
 
-    def key_problem(self, ciphers: Ciphers) -> KeyProblem | None:
-        """Say that the key is wrong or missing, where the share of failures says so."""
-        for formats, share in ((AUTHENTICATED, 1.0), (frozenset(Format) - AUTHENTICATED, 0.5)):
-            seen = sum(self.seen[format_] - self.damaged[format_] for format_ in formats)
-            failing = [
-                format_ for format_ in Format if format_ in formats and self.failed[format_] > self.damaged[format_]
-            ]
-            failed = sum(self.failed[format_] - self.damaged[format_] for format_ in failing)
-            if seen and failed >= share * seen:
-                return _explain(self.name, failing, f"{failed} of {seen}", ciphers)
+    def key_problem(self, ciphers: Ciphers, *, encrypted: bool, sheet_decrypts: bool) -> KeyProblem | None:
+        """Return that the key is wrong or missing, where enough tokens fail; see this module.
+
+        Args:
+            ciphers: Format → cipher.
+            encrypted: Whether the column is known to be encrypted: it was named, or it decrypts.
+            sheet_decrypts: Whether any column of the sheet decrypts.
+        """
+        least = _FEW if encrypted else _MANY
+        for formats in (AUTHENTICATED, UNAUTHENTICATED):
+            failing = self.suspicious(formats)
+            if failing and self._decide(failing.total(), least if sheet_decrypts else None):
+                return _explain(self.name, list(failing), ciphers)
         return None
 
+    def suspicious(self, formats: frozenset[Format]) -> Counter[Format]:
+        """Return the failing tokens by format where all sealed boxes fail, or at least half of the other tokens."""
+        failing = self._failing(formats)
+        fitted = sum(count for (format_, _), count in self.fitted.items() if format_ in formats)
+        alike = failing.total() >= fitted if formats == UNAUTHENTICATED else not fitted
+        return failing if alike else Counter()
 
-def _explain(column: str, failing: Sequence[Format], share: str, ciphers: Ciphers) -> KeyProblem:
+    def _decide(self, failing: int, least: int | None) -> bool:
+        if least is not None:
+            return failing >= least and 2 * failing >= self.rows
+        lone = failing == 1 and self.fitted
+        return not lone and 2 * failing >= self._answers()
+
+    def _failing(self, formats: frozenset[Format]) -> Counter[Format]:
+        """Return the tokens by format that failed and that another key might decrypt."""
+        failing = Counter({format_: self.failed[format_] - self.damaged[format_] for format_ in sorted(formats)})
+        failing[Format.LEGACY_CBC] -= self.digests if Format.LEGACY_CBC in formats else 0
+        return +failing
+
+    def _answers(self) -> int:
+        return self.not_encrypted + self.digests + self.fitted.total() + self._failing(frozenset(Format)).total()
+
+
+def _explain(column: str, failing: Sequence[Format], ciphers: Ciphers) -> KeyProblem:
+    """Return the error. It has no counts: of a format without authentication they would help to guess an answer."""
     without = [format_ for format_ in failing if format_ not in ciphers]
+    kinds = " and ".join(_SECRET_KINDS[format_] for format_ in failing)
     if len(without) == len(failing):
-        kinds = " and ".join(_SECRET_KINDS[format_] for format_ in without)
         return KeyMissing(
-            f'column "{column}": no key is configured for {share} tokens ({", ".join(without)})',
+            f'column "{column}": no key is configured for its tokens ({", ".join(failing)})',
             hint=f"add the key to {kinds} in [keys]",
         )
     keys = [name for format_ in failing if format_ in ciphers for name in ciphers[format_].fingerprints]
     plural = "keys" if len(keys) > 1 else "key"
     return KeyWrong(
-        f'column "{column}": {plural} {", ".join(keys)} did not decrypt {share} tokens ({", ".join(failing)})',
-        hint="this is not the key that the answers were encrypted for; see [keys], and `sheets-decrypt check`",
+        f'column "{column}": {plural} {", ".join(keys)} did not decrypt its tokens ({", ".join(failing)})',
+        hint=f"this is not the key that the answers were encrypted for; see {kinds} in [keys], and run `sheets-decrypt"
+        " check`",
     )

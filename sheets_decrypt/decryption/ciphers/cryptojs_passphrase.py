@@ -1,6 +1,6 @@
 """CryptoJS passphrase: base64 of `Salted__ ‖ salt (8) ‖ AES-256-CBC ciphertext`, PKCS#7, not authenticated.
 
-What `CryptoJS.AES.encrypt(value, passphrase).toString()` gives, in OpenSSL's format; key and IV come from
+Made by `CryptoJS.AES.encrypt(value, passphrase).toString()`, in OpenSSL's format; key and IV come from
 EVP_BytesToKey with MD5 and one iteration (OpenSSL manual, EVP_BytesToKey(3); vectors in
 `tests/vectors/cryptojs_passphrase.json`).
 """
@@ -13,7 +13,6 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sheets_decrypt.decryption.ciphers import base64_strict, padding, trial
-from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
@@ -25,7 +24,7 @@ _DAMAGED: Final = b""
 
 
 def read(cell: str) -> bytes | None:
-    """Give `Salted__ ‖ salt ‖ ciphertext` where the cell begins as such a token does; else None."""
+    """Return `Salted__ ‖ salt ‖ ciphertext` where the cell begins as such a token does; else None."""
     if not cell.startswith(MARK) or cell[10:11] not in _AFTER_MARK:
         return None
     body = base64_strict.decode(cell)
@@ -35,20 +34,20 @@ def read(cell: str) -> bytes | None:
 
 
 def read_all(cells: Sequence[str]) -> list[bytes] | None:
-    """Give what `read` gives for each cell where all are whole tokens; else None."""
+    """Return what `read` returns for each cell where all are whole tokens; else None."""
     bodies = [read(cell) for cell in cells]
     whole = [body for body in bodies if body]
     return whole if len(whole) == len(bodies) else None
 
 
-class CryptoJsPassphrase(Deferred):
+class CryptoJsPassphrase:
     """Decrypts CryptoJS passphrase tokens with one or more passphrases.
 
     Args:
         secrets: At least one; one that is given twice counts once.
 
     Raises:
-        KeyWrong: A passphrase is no text that UTF-8 can hold.
+        KeyWrong: A passphrase is not text that UTF-8 can hold.
     """
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
@@ -58,7 +57,7 @@ class CryptoJsPassphrase(Deferred):
 
     @cached_property
     def fingerprints(self) -> Sequence[str]:
-        """Name the keys; the first time takes a twentieth of a second for each."""
+        """Return a name for each key; the first call takes 50 ms for each."""
         return [trial.fingerprint("cryptojs-passphrase", _bytes_of(secret)) for secret in self._passphrases]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:

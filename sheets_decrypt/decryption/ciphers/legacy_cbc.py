@@ -11,7 +11,6 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sheets_decrypt.decryption.ciphers import base64_strict, padding, trial
-from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Column, Reason, Secret
 
@@ -78,7 +77,7 @@ def key_of(secret: Secret) -> bytes:
     return key
 
 
-class LegacyCbc(Deferred):
+class LegacyCbc:
     """Decrypts legacy CBC tokens with one or more secrets.
 
     Args:

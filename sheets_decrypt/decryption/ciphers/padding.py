@@ -1,4 +1,4 @@
-"""PKCS#7 padding and UTF-8, checked strictly: what tells a right key from a wrong one without authentication.
+"""PKCS#7 padding and UTF-8, checked strictly: they show a wrong key where there is no authentication.
 
 A wrong key's padding passes about once in 256 tokens (RFC 5652, section 6.3); then its bytes must be UTF-8 as well.
 """
@@ -13,16 +13,16 @@ _PADDINGS: Final = tuple(bytes([length]) * length for length in range(_BLOCK + 1
 
 
 def texts(decrypted: bytes, sizes: Sequence[int], lead: int = 0) -> list[str | Reason]:
-    """Take off the paddings of plaintexts that stand one behind the other, and read the rest as UTF-8.
+    """Remove the padding of plaintexts that follow each other, and read the rest as UTF-8.
 
     Args:
         decrypted: Decrypted blocks of 16 bytes.
-        sizes: How many bytes each plaintext takes up, its lead and padding included; 0 stands for a damaged token.
-        lead: How many bytes before each plaintext are no part of it.
+        sizes: How many bytes each plaintext takes, its lead and padding included; 0 for a damaged token.
+        lead: How many bytes before each plaintext do not belong to it.
 
     Returns:
-        For each size the plaintext; `WRONG_KEY` where the padding or the UTF-8 is not as an encryption would have left
-        it; `DAMAGED` for a damaged token.
+        For each size the plaintext; `WRONG_KEY` where its padding or its UTF-8 is not valid; `DAMAGED` for a damaged
+        token.
     """
     found: list[str | Reason] = []
     start = end = 0

@@ -4,7 +4,7 @@ X25519 (RFC 7748) with the recipient's private key; HKDF-SHA256 (RFC 5869) with 
 AES-256-GCM (NIST SP 800-38D). Design, "Wire formats"; vectors in `tests/vectors/sealed_box.json`.
 
 Tokens made in one call of our own Twilio function share their ephemeral key, so a row costs one exchange: the last
-derived key is remembered, and the tokens of a row come one behind the other.
+derived key is remembered, and the tokens of a row follow each other.
 """
 
 import base64
@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sheets_decrypt.decryption.ciphers import base64_strict
-from sheets_decrypt.decryption.ciphers.deferred import Deferred
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason, Secret
 
@@ -37,7 +36,7 @@ _SHA256: Final = hashes.SHA256()
 
 
 def read(cell: str) -> bytes | None:
-    """Give `ephemeral ‖ nonce ‖ ciphertext ‖ tag` where the cell begins with `v2:`; else None."""
+    """Return `ephemeral ‖ nonce ‖ ciphertext ‖ tag` where the cell begins with `v2:`; else None."""
     if not cell.startswith(MARK):
         return None
     body = base64_strict.decode(cell[len(MARK) :])
@@ -47,7 +46,7 @@ def read(cell: str) -> bytes | None:
 
 
 def read_all(cells: Sequence[str]) -> list[bytes] | None:
-    """Give what `read` gives for each cell where all are whole tokens; else None."""
+    """Return what `read` returns for each cell where all are whole tokens; else None."""
     if {cell[: len(MARK)] for cell in cells} != {MARK}:
         return None
     bodies = base64_strict.decode_all([cell[len(MARK) :] for cell in cells])
@@ -57,7 +56,7 @@ def read_all(cells: Sequence[str]) -> list[bytes] | None:
 
 
 def ephemerals_of(bodies: Sequence[bytes]) -> list[bytes]:
-    """Give the 32-byte ephemeral public key of each body, or nothing where the token is damaged."""
+    """Return the ephemeral public key of each body, 32 bytes; none where the token is damaged."""
     return [body[:KEY] for body in bodies]
 
 
@@ -77,7 +76,7 @@ def encode_key(key: bytes) -> str:
 
 
 def fingerprint(public_key: bytes) -> str:
-    """Name a key pair: the first 8 hexadecimal digits of SHA-256 of its public key (32 bytes)."""
+    """Return the name of a key pair: 8 hexadecimal digits, the first of SHA-256 of its public key (32 bytes)."""
     return hashlib.sha256(public_key).hexdigest()[:8]
 
 
@@ -104,7 +103,7 @@ class PrivateKey:
         self._box = AESGCM(bytes(KEY))  # of no token, until the first one is opened
 
     def open_all(self, bodies: Iterable[bytes], texts: list[str | Reason]) -> None:
-        """Decrypt tokens in one tight loop, and add the text of each to `texts`; the first that fails ends it.
+        """Decrypt tokens until one fails, and add the text of each to `texts`.
 
         Args:
             bodies: The tokens' bodies.
@@ -112,7 +111,7 @@ class PrivateKey:
 
         Raises:
             InvalidTag: This key does not fit, or the token was changed.
-            ValueError: The ephemeral key is no point that an honest sender makes, or what was sealed is not UTF-8.
+            ValueError: The ephemeral key is a point that no honest sender makes, or what was sealed is not UTF-8.
         """
         last, box = self._last, self._box
         for body in bodies:
@@ -128,8 +127,8 @@ class PrivateKey:
         return AESGCM(HKDF(_SHA256, KEY, salt, CONTEXT).derive(shared))
 
 
-class SealedBox(Deferred):
-    """Decrypts sealed boxes with one or more private keys; the tag tells which key fits.
+class SealedBox:
+    """Decrypts sealed boxes with one or more private keys; the tag shows which key fits.
 
     Args:
         secrets: At least one private key, newest first; one that is given twice counts once.
@@ -171,7 +170,7 @@ class SealedBox(Deferred):
                 self._keys[key].open_all([body], texts)
             except InvalidTag:
                 continue
-            except ValueError:  # no honest ephemeral key, or sealed text that is not UTF-8
+            except ValueError:  # a dishonest ephemeral key, or sealed text that is not UTF-8
                 return Reason.DAMAGED, NO_KEY_FITTED
             if place:
                 self._order.insert(0, self._order.pop(place))

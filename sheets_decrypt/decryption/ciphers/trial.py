@@ -11,10 +11,10 @@ _SALT: Final = b"sheets-decrypt/fingerprint/v1"
 
 
 def fingerprint(kind: str, secret: bytes) -> str:
-    """Name a shared secret without telling it: 8 hexadecimal digits.
+    """Return a name for a shared secret that does not give it away: 8 hexadecimal digits.
 
-    Nothing of a shared secret is public and people choose weak ones, so the name comes from a slow hash (scrypt,
-    RFC 7914, 16 MiB): guessing a secret by its name costs as much as a password's hash, and 32 bits fit many guesses.
+    People choose weak secrets, so the name comes from a slow hash (scrypt, RFC 7914, 16 MiB): a guess costs as much as
+    with a password's hash, and many guesses have the same 32 bits.
     """
     slow = Scrypt(salt=_SALT + kind.encode(), length=4, n=2**14, r=8, p=1)
     return slow.derive(secret).hex()
@@ -36,7 +36,7 @@ def settle(results: Sequence[Sequence[str | Reason]]) -> Column:
 
 
 def _keys(values: Sequence[str | Reason]) -> bytes:
-    """Give the key that fitted each token where there is one key; most columns have no failure at all."""
+    """Return the key that fitted each token where there is one key; most columns have no failure at all."""
     if Reason not in set(map(type, values)):
         return bytes(len(values))
     return bytes(NO_KEY_FITTED if type(value) is Reason else 0 for value in values)

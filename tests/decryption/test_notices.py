@@ -71,14 +71,14 @@ def test_auto_names_retyped_cells_of_the_column_that_is_meant() -> None:
 
 def test_many_rows_are_named_by_the_first_ten() -> None:
     """A long list of rows is cut, and the rest is counted, over all pages."""
-    pages = [Page(first, [[SEALED]] * 10, shifted=range(first, first + 10)) for first in (2, 12)]
+    pages = [Page(first, [[JS]] * 10, shifted=range(first, first + 10)) for first in (2, 12)]
     (warning,) = watch("a", *pages).warnings()
     assert warning.startswith("rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 10 more: the row starts further right")
 
 
 def test_data_to_the_right_of_the_header_is_named() -> None:
     """Data beyond the header is left out of the CSV and said; a token among it is a failure besides."""
-    decryption = watch("a", Page(2, [[SEALED], [SEALED], [SEALED]], overflow={3: ["x"], 4: [JS, "", CBC, "v2:"]}))
+    decryption = watch("a", Page(2, [[JS], [JS], [JS]], overflow={3: ["x"], 4: [JS, "", CBC, "v2:"]}))
     assert decryption.warnings() == [
         "rows 3, 4: data to the right of the header is left out of the csv: the trace of a shifted row"
     ]
@@ -89,7 +89,7 @@ def test_data_to_the_right_of_the_header_is_named() -> None:
 @pytest.mark.parametrize("token", [SEALED, JS])
 def test_tokens_in_a_column_that_is_not_configured_are_named_once(token: str) -> None:
     """A column that holds marked tokens and is not decrypted may have been forgotten."""
-    pages = [Page(2, [[SEALED, "", "x"]]), Page(3, [[SEALED, token, "v2:x"], [SEALED, token, CBC]])]
+    pages = [Page(2, [[JS, "", "x"]]), Page(3, [[JS, token, "v2:x"], [JS, token, CBC]])]
     assert watch("abc", *pages).warnings() == [
         'column "b" holds encrypted tokens and is not among the columns to decrypt'
     ]
@@ -97,8 +97,10 @@ def test_tokens_in_a_column_that_is_not_configured_are_named_once(token: str) ->
 
 def test_a_column_that_looks_encrypted_and_is_not_decrypted_by_auto_is_named() -> None:
     """What looks like legacy tokens and does not decrypt is either no token or under another key: the user is asked."""
-    warnings = watch("ab", Page(2, [[SEALED, WRONG_CBC], [SEALED, "x"]]), columns="auto").warnings()
-    assert warnings == ['column "b" looks encrypted and no key decrypts it; if it is encrypted, name it in columns']
+    warnings = watch("ab", Page(2, [[JS, WRONG_CBC], [JS, "x"]]), columns="auto").warnings()
+    assert warnings == [
+        'column "b": some answers look encrypted but no key decrypts them; if it is encrypted, name it in columns'
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,13 +133,16 @@ def test_a_column_that_was_moved_down_by_a_cell_is_named() -> None:
     ]
     (a1, b1, c1), (a2, b2, c2) = submissions
     decryption = watch("abc", Page(2, [[a1, "", c1], [a2, b1, c2], ["", b2, ""]]), columns="abc")
-    assert decryption.warnings() == ["row 3: rearranged: its encrypted cells come from several submissions"]
+    assert decryption.warnings() == [
+        "row 3: rearranged: its encrypted cells come from several submissions",
+        "rows 2, 3, 4: encrypted cells of one submission are in several rows: copied or moved",
+    ]
 
 
-def test_every_report_says_which_values_nothing_vouches_for() -> None:
-    """Values of the formats without authentication are counted by column; sealed boxes need no such note."""
+def test_every_report_says_which_values_are_not_authenticated() -> None:
+    """Columns with formats without authentication are named, without a count; sealed boxes need no such note."""
     decryption = watch("abc", Page(2, [[SEALED, JS, CBC], [SEALED, CBC, "x"]]), columns="abc")
     assert decryption.notes() == [
-        'column "b": 2 values were not authenticated: these formats cannot show that a token was changed',
-        'column "c": 1 value was not authenticated: these formats cannot show that a token was changed',
+        'column "b": values in an older encryption format: edits made in the sheet cannot be detected',
+        'column "c": values in an older encryption format: edits made in the sheet cannot be detected',
     ]

@@ -1,0 +1,128 @@
+"""What holds for every sheet, however it is cut into pages."""
+
+import base64
+from collections.abc import Iterator
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheets_decrypt.errors import KeyMissing, KeyWrong
+from tests import encryption
+from tests.decryption.sheets import (
+    CBC,
+    CUT,
+    HASHES,
+    JS,
+    LEGACY,
+    OLDER,
+    PASSPHRASE,
+    PRIVATE,
+    SEALED,
+    WRONG_CBC,
+    WRONG_JS,
+    WRONGLY_SEALED,
+    Columns,
+    Run,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+CELLS = st.one_of(
+    st.sampled_from(
+        [SEALED, WRONGLY_SEALED, CBC, WRONG_CBC, JS, WRONG_JS, CUT, JS[:-4], "", "No Data", "#ERROR!", HASHES[0]]
+    ),
+    TEXT,
+    TEXT.map(lambda text: encryption.legacy_cbc(text, LEGACY, bytes(16))),
+    TEXT.map(lambda text: encryption.cryptojs(text, PASSPHRASE, bytes(8))),
+    TEXT.map(lambda text: encryption.sealed_box(text, OLDER, bytes(32))),
+)
+SHEETS = st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=12)
+CUTS = st.lists(st.integers(0, 12), max_size=4)
+
+
+def _outcome(run: Run) -> tuple[object, ...]:
+    decryption = run.decryption
+    return run.rows, decryption.counts(), decryption.failures(), decryption.failure_count(), decryption.notes()
+
+
+def _verdict(run: Run) -> str:
+    try:
+        run.decryption.judge_keys()
+    except (KeyWrong, KeyMissing) as error:
+        return str(error)
+    return ""
+
+
+@given(SHEETS, CUTS, st.booleans())
+def test_splitting_into_pages_never_changes_the_result(rows: list[list[str]], cuts: list[int], blank: bool) -> None:
+    """Rows, counts, failures and the verdict are the same however the sheet is cut into pages."""
+    cuts = [min(cut, len(rows)) for cut in cuts]
+    whole = Run("abc", rows, ["c", "a"], blank=blank)
+    split = Run("abc", rows, ["c", "a"], cuts=cuts, blank=blank)
+    assert _outcome(whole) == _outcome(split)
+    assert _verdict(whole) == _verdict(split)
+
+
+@given(SHEETS, CUTS, st.booleans())
+def test_splitting_an_auto_sheet_changes_nothing_unnoticed(rows: list[list[str]], cuts: list[int], blank: bool) -> None:
+    """With `auto`, a sheet that is cut into pages comes out the same, or with failures that name the cells."""
+    cuts = [min(cut, len(rows)) for cut in cuts]
+    whole, split = Run("abc", rows, "auto", blank=blank), Run("abc", rows, "auto", cuts=cuts, blank=blank)
+    if not split.decryption.failure_count() and not _verdict(split):
+        assert _outcome(whole) == _outcome(split)
+        assert not _verdict(whole)
+
+
+@given(SHEETS, CUTS, st.sampled_from(["auto", "abc", "b"]), st.booleans())
+def test_the_counts_add_up_to_the_rows(rows: list[list[str]], cuts: list[int], columns: str, blank: bool) -> None:
+    """For every column, the five counts add up to the rows; rows come out as many and as wide as they went in."""
+    chosen: Columns = "auto" if columns == "auto" else list(columns)
+    run = Run("abc", rows, chosen, cuts=[min(cut, len(rows)) for cut in cuts], blank=blank)
+    assert [len(row) for row in run.rows] == [3] * len(rows)
+    counts = run.decryption.counts()
+    for count in counts.values():
+        total = count.decrypted + count.blank + count.missing + count.not_encrypted + count.failed
+        assert total == len(rows)
+        assert sum(count.formats.values()) >= count.decrypted
+    assert run.decryption.failure_count() == sum(count.failed for count in counts.values())
+    assert len(run.decryption.failures()) == run.decryption.failure_count()
+
+
+@given(st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=8), st.sampled_from(["auto", "abc"]))
+def test_whatever_was_encrypted_comes_out_as_it_went_in(rows: list[tuple[str, str, str]], columns: str) -> None:
+    """Any texts in any of the formats come back, named or found by `auto`."""
+    encrypted = [
+        [
+            encryption.sealed_box(a, PRIVATE, bytes(32)),
+            encryption.legacy_cbc(b, LEGACY),
+            encryption.cryptojs(c, PASSPHRASE),
+        ]
+        for a, b, c in rows
+    ]
+    run = Run("abc", encrypted, "auto" if columns == "auto" else list(columns), cuts=[len(rows) // 2])
+    assert run.rows == [list(row) for row in rows]
+    run.decryption.judge_keys()
+
+
+def _messages(run: Run) -> Iterator[str]:
+    decryption = run.decryption
+    yield from decryption.warnings()
+    yield from decryption.notes()
+    yield from map(repr, decryption.failures())
+    yield from map(repr, decryption.counts().items())
+    try:
+        decryption.judge_keys()
+    except (KeyWrong, KeyMissing) as error:
+        yield from (error.message, error.hint, repr(error))
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=8), CUTS)
+def test_no_value_token_or_secret_is_ever_said(rows: list[list[str]], cuts: list[int]) -> None:
+    """Whatever the cells hold, no warning, note, failure, count or error holds a token, a marked value or a secret."""
+    secret_values = [f"Rodríguez {number}" for number in range(3)]
+    rows = [*rows, *([encryption.sealed_box(value, PRIVATE, bytes(32)), value] for value in secret_values)]
+    run = Run(["a", "b"], rows, "auto", cuts=[min(cut, len(rows)) for cut in cuts])
+    said = "\n".join(_messages(run))
+    private = base64.urlsafe_b64encode(PRIVATE).decode().rstrip("=")
+    cells = [cell for row in rows for cell in row if len(cell) >= 40]
+    for forbidden in (*cells, *secret_values, private, LEGACY, PASSPHRASE):
+        assert forbidden not in said
