@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config, Job, load
     from sheets_decrypt.errors import SheetsDecryptError
-    from sheets_decrypt.runs.record import RunRecord
+    from sheets_decrypt.runs.record import Record
     from sheets_decrypt.story import Options
 
-__all__ = ["Config", "Job", "Options", "RunRecord", "SheetsDecryptError", "load"]
+__all__ = ["Config", "Job", "Options", "Record", "SheetsDecryptError", "load"]
 
 # Public name → its module. It is imported when it is asked for: `--help` need not wait for a pull's libraries.
 _HOMES: Final = {
     "Config": "config",
     "Job": "config",
     "Options": "story",
-    "RunRecord": "runs.record",
+    "Record": "runs.record",
     "SheetsDecryptError": "errors",
     "load": "config",
 }

@@ -61,8 +61,8 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
         open_drive(folder).check()  # a mark belongs on a vault and nowhere else
         write_mark(folder, answers.mark)
     write_private_text(path, draft.text, force=force)
-    terminal.say(f"wrote {path}")
-    terminal.say(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
+    terminal.write_line(f"wrote {path}")
+    terminal.write_line(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
     return 0
 
 
@@ -107,7 +107,7 @@ def validate(file: Path | None, config_path: Path | None) -> int:
     path = configuration.find(file or config_path)
     content = configuration.load(path)
     jobs = ", ".join(content.jobs)
-    terminal.say(f"{path} is valid; jobs: {jobs}")
+    terminal.write_line(f"{path} is valid; jobs: {jobs}")
     return 0
 
 
@@ -152,17 +152,19 @@ def keygen(**options: Any) -> int:
         raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
     pair = new_key_pair()
     if options["show"]:
-        terminal.say(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
+        terminal.write_line(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
     elif options["file"]:
         write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
-        terminal.say(f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place.")
+        terminal.write_line(
+            f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place."
+        )
     else:
         entry = options["keyring"] or _DEFAULT_KEYRING
         store(entry, pair.private_key, replace=options["force"])
-        terminal.say(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
-    terminal.say("")
-    terminal.say("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")
-    terminal.say(f"  {pair.public_key}")
-    terminal.say("never to Twilio, never into the sheet, never into a mail: the private key")
-    terminal.say(f"fingerprint of the pair: {pair.fingerprint}")
+        terminal.write_line(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
+    terminal.write_line("")
+    terminal.write_line("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")
+    terminal.write_line(f"  {pair.public_key}")
+    terminal.write_line("never to Twilio, never into the sheet, never into a mail: the private key")
+    terminal.write_line(f"fingerprint of the pair: {pair.fingerprint}")
     return 0

@@ -46,8 +46,8 @@ def export(folder: Path, config_path: Path | None, job: str | None, plain: str, 
         domain=domain,
     )
     for path in exporting.write(folder, files):
-        terminal.say(f"wrote {path}")
-    terminal.say(f"next: follow {folder / 'STEPS.md'}")
+        terminal.write_line(f"wrote {path}")
+    terminal.write_line(f"next: follow {folder / 'STEPS.md'}")
     return 0
 
 

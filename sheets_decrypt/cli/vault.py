@@ -65,7 +65,7 @@ def put(path: str, file: Path | None, name: str | None, config_path: Path | None
     with _source(file) as read, place.replace(target) as sink:
         while piece := read(_PIECE):
             sink.write(piece)
-    terminal.say(f"wrote {place.path(sink.stored_as)}")
+    terminal.write_line(f"wrote {place.path(sink.stored_as)}")
     return 0
 
 

@@ -23,6 +23,7 @@ from sheets_decrypt.config.sections import (
     Notify,
     Secrets,
     SecretSource,
+    Section,
     Share,
     VaultFolder,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Notify",
     "SecretSource",
     "Secrets",
+    "Section",
     "Share",
     "VaultFolder",
     "find",

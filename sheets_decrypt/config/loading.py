@@ -15,10 +15,12 @@ from pydantic_core import ErrorDetails
 from sheets_decrypt.config.jobs import Config, Conversion, Job
 from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.regular_file import read_small
 
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"
-_MOST_TOLD: Final = 5  # problems besides the first
+_LARGEST: Final = 1 << 20  # bytes
+_MORE_PROBLEMS: Final = 5  # shown besides the first
 HERE: Final = Path("config") / FILE_NAME
 
 
@@ -85,7 +87,7 @@ def load(path: Path) -> Config:
         ConfigurationError: The file cannot be read, is not TOML, or breaks a rule.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small(path, limit=_LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"the configuration {path} cannot be read: {_reason(error)}",
@@ -151,8 +153,8 @@ def _explain(error: ValidationError) -> ConfigurationError:
     first, *others = map(_explain_one, told.values())
     if not others:
         return first
-    more = "; ".join(other.message for other in others[:_MOST_TOLD])
-    left = f"; and {len(others) - _MOST_TOLD} more" if len(others) > _MOST_TOLD else ""
+    more = "; ".join(other.message for other in others[:_MORE_PROBLEMS])
+    left = f"; and {len(others) - _MORE_PROBLEMS} more" if len(others) > _MORE_PROBLEMS else ""
     return ConfigurationError(f"{first.message}; {more}{left}", hint=first.hint)
 
 

@@ -1,7 +1,7 @@
 """The sections that a configuration is made of, but for the jobs: every field's description is what a user reads."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -33,9 +33,24 @@ _ENTRY: Final = re.compile(r"\S{1,100}")
 
 
 class Section(BaseModel):
-    """What every section is: frozen, and closed to keys that nobody knows."""
+    """The base of every section: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def secret_sources(self) -> "Iterator[SecretSource]":
+        """Return the source of every secret that is named anywhere in the section."""
+        return _sources(self)
+
+
+def _sources(value: object) -> "Iterator[SecretSource]":
+    if isinstance(value, SecretSource):
+        yield value
+    elif isinstance(value, Section):
+        for _, part in value:
+            yield from _sources(part)
+    elif isinstance(value, (tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _sources(part)
 
 
 class SecretSource(Section):
