@@ -34,7 +34,13 @@ GOOD = JobStatus("baseline", HELD, 9000, "daily 06:30", "2026-03-07 06:30")
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the memory below the test's own folder, and the clock at UTC."""
+    """Keep the memory below the test's own folder, the clock at UTC, and this machine's schedules out of sight."""
+    programs = tmp_path / "no-schedulers"
+    programs.mkdir()
+    for name in ("crontab", "systemctl"):
+        (programs / name).write_text("#!/bin/sh\nexit 1\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
     monkeypatch.setenv("TZ", "UTC")
     tzset()
