@@ -42,6 +42,11 @@ class LogFile(RotatingFileHandler):
         descriptor = open_regular(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         return open(descriptor, "a", encoding=self.encoding, errors=self.errors)  # noqa: PTH123  (a descriptor)
 
+    def close(self) -> None:
+        """Close the file; lines that a full disk did not take are lost, as was reported."""
+        with suppress(OSError):
+            super().close()
+
     def doRollover(self) -> None:  # noqa: N802  (logging's name)
         """Begin a new part; later if another process holds the file open (Windows)."""
         with suppress(OSError):
