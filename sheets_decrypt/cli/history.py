@@ -49,16 +49,23 @@ def _table(runs: list[dict[str, Any]]) -> Table:
     for title in ("finished (UTC)", "job", "status", "rows", "decrypted", "failed", "code", "message"):
         table.add_column(title, justify="right" if title in {"rows", "decrypted", "failed", "code"} else "left")
     for run in runs:
-        columns = run.get("columns", {}).values()
         cells = (
-            run.get("finished", ""),
-            run.get("job", ""),
-            run.get("status", ""),
-            run.get("rows_read", ""),
-            sum(column.get("decrypted", 0) for column in columns),
-            run.get("failure_count", ""),
-            run.get("exit_code", ""),
-            (run.get("error") or {}).get("message", ""),
+            *(run.get(key, "") for key in ("finished", "job", "status", "rows_read")),
+            _decrypted(run),
+            *(run.get(key, "") for key in ("failure_count", "exit_code")),
+            _within(run, "error").get("message", ""),
         )
         table.add_row(*(printable(str(cell)) for cell in cells))
     return table
+
+
+def _decrypted(run: dict[str, Any]) -> int:
+    counts = _within(run, "columns")
+    found = (_within(counts, column).get("decrypted") for column in counts)
+    return sum(number for number in found if isinstance(number, int))
+
+
+def _within(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return an inner object; whoever can write into the vault may have put anything in its place."""
+    found = content.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,6 +1,7 @@
 """The command `sheets-decrypt status`."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sheets_decrypt.cli import job_table, terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.regular_file import open_regular
 from sheets_decrypt.schedule import install as scheduling
 from sheets_decrypt.schedule.interface import Status
 
@@ -44,7 +46,9 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, a
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
+            file.write(text)
     except OSError as error:
         reason = reason_of(error)
         raise ConfigurationError(f"{path} cannot be written: {reason}", hint="name another file") from None

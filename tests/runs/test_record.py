@@ -1,26 +1,16 @@
-"""The run record and its words, and the history in the vault."""
+"""The run record, and its words."""
 
 import getpass
 import json
-import os
-from pathlib import Path
 
 import pytest
 
 from sheets_decrypt.cli import result as report
 from sheets_decrypt.errors import VaultLocked
-from sheets_decrypt.runs import history, record
-from sheets_decrypt.runs.history import append_history, history_name, read_history
+from sheets_decrypt.runs import record
 from sheets_decrypt.runs.record import Output, Record, Result
-from sheets_decrypt.table import CellFailure, ColumnCount, Reason, Secret
-from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.table import CellFailure, ColumnCount, Reason
 from tests.survey import RECORD_KEYS
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> CryptomatorVault:
-    """Give an empty vault, opened."""
-    return CryptomatorVault.create(tmp_path / "v", Secret("x"))
 
 
 def _log(**more: object) -> Record:
@@ -99,52 +89,3 @@ def test_failures_are_named_by_row_column_and_reason() -> None:
     assert len(report.failures(many)) == 11
     assert report.failures(many)[-1] == "and 101 more cells"
     assert report.failures(_log().finish(Result.WRITTEN, 0)) == []
-
-
-# The history
-
-
-def _run(job: str = "baseline") -> Record:
-    return _log(job=job).finish(Result.WRITTEN, 0)
-
-
-def test_runs_are_read_as_they_were_added(vault: CryptomatorVault) -> None:
-    """Oldest first; where there is no history there are no runs."""
-    assert read_history(vault, "a.csv") == []
-    runs = [_run("one"), _run("two")]
-    for run in runs:
-        append_history(vault, "a.csv", run)
-    assert read_history(vault, "a.csv") == [run.as_json() | _plain(run) for run in runs]
-
-
-def _plain(run: Record) -> dict[str, object]:
-    return dict(json.loads(run.line()))
-
-
-def test_what_is_no_record_is_passed_over(vault: CryptomatorVault) -> None:
-    """Torn lines, lines of something else and bytes that are no text hide nothing."""
-    with vault.replace(history_name("a.csv")) as file:
-        file.write(b'{"job": "early"}\n[1]\n\xff\xfe\n\n{"job": "to')
-    append_history(vault, "a.csv", _run("late"))
-    assert [run["job"] for run in read_history(vault, "a.csv")] == ["early", "late"]
-
-
-def test_a_history_that_grew_too_long_is_cut_to_its_newer_half(
-    vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It never grows for ever, the newest runs stay, and no line is torn."""
-    size = len(_run().line()) + 1
-    monkeypatch.setattr(history, "_LARGEST", 10 * size)
-    for number in range(25):
-        append_history(vault, "a.csv", _run(f"{number:08}"))
-        assert (vault.size(history_name("a.csv")) or 0) <= 10 * size
-    jobs = [int(run["job"]) for run in read_history(vault, "a.csv")]
-    assert jobs == list(range(jobs[0], 25))
-    assert len(jobs) >= 5
-
-
-def test_a_path_that_is_no_text_does_not_stop_the_history(vault: CryptomatorVault) -> None:
-    """On Linux a file's name may be any bytes; its line is JSON all the same."""
-    name = os.fsdecode(b"/v/\xff.csv")
-    append_history(vault, "a.csv", _log(output=Output(name, "x", "0", 1)).finish(Result.WRITTEN, 0))
-    assert read_history(vault, "a.csv")[0]["output"]["path"] == name
