@@ -8,6 +8,7 @@ import click
 
 from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import in_use
 from sheets_decrypt.cli.options import chosen, config_option
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.schedule import install as scheduling
@@ -162,7 +163,7 @@ def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
             the latter is only reported.
     """
     path = configuration.find(options["config_path"])
-    config = configuration.load(path)
+    config = in_use(configuration.load(path))
     names = chosen(config, [options["job"]] if options["job"] else [])
     when = timing.parse(**{name: options[name] for name in ("every", "daily", "weekdays", "cron")})
     credentials = dict(_credential(text) for text in options["credentials"])

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
 
 _PIECE: Final = 1 << 20
 _Command = TypeVar("_Command", bound=Callable[..., int])
@@ -82,13 +82,9 @@ def _source(file: Path | None) -> Iterator[Callable[[int], bytes]]:
         yield content.read
 
 
-def _open(config_path: Path | None, name: str | None) -> "CryptomatorVault":
+def _open(config_path: Path | None, name: str | None) -> CryptomatorVault:
     """Open the vault that was named, or the only one that there is."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
-    from sheets_decrypt.vault.cryptomator import CryptomatorVault  # noqa: PLC0415
-
-    config = configuration.load(configuration.find(config_path))
+    config = load_named(config_path)
     vaults = {job: found for job, content in config.jobs.items() if (found := config.vault_of(content))} | config.vaults
     folders = {found.cryptomator: found for found in vaults.values()}
     if name is None and len(folders) == 1:
