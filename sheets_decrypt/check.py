@@ -45,7 +45,7 @@ class Check:
         name: The check's name.
         outcome: How it went.
         message: What was found.
-        remedy: What to do, in one line; blank where there is nothing to do.
+        hint: What to do, in one line; blank where there is nothing to do.
         exit_code: What a pull would end with; 0 unless it is an error.
     """
 
@@ -53,7 +53,7 @@ class Check:
     name: str
     outcome: Outcome
     message: str
-    remedy: str = ""
+    hint: str = ""
     exit_code: int = 0
 
 
@@ -66,13 +66,13 @@ class _Warn(Exception):
 
     Args:
         message: What was found.
-        remedy: What to do.
+        hint: What to do.
     """
 
-    def __init__(self, message: str, remedy: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
-        self.remedy = remedy
+        self.hint = hint
 
 
 @dataclass(slots=True)
@@ -94,13 +94,13 @@ class _Job:
         if not self.network:
             raise _Skip("not tried: --no-network")
         if self.session is None:
-            raise _Skip("not tried: there is no key file")
+            raise _Skip("not tried: no key file")
         return self.session
 
     def need_sign_in(self) -> Session:
         session = self.need_session()
         if not self.signed_in:
-            raise _Skip("not tried: there is no sign-in")
+            raise _Skip("not tried: not signed in")
         return session
 
     def need_sheet(self) -> Sheet:
@@ -137,7 +137,7 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
     except _Skip as reason:
         return Check(job.name, title, Outcome.SKIPPED, str(reason))
     except _Warn as warning:
-        return Check(job.name, title, Outcome.WARNING, warning.message, warning.remedy)
+        return Check(job.name, title, Outcome.WARNING, warning.message, warning.hint)
     except SheetsDecryptError as error:
         return Check(job.name, title, Outcome.ERROR, error.message, error.hint, error.exit_code)
 
@@ -182,7 +182,7 @@ def _clock(job: _Job) -> str:
 
 
 def _sheet(job: _Job) -> str:
-    """Open the sheet. A tab that is missing is the next check's to tell: the spreadsheet is shared all the same."""
+    """Open the sheet. A missing tab is reported by the next check: the spreadsheet is shared all the same."""
     session = job.need_sign_in()
     try:
         job.sheet = _open(job, session)
@@ -219,7 +219,7 @@ def _columns(job: _Job) -> str:
 
 
 def _second_csv(job: _Job) -> str:
-    """Try where the de-identified CSV goes, and whether the columns that it names are there."""
+    """Check where the de-identified CSV goes, and that the columns that it names exist."""
     second = job.job.deidentified
     if second is None:
         raise _Skip("there is none")

@@ -1,6 +1,6 @@
 """Where a secret comes from: environment, file, command, keyring, systemd credential or prompt.
 
-The environment knows three forms of each name, as restic and sops do: `NAME`, `NAME_FILE` and `NAME_COMMAND`.
+Each variable has three forms, as in restic and sops: `NAME`, `NAME_FILE` and `NAME_COMMAND`.
 An error names the source and never what was in it.
 """
 
@@ -88,9 +88,7 @@ def resolve(source: SecretSource) -> Secret:
     text = _READERS[source.kind](source)
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise KeyMissing(
-            f"the secret from {source.label} is empty", hint="put the secret there, or name another source"
-        )
+        raise KeyMissing(f"the secret from {source.label} is empty", hint="put the secret there, or use another source")
     return Secret(text)
 
 
@@ -141,17 +139,19 @@ def store(entry: str, secret: Secret, *, replace: bool) -> None:
     Args:
         entry: `service/name`.
         secret: The secret.
-        replace: Whether an entry that is there may be replaced.
+        replace: Whether an existing entry may be replaced.
 
     Raises:
-        ConfigurationError: The entry's name is not as it should be, or it is there already.
+        ConfigurationError: The entry's name is not valid, or the entry already exists.
         KeyMissing: The keyring cannot be used here.
     """
     service, _, name = entry.partition("/")
     if not (service and name):
         raise ConfigurationError('a keyring entry is written "service/name"', hint="such as sheets-decrypt/private-key")
     if not replace and _from_system("get_password", service, name) is not None:
-        raise ConfigurationError(f"the keyring has {entry} already", hint="keep it; name another, or give --force")
+        raise ConfigurationError(
+            f"the keyring already has {entry}", hint="choose another name, or --force to replace it"
+        )
     _from_system("set_password", service, name, secret.reveal())
 
 
@@ -168,7 +168,7 @@ def _from_system(action: Literal["get_password", "set_password"], *arguments: st
     except Exception as error:  # noqa: BLE001  (backends raise whatever their platform does: jaraco/keyring#620)
         raise KeyMissing(
             f"the keyring cannot be used here: {type(error).__name__}",
-            hint="without a desktop session there is none; use a file, a command or a systemd credential",
+            hint="a keyring needs a desktop session; use a file, a command or a systemd credential",
         ) from None
 
 
@@ -222,7 +222,7 @@ def _from_command(source: SecretSource) -> str:
             return _text(done.stdout, source)
         reason = f"it ended with code {done.code}"
     raise KeyMissing(
-        f"the command {command[0]} gave no secret: {reason}", hint="run the command by hand and see what it says"
+        f"the command {command[0]} gave no secret: {reason}", hint="run the command by hand to see its error"
     ) from None
 
 
@@ -239,8 +239,8 @@ def _from_credential(source: SecretSource) -> str:
     name = source.credential or ""
     if not folder:
         raise KeyMissing(
-            f"the systemd credential {source.name} is not there: CREDENTIALS_DIRECTORY is not set",
-            hint="a credential is only there in a systemd service with LoadCredential=",
+            f"the systemd credential {source.name} is not available: CREDENTIALS_DIRECTORY is not set",
+            hint="only a systemd service with LoadCredential= has credentials",
         )
     try:
         return _text(read_small(Path(folder) / Path(name).name, limit=_LARGEST), source)
@@ -255,7 +255,7 @@ def _from_prompt(source: SecretSource) -> str:
     del source
     if not sys.stdin.isatty():
         raise KeyMissing(
-            "the secret is asked for at a prompt, and there is no terminal", hint="name another source in [keys]"
+            "the secret is asked for at a prompt, and this run has no terminal", hint="name another source in [keys]"
         )
     try:
         return getpass.getpass("secret key: ")

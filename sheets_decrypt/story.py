@@ -99,7 +99,7 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
             second = SecondCsv(job, job.deidentified) if job.deidentified else None
             vault.size(file)  # the vault notes the former CSV, by which it recognises a change from elsewhere
             target = Target(vault, file, place, second)
-            with one_run(vault.identity(file), told=vault.path(file), wait=options.wait):
+            with one_run(vault.identity(file), name=vault.path(file), wait=options.wait):
                 try:
                     record = _pull(target, job, config, log, options)
                 except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
@@ -293,7 +293,7 @@ def decrypt_file(
         target = Target(vault, output.name, vault.check())
         with (
             withheld(keys),
-            one_run(vault.identity(output.name), told=vault.path(output.name), wait=options.wait),
+            one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait),
             spread(read_keys(keys), workers) as ciphers,
             CsvFile(file) as source,
         ):

@@ -19,8 +19,8 @@ def _check(world: World, *options: object, environment: dict[str, str] | None = 
     assert done.err == ""
     checks = done.records()
     for one in checks:
-        assert tuple(one) == ("job", "name", "outcome", "message", "remedy", "exit_code")
-        assert bool(one["remedy"]) == (one["outcome"] in {"warning", "error"})
+        assert tuple(one) == ("job", "name", "outcome", "message", "hint", "exit_code")
+        assert bool(one["hint"]) == (one["outcome"] in {"warning", "error"})
         assert bool(one["exit_code"]) == (one["outcome"] == "error")
     return done.code, {one["name"]: one for one in checks}
 
@@ -42,7 +42,7 @@ def test_all_is_well(world: World) -> None:
 
 
 def test_people_read_a_line_for_each_check(world: World) -> None:
-    """On a terminal a check is a line, and a remedy stands below it."""
+    """On a terminal a check is a line, and a hint stands below it."""
     world.configure(columns=["nam"])
     done = world.process("check", "--config", world.path)
     assert done.code == 9
@@ -160,7 +160,7 @@ def test_a_clock_that_is_off_a_little_is_a_warning(world: World) -> None:
     """Google still signs in, and a warning fails nothing."""
     world.google.fault(parse_fault("any:skew=200*"))
     code, checks = _check(world)
-    assert (code, checks["clock"]["outcome"], checks["clock"]["remedy"]) == (0, "warning", "set the clock")
+    assert (code, checks["clock"]["outcome"], checks["clock"]["hint"]) == (0, "warning", "set the clock")
     assert "seconds behind" in checks["clock"]["message"]
 
 
@@ -219,11 +219,11 @@ def test_a_key_pair_that_does_not_belong_together_is_an_error(world: World) -> N
     world.configure()
     code, checks = _check(world)
     assert (code, checks["key pair"]["outcome"], checks["key fits"]["outcome"]) == (4, "error", "ok")
-    assert "belongs to another private key" in checks["key pair"]["remedy"]
+    assert "belongs to another private key" in checks["key pair"]["hint"]
     del world.keys["private_keys"]
     world.configure(columns=["phone"])
     code, checks = _check(world)
-    assert (code, checks["key pair"]["remedy"]) == (4, "add the private key to private_keys")
+    assert (code, checks["key pair"]["hint"]) == (4, "add the private key to private_keys")
 
 
 def test_a_google_that_cannot_be_reached_tells_no_time(world: World) -> None:

@@ -353,7 +353,7 @@ def test_a_key_file_that_others_can_read_is_a_warning(world: World, mode: int, n
     checks = {line["name"]: line for line in done.records()}
     assert checks["key file"]["outcome"] == "warning"
     assert "can be read by others" in checks["key file"]["message"]
-    assert checks["key file"]["remedy"] == f"chmod 600 {world.google.key_file}"
+    assert checks["key file"]["hint"] == f"chmod 600 {world.google.key_file}"
     assert (done.code, checks["token"]["outcome"]) == (0, "ok")
     world.google.key_file.chmod(0o600)
     again = world.run("check", "--config", world.path, "--json", environment=environment)

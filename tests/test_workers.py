@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt import config, convert
+from sheets_decrypt import config
 from sheets_decrypt import story as pull
 from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.decryption import pool as workers
@@ -427,7 +427,7 @@ def test_a_file_gives_the_same_csv_with_workers_and_without(
         for count in (1, 2):
             record = pull.decrypt_file(
                 downloaded, drive.point / f"{count}.csv", conversion, keys,
-                accept=("vault",), options=convert.Options(), workers=count,
+                accept=("vault",), options=pull.Options(), workers=count,
             )  # fmt: skip
             assert (record.exit_code, record.failure_count) == (3, 1)
         expected = [list(answer) for answer in world.survey.answers]

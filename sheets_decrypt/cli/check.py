@@ -47,4 +47,4 @@ def _verdict(outcomes: Mapping[str, int]) -> str:
 def _lines(result: Check) -> list[str]:
     about = f"{result.job}: " if result.job else ""
     line = f"{result.outcome:<8}{about}{result.name}: {result.message}"
-    return [line, f"        hint: {result.remedy}"] if result.remedy else [line]
+    return [line, f"        hint: {result.hint}"] if result.hint else [line]

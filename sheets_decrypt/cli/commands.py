@@ -1,4 +1,4 @@
-"""The command group `sheets-decrypt`: each command's name and line of help; its file is imported when it is called."""
+"""The command group `sheets-decrypt`: each command's name and line of help. Its file is imported when it is called."""
 
 from importlib import import_module
 from typing import Final
@@ -17,7 +17,7 @@ _COMMANDS: Final = {
     "twilio": ("twilio", "twilio", "Set up the sending half."),
     "secret": ("secret", "secret", "Keep a secret in the system's keyring, and try it."),
     "schedule": ("schedule", "schedule", "Let pull-and-decrypt run by itself."),
-    "status": ("status", "status", "Show how each job stands."),
+    "status": ("status", "status", "Show how each job is doing."),
     "history": ("history", "history", "List the last runs."),
     "config": ("setup", "config", "Validate or explain the configuration."),
     "sandbox": ("demo", "sandbox", "Play Google on this machine, for trials and tests."),
@@ -25,7 +25,7 @@ _COMMANDS: Final = {
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group whose commands are imported when they are called: no command waits for what another one needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

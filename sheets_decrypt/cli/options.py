@@ -35,7 +35,7 @@ def chosen(config: "Config", names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in config.jobs:
             raise ConfigurationError(
-                f'there is no job "{name}"', hint=f"the configuration has {', '.join(sorted(config.jobs))}"
+                f'unknown job "{name}"', hint=f"the configuration has {', '.join(sorted(config.jobs))}"
             )
     return list(names or config.jobs)
 

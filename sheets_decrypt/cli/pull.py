@@ -71,7 +71,7 @@ def _old_option(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
     "missing_values",
     multiple=True,
     metavar="TEXT",
-    help="One-off: what stands for an unanswered question.",
+    help="One-off: what an unanswered question contains.",
 )
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="One-off: how many dated copies stay.")
 @click.option("--max-shrink", type=click.FloatRange(0, 1), metavar="SHARE", help="One-off: rows that may be gone.")

@@ -12,12 +12,12 @@ from sheets_decrypt.table import Secret
 
 @click.group()
 def secret() -> None:
-    """Keep a secret in the system's keyring, and try whether it can be read."""
+    """Keep a secret in the system's keyring, and check whether it can be read."""
 
 
 @secret.command(name="set")
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Replace a secret that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing secret.")
 def set_(name: str, force: bool) -> int:
     """Store a secret as NAME (service/name); it is typed unseen, or read from standard input."""
     entry = _entry(name)
@@ -32,7 +32,7 @@ def set_(name: str, force: bool) -> int:
 @secret.command()
 @click.argument("name")
 def test(name: str) -> int:
-    """Say whether the secret NAME (service/name) can be read, without showing it."""
+    """Check whether the secret NAME (service/name) can be read, without showing it."""
     entry = _entry(name)
     found = resolve(SecretSource(keyring=entry))
     terminal.write_line(f"the keyring's {entry} can be read")

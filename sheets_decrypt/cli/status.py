@@ -20,7 +20,7 @@ from sheets_decrypt.schedule.interface import Status
 @config_option
 @job_option
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write one page for a browser.")
-@json_option("Print how each job stands, one line of JSON for each.")
+@json_option("Print how each job is doing, one line of JSON for each.")
 def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, as_json: bool) -> int:
     """Show each job's last success, its age against its schedule, the trend of rows, and what failed."""
     config = load_named(config_path)

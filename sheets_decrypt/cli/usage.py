@@ -28,7 +28,7 @@ def explain(error: click.ClickException, command: str) -> ConfigurationError:
     if "unexpected extra argument" in message:
         return ConfigurationError("unexpected argument", hint=f"put paths with spaces in quotes; {hint}")
     if "No such command" in message:
-        return ConfigurationError("there is no such command", hint=f"{command} --help lists the commands")
+        return ConfigurationError("unknown command", hint=f"{command} --help lists the commands")
     return ConfigurationError(_lower(message).rstrip("."), hint=hint)
 
 
@@ -39,10 +39,10 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> ConfigurationError:
     public = {name for option in options if not getattr(option, "hidden", False) for name in option.opts}
     close = [other for other in error.possibilities or () if other in public]
     if close and not (_SECRETIVE.search(name) and not _SECRETIVE.search(close[0])):  # --secret is not --retry
-        return ConfigurationError(f"there is no such option; did you mean {close[0]}?", hint=hint)
+        return ConfigurationError(f"unknown option; did you mean {close[0]}?", hint=hint)
     if _SECRETIVE.search(name):
         return secret_as_option("a secret")
-    named = f"there is no option {name}" if _NAME.fullmatch(name) else "there is no such option"
+    named = f"unknown option {name}" if _NAME.fullmatch(name) else "unknown option"
     return ConfigurationError(named, hint=hint)
 
 

@@ -18,13 +18,13 @@ from sheets_decrypt.config.loading import (
 from sheets_decrypt.config.sections import (
     Deidentified,
     FilePath,
+    Fraction,
     Google,
     Keys,
     Notify,
     Secrets,
     SecretSource,
     Section,
-    Share,
     VaultFolder,
 )
 
@@ -35,6 +35,7 @@ __all__ = [
     "Conversion",
     "Deidentified",
     "FilePath",
+    "Fraction",
     "Google",
     "Job",
     "JobName",
@@ -43,7 +44,6 @@ __all__ = [
     "SecretSource",
     "Secrets",
     "Section",
-    "Share",
     "VaultFolder",
     "find",
     "load",

@@ -9,23 +9,23 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 def beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    """Read a relative path as relative to the configuration file, and `~` as the user's home."""
+    """Resolve a path: relative to the configuration file, and `~` as the user's home."""
     folder = (info.context or {}).get("folder", Path())
     if "\0" in str(path):
-        raise ValueError("a path holds no NUL character")
+        raise ValueError("a path cannot contain a NUL character")
     try:
         return Path(folder) / path.expanduser()
     except RuntimeError as error:
-        raise ValueError("the home folder that `~` names is not known") from error
+        raise ValueError("the home folder that `~` means is unknown") from error
 
 
 def _one_or_many(value: object) -> object:
-    """Accept a single entry where a list is asked for."""
+    """Accept a single entry in place of a list."""
     return [value] if isinstance(value, (str, Mapping)) else value
 
 
 FilePath = Annotated[Path, AfterValidator(beside_the_file)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")  # 32 bytes in urlsafe base64
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -84,7 +84,7 @@ class SecretSource(Section):
 
     @property
     def name(self) -> str:
-        """The name that the source has, as it may be shown: "…" where the secret itself may stand in its place."""
+        """The source's name as it may be shown: "…" if the secret itself may have been pasted in its place."""
         if self.file is not None:
             return str(self.file)
         if self.command is not None:
@@ -145,7 +145,7 @@ class Keys(Section):
     )
 
     def given(self) -> bool:
-        """Tell whether any key is named."""
+        """Return whether any key is named."""
         return bool(self.private_keys or self.legacy_secrets or self.passphrases)
 
 
@@ -157,11 +157,11 @@ class VaultFolder(Section):
 
 
 class Notify(Section):
-    """Whom to tell how runs went."""
+    """Who is notified how runs went."""
 
     healthchecks: str | SecretSource | None = Field(
         None,
-        description="a check's ping URL, in the Healthchecks convention: told of every start, success and failure",
+        description="a check's ping URL, in the Healthchecks convention: hears of every start, success and failure",
         examples=["https://hc-ping.com/your-uuid-here"],
     )
     urls: tuple[str | SecretSource, ...] = Field(
@@ -173,7 +173,9 @@ class Notify(Section):
         ("failure", "recovery"), description="what the messages are about"
     )
     locked_after: int = Field(
-        3, ge=1, description="how many runs in a row may find the vault locked before that is told"
+        3,
+        ge=1,
+        description="how many runs in a row may find the vault locked, or another run under way, before it is reported",
     )
 
 

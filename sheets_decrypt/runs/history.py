@@ -37,7 +37,7 @@ def append_history(vault: Vault, name: str, record: Record) -> None:
 
 
 def read_history(vault: Vault, name: str) -> list[dict[str, Any]]:
-    """Return the runs in the history beside the CSV `name`, oldest first; an empty list where there is no history.
+    """Return the runs in the history beside the CSV `name`, oldest first; an empty list without a history.
 
     Raises:
         VaultError: The vault cannot be read.

@@ -90,14 +90,14 @@ def _user() -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """What one run of one job does. The run fills it in; `finish` or `fail` closes it, and then it stays as it is.
+    """What one run of one job does. The run fills it in; `finish` or `fail` closes it, and then it is not changed.
 
     The fields are the keys of its JSON, in this order (design, "Run record").
 
     Args:
         job: The job's name.
         spreadsheet_id: Which spreadsheet; blank for a file.
-        worksheet: The tab's title, as far as it is known.
+        worksheet: The tab's title; blank while it is unknown.
         warnings: What a person should look into.
         notes: What is true of every run of this kind, such as values of a format that cannot detect changes.
         dry_run: Nothing was written; `status` says what would have been.
