@@ -182,7 +182,7 @@ def _clock(job: _Job) -> str:
 
 
 def _sheet(job: _Job) -> str:
-    """Open the sheet. A tab that is missing is the next check's to tell: the spreadsheet is shared all the same."""
+    """Open the sheet. A missing tab is reported by the next check: the spreadsheet is shared all the same."""
     session = job.need_sign_in()
     try:
         job.sheet = _open(job, session)
@@ -219,7 +219,7 @@ def _columns(job: _Job) -> str:
 
 
 def _second_csv(job: _Job) -> str:
-    """Try where the de-identified CSV goes, and whether the columns that it names are there."""
+    """Check where the de-identified CSV goes, and that the columns that it names exist."""
     second = job.job.deidentified
     if second is None:
         raise _Skip("not configured")

@@ -1,6 +1,6 @@
 """Where a secret comes from: environment, file, command, keyring, systemd credential or prompt.
 
-The environment knows three forms of each name, as restic and sops do: `NAME`, `NAME_FILE` and `NAME_COMMAND`.
+Each variable has three forms, as in restic and sops: `NAME`, `NAME_FILE` and `NAME_COMMAND`.
 An error names the source and never what was in it.
 """
 
@@ -10,12 +10,13 @@ import shlex
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 from sheets_decrypt import programs
-from sheets_decrypt.config import Keys, SecretSource
+from sheets_decrypt.config import Keys, SecretSource, Section
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
 from sheets_decrypt.regular_file import open_regular, read_small
 from sheets_decrypt.table import Secret
@@ -26,12 +27,56 @@ _LARGEST: Final = 64 * 1024
 PRIVATE_KEY: Final = "SHEETS_DECRYPT_PRIVATE_KEY"
 LEGACY_SECRET: Final = "SHEETS_DECRYPT_LEGACY_SECRET"
 PASSPHRASE: Final = "SHEETS_DECRYPT_PASSPHRASE"
-_NOT_HANDED_ON: Final = frozenset({PRIVATE_KEY, LEGACY_SECRET, PASSPHRASE})
+_BY_NAME: Final = frozenset({PRIVATE_KEY, LEGACY_SECRET, PASSPHRASE})
+# What a program of the system needs to run at all. An allowlist: a command that starts one may not have read the
+# configuration, and so cannot know which variables hold secrets.
+_SYSTEM: Final = frozenset(
+    {
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
+        "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+        "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP", "USERNAME", "USERDOMAIN",
+        "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PSMODULEPATH",
+        "PROCESSOR_ARCHITECTURE", "NUMBER_OF_PROCESSORS", "COMPUTERNAME", "HOMEDRIVE", "HOMEPATH",
+    }
+)  # fmt: skip
+_taken: dict[str, Secret] = {}  # what `withheld` took out of the environment
 
 
-def environment_for_children() -> dict[str, str]:
-    """Give this process's environment without the variables that hold a secret: no program that we start needs them."""
-    return {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
+@contextmanager
+def withheld(section: Section) -> Iterator[None]:
+    """Take every secret out of the environment, so that nothing that is started meanwhile inherits one.
+
+    Worker processes, programs that libraries start and our own children all get a copy of the environment. `resolve`
+    still finds the secrets; at the end they are put back.
+
+    Args:
+        section: A configuration, or the part of one that names secrets.
+    """
+    names = _BY_NAME | {source.env for source in section.secret_sources() if source.env}
+    taken = {name: os.environ.pop(name) for name in names if name in os.environ}
+    _taken.update((_spelling(name), Secret(value)) for name, value in taken.items())
+    try:
+        yield
+    finally:
+        for name, value in taken.items():
+            _taken.pop(_spelling(name), None)
+            os.environ.setdefault(name, value)
+
+
+def _spelling(name: str) -> str:
+    return name.upper() if os.name == "nt" else name  # Windows ignores case in the names of variables
+
+
+def _without_secrets() -> dict[str, str]:
+    """Return the environment for a program that the user configured, which may need any variable of the user's."""
+    return {name: value for name, value in os.environ.items() if name not in _BY_NAME}
+
+
+def system_environment() -> dict[str, str]:
+    """Return the environment for a program of the system, such as a scheduler's: what it needs, and nothing of ours."""
+    return {
+        name: value for name, value in os.environ.items() if name.upper() in _SYSTEM or name.upper().startswith("LC_")
+    }
 
 
 def resolve(source: SecretSource) -> Secret:
@@ -43,29 +88,27 @@ def resolve(source: SecretSource) -> Secret:
     text = _READERS[source.kind](source)
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise KeyMissing(
-            f"the secret from {source.label} is empty", hint="put the secret there, or name another source"
-        )
+        raise KeyMissing(f"the secret from {source.label} is empty", hint="put the secret there, or use another source")
     return Secret(text)
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Keys:
-    """Find the sources that the environment names, for a run without a configuration file.
+def from_environment() -> Keys:
+    """Return the sources that the environment names, for a run without a configuration file.
 
     Raises:
         ConfigurationError: A command or a file's path cannot be read as one.
     """
 
     def sources(name: str) -> tuple[SecretSource, ...]:
-        if environment.get(name):
+        if os.environ.get(name):
             return (SecretSource(env=name),)
         for form, make in _FORMS.items():
-            if value := environment.get(name + form):
+            if value := os.environ.get(name + form):
                 try:
                     return (make(value),)
                 except ValueError:  # pydantic's as well; the value is not shown
                     raise ConfigurationError(
-                        f"{name}{form} is not as it should be", hint="see that its quotes and its path are right"
+                        f"{name}{form} is not valid", hint="check its quotes and its path"
                     ) from None
         return ()
 
@@ -96,17 +139,19 @@ def store(entry: str, secret: Secret, *, replace: bool) -> None:
     Args:
         entry: `service/name`.
         secret: The secret.
-        replace: Whether an entry that is there may be replaced.
+        replace: Whether an existing entry may be replaced.
 
     Raises:
-        ConfigurationError: The entry's name is not as it should be, or it is there already.
+        ConfigurationError: The entry's name is not valid, or the entry already exists.
         KeyMissing: The keyring cannot be used here.
     """
     service, _, name = entry.partition("/")
     if not (service and name):
         raise ConfigurationError('a keyring entry is written "service/name"', hint="such as sheets-decrypt/private-key")
     if not replace and _from_system("get_password", service, name) is not None:
-        raise ConfigurationError(f"the keyring has {entry} already", hint="keep it; name another, or give --force")
+        raise ConfigurationError(
+            f"the keyring already has {entry}", hint="choose another name, or --force to replace it"
+        )
     _from_system("set_password", service, name, secret.reveal())
 
 
@@ -123,12 +168,15 @@ def _from_system(action: Literal["get_password", "set_password"], *arguments: st
     except Exception as error:  # noqa: BLE001  (backends raise whatever their platform does: jaraco/keyring#620)
         raise KeyMissing(
             f"the keyring cannot be used here: {type(error).__name__}",
-            hint="without a desktop session there is none; use a file, a command or a systemd credential",
+            hint="a keyring needs a desktop session; use a file, a command or a systemd credential",
         ) from None
 
 
 def _from_env(source: SecretSource) -> str:
-    value = os.environ.get(source.env or "")
+    name = source.env or ""
+    value = os.environ.get(name)
+    if value is None and (taken := _taken.get(_spelling(name))):
+        value = taken.reveal()
     if value is None:
         raise KeyMissing(
             f"the environment variable {source.name} is not set",
@@ -142,12 +190,17 @@ def _from_file(source: SecretSource) -> str:
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             _refuse_if_shared(path, os.fstat(file.fileno()))
-            return _text(file.read(_LARGEST), source)
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise KeyMissing(
             f"the secret's file {path} cannot be read: {reason_of(error)}",
-            hint="check the path in [keys]; if it lies on the vault drive, unlock the vault",
+            hint="check the path in [keys]; if it is on the vault drive, unlock the vault",
         ) from None
+    if len(content) > _LARGEST:
+        raise KeyMissing(
+            f"the secret's file {path} is too large", hint="the file must hold the secret and nothing else"
+        )
+    return _text(content, source)
 
 
 def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
@@ -159,7 +212,7 @@ def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
 def _from_command(source: SecretSource) -> str:
     command = source.command or ()
     try:
-        done = programs.run(command, seconds=_COMMAND_SECONDS, env=environment_for_children())
+        done = programs.run(command, seconds=_COMMAND_SECONDS, env=_without_secrets())
     except OSError as error:
         reason = reason_of(error)
     except subprocess.TimeoutExpired:
@@ -169,7 +222,7 @@ def _from_command(source: SecretSource) -> str:
             return _text(done.stdout, source)
         reason = f"it ended with code {done.code}"
     raise KeyMissing(
-        f"the command {command[0]} gave no secret: {reason}", hint="run the command by hand and see what it says"
+        f"the command {command[0]} gave no secret: {reason}", hint="run the command by hand to see its error"
     ) from None
 
 
@@ -186,8 +239,8 @@ def _from_credential(source: SecretSource) -> str:
     name = source.credential or ""
     if not folder:
         raise KeyMissing(
-            f"the systemd credential {source.name} is not there: CREDENTIALS_DIRECTORY is not set",
-            hint="a credential is only there in a systemd service with LoadCredential=",
+            f"the systemd credential {source.name} is not available: CREDENTIALS_DIRECTORY is not set",
+            hint="only a systemd service with LoadCredential= has credentials",
         )
     try:
         return _text(read_small(Path(folder) / Path(name).name, limit=_LARGEST), source)
@@ -202,7 +255,7 @@ def _from_prompt(source: SecretSource) -> str:
     del source
     if not sys.stdin.isatty():
         raise KeyMissing(
-            "the secret is asked for at a prompt, and there is no terminal", hint="name another source in [keys]"
+            "the secret is asked for at a prompt, and this run has no terminal", hint="name another source in [keys]"
         )
     try:
         return getpass.getpass("secret key: ")

@@ -20,9 +20,10 @@ from sheets_decrypt.output.csv_text import CsvText
 from sheets_decrypt.output.deidentified import OpenSecondCsv, SecondCsv
 from sheets_decrypt.output.delivery import Delivered, delivery
 from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.runs.history import append_history, last_counts
 from sheets_decrypt.runs.lock import one_run
-from sheets_decrypt.runs.record import Output, RunLog, RunRecord, Status, append_history, last_counts
-from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.runs.record import Output, Record, Result
+from sheets_decrypt.secret_sources import resolve, withheld
 from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_drive, open_vault
 from sheets_decrypt.vault.interface import Place, Vault
@@ -81,7 +82,7 @@ class Options:
     progress: Progress = lambda done, total: None  # noqa: ARG005  (no one watches)
 
 
-def pull(name: str, job: Job, config: Config, options: Options | None = None) -> RunRecord:
+def pull(name: str, job: Job, config: Config, options: Options | None = None) -> Record:
     """Run one job and return its record, also if it failed.
 
     The order is what keeps the promise: the vault is checked before a secret is read, the secrets before Google is
@@ -91,24 +92,25 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
         KeyboardInterrupt: The user stopped it; nothing was written.
     """
     options = options or Options()
-    log = RunLog(name, job.spreadsheet_id, job.worksheet or "", dry_run=options.dry_run)
+    log = Record(job=name, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet or "", dry_run=options.dry_run)
     try:
-        vault, file = open_vault(job, config.vault_of(job), resolve)
-        place = vault.check()
-        second = SecondCsv(job, job.deidentified) if job.deidentified else None
-        vault.size(file)  # the vault notes the former CSV, by which it recognises a change from elsewhere
-        target = Target(vault, file, place, second)
-        with one_run(vault.identity(file), told=vault.path(file), wait=options.wait):
-            try:
-                record = _pull(target, job, config, log, options)
-            except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
-                record = log.fail(error)
-            return _remembered(target, record)
+        with withheld(config):
+            vault, file = open_vault(job, config.vault_of(job), resolve)
+            place = vault.check()
+            second = SecondCsv(job, job.deidentified) if job.deidentified else None
+            vault.size(file)  # the vault notes the former CSV, by which it recognises a change from elsewhere
+            target = Target(vault, file, place, second)
+            with one_run(vault.identity(file), name=vault.path(file), wait=options.wait):
+                try:
+                    record = _pull(target, job, config, log, options)
+                except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
+                    record = log.fail(error)
+                return _remembered(target, record)
     except Exception as error:  # noqa: BLE001  (other jobs go on)
         return log.fail(error)
 
 
-def _pull(target: Target, job: Job, config: Config, log: RunLog, options: Options) -> RunRecord:
+def _pull(target: Target, job: Job, config: Config, log: Record, options: Options) -> Record:
     """Ask Google, and convert what it sends."""
     from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (0.2 s that a refused path can do without)
     from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
@@ -136,9 +138,9 @@ def convert(
     decrypt: Submit,
     target: Target,
     conversion: Conversion,
-    log: RunLog,
+    log: Record,
     options: Options,
-) -> RunRecord:
+) -> Record:
     """Decrypt every row of `source` and put the CSV into the vault, or leave the former one where they are equal.
 
     Raises:
@@ -175,8 +177,8 @@ def convert(
         if second is not None:
             _note_second(second, log, options)
     if log.failure_count:
-        return log.finish(Status.PARTIAL, PARTIAL)
-    return log.finish(Status.WRITTEN if delivered.changed else Status.UNCHANGED, 0)
+        return log.finish(Result.PARTIAL, PARTIAL)
+    return log.finish(Result.WRITTEN if delivered.changed else Result.UNCHANGED, 0)
 
 
 def _rules(conversion: Conversion) -> Rules:
@@ -194,7 +196,7 @@ def _policy(conversion: Conversion, options: Options) -> ReplacePolicy:
 
 
 def _decrypted(
-    decryption: Decryption, pages: Iterator[Page], log: RunLog
+    decryption: Decryption, pages: Iterator[Page], log: Record
 ) -> Iterator[tuple[Page, Sequence[Sequence[str]]]]:
     """Yield each page with its decrypted columns.
 
@@ -211,7 +213,7 @@ def _decrypted(
         yield done.page, decryption.finish(done)
 
 
-def _judge(decryption: Decryption, conversion: Conversion, log: RunLog, rows: int) -> None:
+def _judge(decryption: Decryption, conversion: Conversion, log: Record, rows: int) -> None:
     """Fill the log, and prove that the CSV is whole and the keys are right.
 
     Raises:
@@ -233,14 +235,14 @@ def _judge(decryption: Decryption, conversion: Conversion, log: RunLog, rows: in
         )
 
 
-def _note(delivered: Delivered, target: Target, log: RunLog, *, rows_written: int) -> None:
+def _note(delivered: Delivered, target: Target, log: Record, *, rows_written: int) -> None:
     place = f"{target.place.what} at {target.place.where}"
     log.output = Output(target.vault.path(delivered.name), place, delivered.sha256, delivered.size)
     log.warnings.extend(delivered.notes)
     log.rows_written = rows_written
 
 
-def _note_second(second: OpenSecondCsv, log: RunLog, options: Options) -> None:
+def _note_second(second: OpenSecondCsv, log: Record, options: Options) -> None:
     """Commit the second CSV; the first has its name by now, and keeps it whatever happens here."""
     log.warnings.extend(second.commit().notes)
     if not options.dry_run:
@@ -259,7 +261,7 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _remembered(target: Target, record: RunRecord) -> RunRecord:
+def _remembered(target: Target, record: Record) -> Record:
     """Add the record to the history in the vault."""
     if record.dry_run:
         return record
@@ -280,7 +282,7 @@ def decrypt_file(
     accept: Sequence[str],
     options: Options,
     workers: int | Literal["auto"] = "auto",
-) -> RunRecord:
+) -> Record:
     """Decrypt a CSV that was downloaded already, and return the run's record, also if it failed.
 
     Args:
@@ -292,12 +294,12 @@ def decrypt_file(
         options: How the run does its job.
         workers: How many processes decrypt a large file.
     """
-    log = RunLog(file.name, "", dry_run=options.dry_run)
+    log = Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run)
     try:
         _refuse_itself(file, output)
         vault = open_drive(output.parent, accept=accept)
         target = Target(vault, output.name, vault.check())
-        with one_run(vault.identity(output.name), told=vault.path(output.name), wait=options.wait):
+        with withheld(keys), one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait):
             ciphers = read_keys(keys)
             with spread(ciphers, workers) as decrypt, CsvFile(file) as source:
                 return convert(source, ciphers, decrypt, target, conversion, log, options)

@@ -13,7 +13,7 @@ from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, CredentialsRefused, KeyMissing
 from sheets_decrypt.google import credentials
 from sheets_decrypt.output.csv_file import CsvFile
-from sheets_decrypt.runs import record, state
+from sheets_decrypt.runs import history, state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.secret_sources import resolve
 from tests.survey import CSV, World
@@ -82,15 +82,15 @@ def test_what_is_remembered_of_a_job_is_a_small_regular_file(world: World, tmp_p
     path.parent.mkdir(parents=True, exist_ok=True)
     os.rename(tmp_path / "planted", path)  # noqa: PTH104 (also of a link)
     assert state.load(content, "baseline") == JobState()
-    state.save(content, "baseline", JobState(exit_code=7))
+    state.change(content, "baseline", lambda _: JobState(exit_code=7))
     assert state.load(content, "baseline").exit_code == 7
 
 
 def test_of_a_huge_history_only_the_end_is_read(world: World) -> None:
     """The newest runs are there, whatever lies before them."""
     run = json.dumps({"run_id": "newest"}).encode() + b"\n"
-    with world.vault.replace(record.history_name(CSV)) as new:
+    with world.vault.replace(history.history_name(CSV)) as new:
         for _ in range(30):
             new.write(b"x" * 999_999 + b"\n")
         new.write(run)
-    assert record.read_history(world.vault, CSV) == [{"run_id": "newest"}]
+    assert history.read_history(world.vault, CSV) == [{"run_id": "newest"}]

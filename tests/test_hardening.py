@@ -17,7 +17,7 @@ from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import SecretSource, jobs, parse
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.runs import state
-from sheets_decrypt.runs.record import HISTORY_SUFFIX
+from sheets_decrypt.runs.history import HISTORY_SUFFIX
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.sandbox.google import Tab
 from sheets_decrypt.schedule import steps
@@ -199,7 +199,7 @@ def test_a_status_of_another_host_shows_escapes_spelt_out(tmp_path: Path) -> Non
 
 
 def _with(one: status.JobStatus, text: str) -> status.JobStatus:
-    return status.JobStatus("j" + text, "", None, text, text, False, None, "", 0, 0, ())
+    return status.JobStatus("j" + text, JobState(), None, text, text)
 
 
 def test_names_in_a_vault_are_listed_spelt_out_and_files_printed_as_they_are(world: World) -> None:
@@ -294,7 +294,7 @@ def test_a_job_whose_path_is_not_utf_8_is_remembered(tmp_path: Path, monkeypatch
     require.that(os.name == "posix", "paths are text here")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     config = configuration(Path(os.fsdecode(b"/vault/caf\xe9")))
-    state.save(config, "baseline", JobState(last_run="2026-03-06T06:30:10Z", exit_code=7))
+    state.change(config, "baseline", lambda _: JobState(last_run="2026-03-06T06:30:10Z", exit_code=7))
     assert state.load(config, "baseline").exit_code == 7
 
 
@@ -302,7 +302,7 @@ def test_a_path_that_is_no_text_at_all_is_forgotten(tmp_path: Path, monkeypatch:
     """Half a pair of surrogates, as Windows allows them, is no reason to fail either."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     config = configuration(Path("/vault/\ud800"))
-    state.save(config, "baseline", JobState(exit_code=7))
+    state.change(config, "baseline", lambda _: JobState(exit_code=7))
     assert state.load(config, "baseline") == JobState()
 
 

@@ -1,31 +1,51 @@
 """What `import sheets_decrypt` offers."""
 
-import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import sheets_decrypt
+from sheets_decrypt import config, library, story
+from sheets_decrypt.runs import record
 
 
-@pytest.mark.parametrize("name", sheets_decrypt.__all__)
-def test_a_public_name_is_the_one_of_its_module(name: str) -> None:
-    """Every name that the package offers is there, and is what its module has."""
-    found = getattr(sheets_decrypt, name)
-    assert found is getattr(importlib.import_module(found.__module__), name)
-    assert found.__module__.startswith("sheets_decrypt.")
+def test_the_public_names_are_those_of_their_modules() -> None:
+    """`from sheets_decrypt import load, pull, Job, Record` and the errors are the objects themselves."""
+    from sheets_decrypt import Job, KeyProblem, Record, SheetsDecryptError, load, pull
+
+    assert (load, Job) == (config.load, config.Job)
+    assert (pull, Record) == (story.pull, record.Record)
+    assert issubclass(KeyProblem, SheetsDecryptError)
+    assert all(getattr(sheets_decrypt, name) for name in library.__all__)
 
 
-def test_every_public_name_has_a_home() -> None:
-    """What is offered to a type checker is what is found when the program runs."""
-    assert set(sheets_decrypt.__all__) == set(sheets_decrypt._HOMES)
+def test_a_type_checker_knows_the_public_names(tmp_path: Path) -> None:
+    """A user's program is checked against the real types."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from sheets_decrypt import Config, Record, pull\n"
+        "def run(config: Config) -> int:\n"
+        "    record: Record = pull('a', config.jobs['a'], config)\n"
+        "    return record.rows_read\n"
+        "wrong: int = pull\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "program.py:5: error" in done.stdout
+    assert "Found 1 error in 1 file" in done.stdout
 
 
 def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
-    """A slip is told as Python tells it everywhere."""
+    """A slip is reported as Python reports it everywhere."""
     with pytest.raises(AttributeError, match="module 'sheets_decrypt' has no attribute 'Konfig'"):
-        _ = sheets_decrypt.Konfig
+        _ = sheets_decrypt.Konfig  # type: ignore[attr-defined]
 
 
 def test_importing_the_package_imports_no_library() -> None:

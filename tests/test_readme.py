@@ -1,6 +1,8 @@
 """What the documentation says of commands, options, keys and exit codes is what the program has."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from sheets_decrypt.cli.commands import sheets_decrypt
 from sheets_decrypt.cli.pull import pull_and_decrypt
 from sheets_decrypt.config import writing as setup
 from sheets_decrypt.errors import EXIT_CODES
+from tests.survey import World
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -101,6 +104,18 @@ def test_every_example_in_the_readme_is_valid(text: str) -> None:
     jobs = content.setdefault("jobs", {})
     jobs["baseline"] = {**base, **jobs.get("baseline", {})}
     assert "baseline" in config.parse(content, folder=ROOT).jobs
+
+
+def test_the_python_example_runs(world: World) -> None:
+    """What the README shows of the library pulls a job, warnings as errors."""
+    [program] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in program.splitlines() if line]) <= 10
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=world.environment(), cwd=world.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("baseline written 6\n", "")
+    assert world.csv() == world.whole()
 
 
 def test_the_two_lines_are_there() -> None:

@@ -1,4 +1,4 @@
-"""The command group `sheets-decrypt`: each command's name and line of help; its file is imported when it is called."""
+"""The command group `sheets-decrypt`: each command's name and line of help. Its file is imported when it is called."""
 
 from importlib import import_module
 from typing import Final
@@ -12,20 +12,20 @@ _COMMANDS: Final = {
     "check": ("check", "check", "Try everything that a pull needs, and say what is missing."),
     "keygen": ("setup", "keygen", "Make a key pair for a survey."),
     "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),
-    "decrypt-file": ("files", "decrypt_file", "Decrypt a CSV that was downloaded already."),
+    "decrypt-file": ("decrypt_file", "decrypt_file", "Decrypt a CSV that was downloaded already."),
     "vault": ("vault", "vault", "List, read and write files in a Cryptomator vault."),
     "twilio": ("twilio", "twilio", "Set up the sending half."),
     "secret": ("secret", "secret", "Keep a secret in the system's keyring, and try it."),
     "schedule": ("schedule", "schedule", "Let pull-and-decrypt run by itself."),
-    "status": ("status", "status", "Show how each job stands."),
-    "history": ("files", "history", "List the last runs."),
+    "status": ("status", "status", "Show how each job is doing."),
+    "history": ("history", "history", "List the last runs."),
     "config": ("setup", "config", "Validate or explain the configuration."),
     "sandbox": ("demo", "sandbox", "Play Google on this machine, for trials and tests."),
 }
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group whose commands are imported when they are called: no command waits for what another one needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

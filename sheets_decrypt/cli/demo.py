@@ -4,18 +4,18 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from rich.table import Table
 
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.result import show_result
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError, reason_of
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from sheets_decrypt.sandbox.demo import Demonstration
+from sheets_decrypt.sandbox.demo import OUTPUT, Demonstration, demonstrate
+from sheets_decrypt.sandbox.faults import parse_fault
+from sheets_decrypt.sandbox.sample import ENCRYPTED
+from sheets_decrypt.sandbox.serving import serve_csv
 
 
 @click.command()
@@ -26,8 +26,6 @@ def demo(folder: Path | None) -> int:
     A made-up survey lies with a Google that runs on this machine; it is pulled, decrypted, and put into a Cryptomator
     vault that is made for it. Nothing leaves this machine.
     """
-    from sheets_decrypt.sandbox.demo import demonstrate  # noqa: PLC0415  (imported when the command runs)
-
     place = folder or Path(tempfile.mkdtemp(prefix="sheets-decrypt-demo-"))
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -37,38 +35,34 @@ def demo(folder: Path | None) -> int:
         reason = reason_of(error)
         raise ConfigurationError(f"{place} cannot be used: {reason}", hint="name a new folder") from None
     done = demonstrate(place.absolute())
-    _tell(done)
+    _show(done)
     if done.record.exit_code == 0 and not done.whole:
         raise ConfigurationError("the csv does not say what was answered", hint="this is a bug; please report it")
     return done.record.exit_code
 
 
-def _tell(done: "Demonstration") -> None:
-    from sheets_decrypt.cli.pull import tell  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.sandbox.demo import OUTPUT  # noqa: PLC0415
-    from sheets_decrypt.sandbox.sample import ENCRYPTED  # noqa: PLC0415
-
-    terminal.say(f"1. What the Google Sheet holds ({', '.join(ENCRYPTED)} are encrypted), a row of each format:")
+def _show(done: Demonstration) -> None:
+    terminal.write_line(f"1. What the Google Sheet holds ({', '.join(ENCRYPTED)} are encrypted), a row of each format:")
     terminal.show(_table(done.sheet))
-    terminal.say()
-    terminal.say("2. pull-and-decrypt signs in, reads, decrypts, and writes into the vault:")
-    tell(done.record, quiet=False, as_json=False)
+    terminal.write_line()
+    terminal.write_line("2. pull-and-decrypt signs in, reads, decrypts, and writes into the vault:")
+    show_result(done.record, quiet=False, as_json=False)
     if done.record.error is not None:
         return
-    terminal.say()
-    terminal.say("3. What the vault holds now, the same rows:")
+    terminal.write_line()
+    terminal.write_line("3. What the vault holds now, the same rows:")
     terminal.show(_table(done.csv))
-    terminal.say()
-    terminal.say("4. See for yourself:")
-    terminal.say(f"   vault folder   {done.vault}")
-    terminal.say(f"   passphrase     {done.passphrase.reveal()}  (for this sample alone)")
-    terminal.say("   Open the folder with the Cryptomator app, or run the next line. Delete it when you are done.")
-    terminal.say(f"   {terminal.command('sheets-decrypt', 'vault', 'cat', '--config', done.config, OUTPUT)}")
+    terminal.write_line()
+    terminal.write_line("4. See for yourself:")
+    terminal.write_line(f"   vault folder   {done.vault}")
+    terminal.write_line(f"   passphrase     {done.passphrase.reveal()}  (for this sample alone)")
+    terminal.write_line(
+        "   Open the folder with the Cryptomator app, or run the next line. Delete it when you are done."
+    )
+    terminal.write_line(f"   {terminal.command('sheets-decrypt', 'vault', 'cat', '--config', done.config, OUTPUT)}")
 
 
-def _table(rows: list[list[str]]) -> "Table":
-    from rich.table import Table  # noqa: PLC0415  (imported when the command runs)
-
+def _table(rows: list[list[str]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in rows[0]:
         table.add_column(printable(name), no_wrap=True, overflow="ellipsis", max_width=24)
@@ -97,14 +91,11 @@ def sandbox(
 
     Prints what to set so that pull-and-decrypt asks this Google instead of the real one.
     """
-    from sheets_decrypt.sandbox.faults import parse_fault  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.sandbox.serving import serve_csv  # noqa: PLC0415
-
     place = (folder or Path(tempfile.mkdtemp(prefix="sheets-decrypt-sandbox-"))).absolute()
     script = [parse_fault(text) for text in faults]
     with serve_csv([*files, *more], place, port=port, faults=script) as served, suppress(KeyboardInterrupt):
         terminal.write_lines(served.lines(powershell=powershell))
-        terminal.complain("the sandbox runs until ctrl-c")
+        terminal.write_notice("the sandbox runs until ctrl-c")
         while True:
             time.sleep(3600)  # unlike waiting for an event, Ctrl-C ends it on Windows as well
     return 0

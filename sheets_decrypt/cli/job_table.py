@@ -2,9 +2,9 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -12,9 +12,10 @@ from rich.text import Text
 
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import Config
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import EXIT_CODES, ConfigurationError
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.record import timestamp
+from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
 
@@ -40,42 +41,41 @@ body {{ color: {foreground}; background-color: {background}; margin: 2em; }}
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """How a job stands.
+    """How a job is doing.
 
     Args:
         job: Its name.
-        last_success: When it last went well, as records have it; blank where it never did.
-        age: Seconds since then, or None.
-        schedule: When it runs, in words; blank where nothing is scheduled.
+        state: What this machine remembers of its runs.
+        age: Seconds since its last success, or None.
+        schedule: When it runs, in words; blank if nothing is scheduled.
         next_run: The next scheduled run in local time, or None.
         stale: Whether a scheduled run should have gone well since.
-        exit_code: The last run's, or None where there was none.
-        message: What the last run's error said.
-        failed_runs: How many runs in a row have failed.
-        locked_runs: How many runs in a row have found the vault locked.
-        rows: How many rows the last successful runs read, oldest first.
+        running: Whether a run is under way.
     """
 
     job: str
-    last_success: str
-    age: float | None
-    schedule: str
-    next_run: str | None
-    stale: bool
-    exit_code: int | None
-    message: str
-    failed_runs: int
-    locked_runs: int
-    rows: Sequence[int]
+    state: JobState
+    age: float | None = None
+    schedule: str = ""
+    next_run: str | None = None
+    stale: bool = False
+    running: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON has it: the state's keys beside the others; `exit_code` is null before the first run."""
+        content = asdict(self)
+        held: dict[str, Any] = content.pop("state")
+        del held["reported"]
+        return {**content, **held, "exit_code": self.state.exit_code if self.state.last_run else None}
 
 
 def survey(config: Config, jobs: Sequence[str], schedules: Sequence[Status], now: datetime) -> list[JobStatus]:
-    """Say how each job stands.
+    """Return how each job is doing.
 
     Args:
         config: The configuration.
         jobs: Names of the jobs.
-        schedules: What is installed, as read back; where two schedulers run the same job, the first of them counts.
+        schedules: What is installed, as read back; if two schedulers run the same job, the first of them counts.
         now: The time, with a zone.
     """
     installed = {schedule.name: schedule for schedule in reversed(schedules) if schedule.installed}
@@ -87,16 +87,12 @@ def _one(config: Config, job: str, schedule: Status | None, now: datetime) -> Jo
     success = _time(held.last_success)
     return JobStatus(
         job=job,
-        last_success=held.last_success,
+        state=held,
         age=(now - success).total_seconds() if success else None,
         schedule=schedule.timing if schedule else "",
         next_run=schedule.next_run if schedule else None,
         stale=schedule is not None and _is_stale(schedule.timing, success, now),
-        exit_code=held.exit_code if held.last_run else None,
-        message=held.message,
-        failed_runs=held.failed_runs,
-        locked_runs=held.locked_runs,
-        rows=held.rows,
+        running=bool(held.running_since) and state.is_running(config, job),
     )
 
 
@@ -105,10 +101,10 @@ def _time(text: str) -> datetime | None:
 
 
 def _is_stale(text: str, success: datetime | None, now: datetime) -> bool:
-    """Tell whether a run that should be over by now has not gone well."""
+    """Return whether a run that should be over by now has not gone well."""
     try:
         when = timing.from_text(text)
-    except ConfigurationError:  # changed by hand to what we cannot read
+    except ConfigurationError:  # edited by hand into something that we cannot parse
         return False
     due = timing.preceding(when, (now - _GRACE).astimezone().replace(tzinfo=None))
     if due is None:
@@ -118,12 +114,14 @@ def _is_stale(text: str, success: datetime | None, now: datetime) -> bool:
     return success is None or success < due.astimezone(UTC)
 
 
-def table(found: Sequence[JobStatus], *, plain: bool) -> Table:
-    """Show the jobs as a table.
+def table(found: Sequence[JobStatus], *, plain: bool, private: bool = True) -> Table:
+    """Return the jobs as a table.
 
     Args:
-        found: How each job stands.
-        plain: Numbers in place of a sparkline, for what is no terminal.
+        found: How each job is doing.
+        plain: Numbers in place of a sparkline, for what is not a terminal.
+        private: Whether only people at this computer see it. A page may be put where people who can edit the Sheet
+            read it: it has no error text, which may count cells or repeat names from the Sheet.
     """
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("job", "last success", "age", "schedule", "next run", "rows", "last run"):
@@ -132,41 +130,56 @@ def table(found: Sequence[JobStatus], *, plain: bool) -> Table:
         age = Text(_duration(one.age), style="bold red" if one.stale else "")
         if one.stale:
             age.append(" STALE")
-        trend = " ".join(map(str, one.rows[-5:])) if plain else _trend(one.rows)
+        rows = one.state.rows
+        trend = " ".join(map(str, rows[-5:])) if plain else _trend(rows)
         job, last, schedule, upcoming = map(
-            printable, (one.job, one.last_success or "never", one.schedule or "none", one.next_run or "")
+            printable, (one.job, one.state.last_success or "never", one.schedule or "none", one.next_run or "")
         )
-        shown.add_row(job, last, age, schedule, upcoming, trend, _last_run(one))
+        shown.add_row(job, last, age, schedule, upcoming, trend, _last_run(one, private=private))
     return shown
 
 
 def page(found: Sequence[JobStatus], now: datetime) -> str:
-    """Give the table as one HTML page that loads nothing from elsewhere, and says when it was made: it ages."""
+    """Return the table as one HTML page that loads nothing from elsewhere, with the time at which it was made."""
     console = Console(file=io.StringIO(), record=True, width=_PAGE_WIDTH, highlight=False, markup=False, emoji=False)
-    console.print(table(found, plain=False))
+    console.print(table(found, plain=False, private=False))
     console.print(f"\nas of {timestamp(now)}")
     return console.export_html(code_format=_PAGE)
 
 
 def _trend(rows: Sequence[int]) -> str:
-    """Draw row counts as a line of bars, from none to the largest, and name the last one."""
+    """Return row counts as a line of bars, from zero to the largest, and the last one as a number."""
     if not rows:
         return ""
     top = max(*rows, 1)
     return "".join(_BARS[count * (len(_BARS) - 1) // top] for count in rows) + f" {rows[-1]}"
 
 
-def _last_run(one: JobStatus) -> Text:
-    if one.exit_code is None:
+def _last_run(one: JobStatus, *, private: bool) -> Text:
+    held = one.state
+    waiting = f" ({_runs(held.busy_runs)} found it under way)" if held.busy_runs else ""
+    if one.running:
+        return Text(f"running since {held.running_since}{waiting}", style="red" if held.busy_runs else "cyan")
+    if held.running_since or held.busy_runs:
+        began = f" of {held.running_since} was stopped before its end" if held.running_since else " did not end"
+        return Text(f"a run{began}{waiting}", style="red")
+    if not held.last_run:
         return Text("never ran")
-    if one.exit_code == 0:
+    return _ended(held, printable(held.message) if private else EXIT_CODES.get(held.exit_code, ""))
+
+
+def _ended(held: JobState, why: str) -> Text:
+    if held.exit_code == 0:
         return Text("ok", style="green")
-    if one.locked_runs:
-        times = "once" if one.locked_runs == 1 else f"{one.locked_runs} times in a row"
-        return Text(f"skipped, the vault is not there ({times}): {printable(one.message)}", style="yellow")
-    if not one.failed_runs:
-        return Text(f"code {one.exit_code}: some cells could not be decrypted", style="yellow")
-    return Text(f"failed with code {one.exit_code}: {printable(one.message)}", style="red")
+    if held.locked_runs:
+        return Text(f"skipped, the vault was locked ({_runs(held.locked_runs)}): {why}", style="yellow")
+    if not held.failed_runs:
+        return Text(f"code {held.exit_code}: some cells could not be decrypted", style="yellow")
+    return Text(f"failed with code {held.exit_code}: {why}", style="red")
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs in a row"
 
 
 def _duration(seconds: float | None) -> str:

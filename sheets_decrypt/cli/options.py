@@ -22,12 +22,12 @@ job_option: Final = click.option(
 
 
 def json_option(text: str) -> Callable[[_Command], _Command]:
-    """Give the option `--json` with its help."""
+    """Return the option `--json` with this help."""
     return click.option("--json", "as_json", is_flag=True, help=text)
 
 
 def chosen(config: "Config", names: Sequence[str]) -> list[str]:
-    """Give the jobs that were named, or all.
+    """Return the jobs that were named, or all.
 
     Raises:
         ConfigurationError: One of them is not in the configuration.
@@ -35,6 +35,11 @@ def chosen(config: "Config", names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in config.jobs:
             raise ConfigurationError(
-                f'there is no job "{name}"', hint=f"the configuration has {', '.join(sorted(config.jobs))}"
+                f'unknown job "{name}"', hint=f"the configuration has {', '.join(sorted(config.jobs))}"
             )
     return list(names or config.jobs)
+
+
+def names_of(columns: str) -> str | list[str]:
+    """Return the columns of `--columns`: "auto", or a list of names."""
+    return columns if columns == "auto" else [name.strip() for name in columns.split(",") if name.strip()]

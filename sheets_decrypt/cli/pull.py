@@ -1,37 +1,21 @@
-"""The command `pull-and-decrypt`: options → jobs → one line for each."""
+"""The options of `pull-and-decrypt`. What they start is in `jobs`, which `--help` does not wait for."""
 
-import random
-import re
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import click
 
-from sheets_decrypt.cli import terminal
-from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
-from sheets_decrypt.errors import EXIT_CODES, ConfigurationError, GoogleUnavailable, RunUnderWay, SheetsDecryptError
-
-if TYPE_CHECKING:
-    from sheets_decrypt.config import Config
-    from sheets_decrypt.runs.record import RunRecord
-
-_JOB_OPTIONS: Final = (
-    "worksheet", "columns", "output", "encoding", "formula_guard", "on_error", "missing_value", "keep", "max_shrink",
-    "values", "accept", "mark",
-)  # fmt: skip
-
-
-_PASSING: Final = (GoogleUnavailable.exit_code, RunUnderWay.exit_code)  # minutes may mend them, as a locked vault
+from sheets_decrypt.cli import log, usage
+from sheets_decrypt.cli.options import config_option, job_option, json_option
+from sheets_decrypt.errors import EXIT_CODES, ConfigurationError
 
 
 def _refuse_secret(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Explain why a secret is no option; the value is dropped unseen."""
+    """Explain why a secret cannot be an option; the value is dropped and never shown."""
     del ctx
     if value is not None:
-        raise terminal.secret_as_option(parameter.opts[0])
+        raise usage.secret_as_option(parameter.opts[0])
 
 
 def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
@@ -41,12 +25,12 @@ def _secret_option(*names: str) -> Callable[[Callable[..., int]], Callable[..., 
 
 
 def _refuse_old_option(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Lead a user of the script that this replaces to what does its work now."""
+    """Point a user of the script that this program replaces to the new command."""
     del ctx
     if value is not None:
         raise ConfigurationError(
             f"{parameter.opts[0]} is an option of csv_decryptor.py, which this program replaces",
-            hint='for a csv that you have already: sheets-decrypt decrypt-file FILE --columns A,B; and see "Moving from'
+            hint='for a csv that you already have: sheets-decrypt decrypt-file FILE --columns A,B; and see "Moving from'
             ' csv_decryptor.py" in the README',
         )
 
@@ -82,7 +66,13 @@ def _old_option(name: str) -> Callable[[Callable[..., int]], Callable[..., int]]
 @click.option("--encoding", type=click.Choice(["utf-8-sig", "utf-8"]), help="One-off: the CSV's encoding.")
 @click.option("--formula-guard", type=click.Choice(["smart", "owasp", "off"]), help="One-off: the formula guard.")
 @click.option("--on-error", type=click.Choice(["keep", "blank", "fail"]), help="One-off: cells that stay encrypted.")
-@click.option("--missing-value", multiple=True, metavar="TEXT", help="One-off: what stands for an unanswered question.")
+@click.option(
+    "--missing-value",
+    "missing_values",
+    multiple=True,
+    metavar="TEXT",
+    help="One-off: what an unanswered question contains.",
+)
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="One-off: how many dated copies stay.")
 @click.option("--max-shrink", type=click.FloatRange(0, 1), metavar="SHARE", help="One-off: rows that may be gone.")
 @click.option("--values", type=click.Choice(["stored", "displayed"]), help="One-off: how cells are read.")
@@ -104,126 +94,10 @@ def pull_and_decrypt(**options: Any) -> int:
     A one-off run (--spreadsheet) needs no configuration; its keys come from SHEETS_DECRYPT_PRIVATE_KEY,
     SHEETS_DECRYPT_LEGACY_SECRET or SHEETS_DECRYPT_PASSPHRASE, or the same names with _FILE or _COMMAND.
     """
+    # 0.1 s of processor time for pydantic and the story, in place of the 0.07 s that --help takes
+    from sheets_decrypt.cli.jobs import RunOptions, configuration, run_jobs  # noqa: PLC0415  (see above)
+
     if options["log"]:
-        terminal.log_to(options["log"])
-    config = _configuration(options)
-    time.sleep(random.uniform(0, options["jitter"]))  # noqa: S311  (spreads runs; no secret)
-    return _run(config, chosen(config, options["jobs"]), _Manner.of(options))
-
-
-@dataclass(frozen=True)
-class _Manner:
-    """How the jobs run, and how they are told of."""
-
-    dry_run: bool
-    allow_shrink: bool
-    wait: float
-    quiet: bool
-    as_json: bool
-    retry: int
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "_Manner":
-        return cls(**{name: options[name] for name in cls.__dataclass_fields__})
-
-
-def _configuration(options: Mapping[str, Any]) -> "Config":
-    from sheets_decrypt import config  # noqa: PLC0415  (pydantic is not for --help to wait for)
-
-    given = {name: options[name] for name in _JOB_OPTIONS if options[name] not in {None, ()}}
-    if options["spreadsheet"] is None:
-        if given or options["credentials"]:
-            name = next(iter(given), "credentials").replace("_", "-")
-            raise ConfigurationError(
-                f"--{name} belongs to a one-off run, which --spreadsheet names",
-                hint="give --spreadsheet as well, or set it in the configuration",
-            )
-        return config.load(config.find(options["config_path"]))
-    return _one_off(options, given)
-
-
-def _one_off(options: Mapping[str, Any], given: dict[str, Any]) -> "Config":
-    """Make a configuration of one job from the options; its keys come from --config, else from the environment."""
-    from sheets_decrypt import config  # noqa: PLC0415  (see `_configuration`)
-    from sheets_decrypt.secret_sources import from_environment  # noqa: PLC0415
-
-    for name in ("columns", "output"):
-        if name not in given:
-            raise ConfigurationError(f"a one-off run needs --{name}", hint=f"add --{name}; see pull-and-decrypt --help")
-    if options["jobs"]:
-        raise ConfigurationError("--job and --spreadsheet exclude each other", hint="leave one of them out")
-    if given["columns"] != "auto":
-        given["columns"] = [name.strip() for name in given["columns"].split(",") if name.strip()]
-    if "missing_value" in given:
-        given["missing_values"] = given.pop("missing_value")
-    job = {"spreadsheet": options["spreadsheet"], **given}
-    name = re.sub(r"[^\w.-]+", "_", Path(given["output"]).stem) or "job"
-    one = config.parse({"jobs": {name: job}}, folder=Path.cwd())
-    base = config.load(options["config_path"]) if options["config_path"] else None
-    keys = base.keys if base and base.keys.given() else from_environment()
-    google = base.google if base else config.Google()
-    if options["credentials"]:
-        google = google.model_copy(update={"credentials": Path(options["credentials"])})
-    workers = base.workers if base else one.workers
-    return one.model_copy(update={"google": google, "keys": keys, "workers": workers})
-
-
-def _run(config: "Config", names: list[str], manner: _Manner) -> int:
-    """Run the jobs in turn, and once more those whose failure may pass; the exit code is the first failing one's."""
-    from sheets_decrypt.runs import watch  # noqa: PLC0415  (see `_configuration`)
-
-    warnings: dict[str, list[str]] = {}
-    records: dict[str, RunRecord] = {}
-    again: list[str] = []
-    for name in names:
-        warnings[name] = [] if manner.dry_run else watch.begin(config, name)
-        records[name] = _pull(config, name, manner)
-        if manner.retry and (error := records[name].error) and (error.code in _PASSING or error.locked):
-            terminal.complain(f"warning: {name}: {error.message}; trying again in {manner.retry} minutes")
-            again.append(name)
-        else:
-            _conclude(config, records[name], warnings[name], manner)
-    if again:
-        time.sleep(manner.retry * 60)
-    for name in again:
-        records[name] = _pull(config, name, manner)
-        _conclude(config, records[name], warnings[name], manner)
-    return next((record.exit_code for record in records.values() if record.exit_code), 0)
-
-
-def _pull(config: "Config", name: str, manner: _Manner) -> "RunRecord":
-    from sheets_decrypt.story import Options, pull  # noqa: PLC0415  (see `_configuration`)
-
-    with terminal.progress(name, wanted=not manner.quiet) as progress:
-        options = Options(manner.allow_shrink, manner.dry_run, manner.wait, progress)
-        return pull(name, config.jobs[name], config, options)
-
-
-def _conclude(config: "Config", record: "RunRecord", warnings: list[str], manner: _Manner) -> None:
-    """Remember and report how a job ended."""
-    from sheets_decrypt.runs import watch  # noqa: PLC0415  (see `_configuration`)
-
-    more = [] if manner.dry_run else watch.end(config, record.job, record)
-    tell(record, quiet=manner.quiet, as_json=manner.as_json)
-    for warning in [*warnings, *more]:
-        terminal.complain(f"warning: {record.job}: {warning}")
-
-
-def tell(record: "RunRecord", *, quiet: bool, as_json: bool) -> None:
-    """Tell what a run did: the result on standard output, the rest on standard error."""
-    from sheets_decrypt.cli import words as report  # noqa: PLC0415  (see `_configuration`)
-
-    if record.error is None:
-        terminal.note(report.summary(record))
-    if as_json:
-        terminal.say(record.line())
-    elif record.error is None and not (quiet and record.exit_code == 0):
-        terminal.say(report.summary(record), noted=True)
-    # Under a wrong key every cell fails: then the error says it all.
-    for warning in [*record.warnings, *(report.failures(record) if record.error is None else ())]:
-        terminal.complain(f"warning: {record.job}: {warning}")
-    if not quiet and not as_json:
-        for note in record.notes:
-            terminal.complain(f"note: {record.job}: {note}")
-    if record.error is not None:
-        terminal.fail(SheetsDecryptError(record.error.message, hint=record.error.hint), about=record.job)
+        log.open_log(options["log"])
+    config = configuration(options)
+    return run_jobs(config, options["jobs"], RunOptions.of(options), jitter=options["jitter"])

@@ -8,6 +8,7 @@ import click
 
 from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import in_use
 from sheets_decrypt.cli.options import chosen, config_option
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.schedule import install as scheduling
@@ -64,9 +65,9 @@ def install(backend: str, **options: Any) -> int:
     """Install a schedule, or change the existing one."""
     scheduler = scheduling.backend_named(backend)
     done = scheduling.install(scheduler, _task(scheduler, options, refuse=True))
-    terminal.say(_line(done))
+    terminal.write_line(_line(done))
     for note in done.notes:
-        terminal.complain(f"note: {note}")
+        terminal.write_notice(f"note: {note}")
     return 0
 
 
@@ -79,9 +80,9 @@ def show(backend: str, **options: Any) -> int:
     scheduler = scheduling.backend_named(backend)
     if not any(options[name] for name in ("every", "daily", "cron")):
         options["daily"] = "06:30"
-        terminal.complain("note: no time is given; this is for --daily 06:30")
+        terminal.write_notice("note: no time is given; this is for --daily 06:30")
     for place, text in scheduler.render(_task(scheduler, options, refuse=False)).items():
-        terminal.say(f"# {place}")
+        terminal.write_line(f"# {place}")
         terminal.write_lines(text.rstrip("\n").splitlines())
     return 0
 
@@ -92,11 +93,11 @@ def status(backend: str) -> int:
     """Read back what is installed. With `auto`, from every scheduler of this system."""
     found = [status for _, status in _installed(backend)]
     for one in found:
-        terminal.say(_line(one))
+        terminal.write_line(_line(one))
         for note in one.notes:
-            terminal.complain(f"note: {one.name}: {note}")
+            terminal.write_notice(f"note: {one.name}: {note}")
     if not found:
-        terminal.say("nothing is scheduled")
+        terminal.write_line("nothing is scheduled")
     return 0
 
 
@@ -116,10 +117,10 @@ def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
     for scheduler, name in wanted or [(scheduling.backend_named(backend), job or ALL_JOBS)]:  # it says what is missing
         codes.append(scheduling.run_now(scheduler, name))
         if codes[-1]:  # cron's run was waited for
-            terminal.complain(f"error: {name}: the run ended with exit code {codes[-1]}")
-            terminal.complain(f"hint: see the log, {default_log(name)}")
+            terminal.write_notice(f"error: {name}: the run ended with exit code {codes[-1]}")
+            terminal.write_notice(f"hint: see the log, {default_log(name)}")
         else:
-            terminal.say(f"{name}: started")
+            terminal.write_line(f"{name}: started")
     return next((code for code in codes if code), 0)
 
 
@@ -133,7 +134,9 @@ def remove(config_path: Path | None, job: str | None, backend: str) -> int:
     found = [(scheduler, status.name) for scheduler, status in _installed(backend)]
     scheduler = next((one for one, installed in found if installed == name), None) or scheduling.backend_named(backend)
     existed = scheduling.remove(scheduler, name)
-    terminal.say(f"{name}: removed" if existed else _missing(job or ALL_JOBS, [installed for _, installed in found]))
+    terminal.write_line(
+        f"{name}: removed" if existed else _missing(job or ALL_JOBS, [installed for _, installed in found])
+    )
     return 0
 
 
@@ -160,7 +163,7 @@ def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
             the latter is only reported.
     """
     path = configuration.find(options["config_path"])
-    config = configuration.load(path)
+    config = in_use(configuration.load(path))
     names = chosen(config, [options["job"]] if options["job"] else [])
     when = timing.parse(**{name: options[name] for name in ("every", "daily", "weekdays", "cron")})
     credentials = dict(_credential(text) for text in options["credentials"])
@@ -169,8 +172,8 @@ def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
     except ConfigurationError as error:
         if refuse:
             raise
-        terminal.complain(f"warning: `install` would refuse this: {error.message}")
-        terminal.complain(f"hint: {error.hint}")
+        terminal.write_notice(f"warning: `install` would refuse this: {error.message}")
+        terminal.write_notice(f"hint: {error.hint}")
     jitter, retry = options["jitter"], options["retry"]
     if jitter is None:
         jitter = 0 if options["every"] else _JITTER_SECONDS

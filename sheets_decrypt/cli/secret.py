@@ -3,45 +3,42 @@
 import click
 
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.config import SecretSource
+from sheets_decrypt.decryption.ciphers import sealed_box
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
+from sheets_decrypt.secret_sources import resolve, store
 from sheets_decrypt.table import Secret
 
 
 @click.group()
 def secret() -> None:
-    """Keep a secret in the system's keyring, and try whether it can be read."""
+    """Keep a secret in the system's keyring, and check whether it can be read."""
 
 
 @secret.command(name="set")
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Replace a secret that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing secret.")
 def set_(name: str, force: bool) -> int:
     """Store a secret as NAME (service/name); it is typed unseen, or read from standard input."""
-    from sheets_decrypt.secret_sources import store  # noqa: PLC0415  (imported when the command runs)
-
     entry = _entry(name)
     text = terminal.ask_unseen(f"secret for {entry}")
     if not text:
         raise KeyMissing("the secret is empty", hint="type it, or give it on standard input")
     store(entry, Secret(text), replace=force)
-    terminal.say(f"the keyring has {entry}")
+    terminal.write_line(f"the keyring has {entry}")
     return 0
 
 
 @secret.command()
 @click.argument("name")
 def test(name: str) -> int:
-    """Say whether the secret NAME (service/name) can be read, without showing it."""
-    from sheets_decrypt.config import SecretSource  # noqa: PLC0415
-    from sheets_decrypt.decryption.ciphers import sealed_box  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
-
+    """Check whether the secret NAME (service/name) can be read, without showing it."""
     entry = _entry(name)
     found = resolve(SecretSource(keyring=entry))
-    terminal.say(f"the keyring's {entry} can be read")
+    terminal.write_line(f"the keyring's {entry} can be read")
     if sealed_box.decode_key(found.reveal()) is not None:
         key = sealed_box.PrivateKey(found)
-        terminal.say(f"it is a private key; its fingerprint is {sealed_box.fingerprint(key.public_key)}")
+        terminal.write_line(f"it is a private key; its fingerprint is {sealed_box.fingerprint(key.public_key)}")
     return 0
 
 

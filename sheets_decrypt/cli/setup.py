@@ -19,7 +19,7 @@ from sheets_decrypt.vault import open_drive
 from sheets_decrypt.vault.mark import write_mark
 
 _SOURCES: Final = "keyring:SERVICE/NAME, file:PATH, env:NAME, credential:NAME or prompt"
-_WHERE: Final = "where the private key is kept, and not the key itself: press Enter for the keyring, or type file:PATH"
+_WHERE: Final = "Where is the private key stored? (do not paste it) Enter = keyring, or file:PATH"
 _DEFAULT_KEYRING: Final = "sheets-decrypt/private-key"
 
 
@@ -37,9 +37,9 @@ _DEFAULT_KEYRING: Final = "sheets-decrypt/private-key"
 @click.option(
     "--mark", metavar="ID", help="Mark the vault with this id, so that a drive that is not the vault is noticed."
 )
-@click.option("--force", is_flag=True, help="Replace a configuration that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing configuration.")
 def init(config_path: Path | None, force: bool, **options: str | None) -> int:
-    """Write a commented configuration file; asks for what the options leave open."""
+    """Write a commented configuration file; asks for what the options leave out."""
     path = config_path or configuration.user_file()
     if path.exists() and not force:
         raise ConfigurationError(
@@ -61,20 +61,22 @@ def init(config_path: Path | None, force: bool, **options: str | None) -> int:
         open_drive(folder).check()  # a mark belongs on a vault and nowhere else
         write_mark(folder, answers.mark)
     write_private_text(path, draft.text, force=force)
-    terminal.say(f"wrote {path}")
-    terminal.say(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
+    terminal.write_line(f"wrote {path}")
+    terminal.write_line(f"next: {terminal.command('sheets-decrypt', 'check', '--config', path)}")
     return 0
 
 
 def _given(options: dict[str, str | None], name: str, question: str, default: str | None = None) -> str:
-    """Give an option's value, or ask for it."""
+    """Return an option's value, or ask for it."""
     value = options[name]
     if value is not None:
         _refuse(name, value)
         return value
     if terminal.is_interactive():
         return terminal.ask(question, default, refuse=partial(_refuse, name))
-    raise ConfigurationError(f"--{name} is missing, and there is no terminal to ask on", hint=f"add --{name}")
+    raise ConfigurationError(
+        f"--{name} is missing, and without a terminal it cannot be asked for", hint=f"add --{name}"
+    )
 
 
 def _sources(options: dict[str, str | None]) -> dict[str, str]:
@@ -103,11 +105,11 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @config_option
 def validate(file: Path | None, config_path: Path | None) -> int:
-    """Say whether a configuration file is valid, and what is wrong if not. Asks nobody and reads no secret."""
+    """Check whether a configuration file is valid, without the network and without reading a secret."""
     path = configuration.find(file or config_path)
     content = configuration.load(path)
     jobs = ", ".join(content.jobs)
-    terminal.say(f"{path} is valid; jobs: {jobs}")
+    terminal.write_line(f"{path} is valid; jobs: {jobs}")
     return 0
 
 
@@ -140,29 +142,29 @@ def keys() -> int:
     "--file", type=click.Path(path_type=Path), help="Keep the private key in this file, which only you can read."
 )
 @click.option("--print", "show", is_flag=True, help="Print the private key on the terminal, and keep it nowhere.")
-@click.option(
-    "--force", is_flag=True, help="Replace a key that is there. What was encrypted for it is lost without it!"
-)
+@click.option("--force", is_flag=True, help="Replace an existing key. Without it, what was encrypted for it is lost!")
 def keygen(**options: Any) -> int:
     """Make a key pair: the public key goes to Twilio, the private key stays with you.
 
-    Keep a copy of the private key in a safe place: without it, nobody can read the answers.
+    Keep a copy of the private key in a safe place: without it, the answers cannot be read.
     """
     if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
         raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
     pair = new_key_pair()
     if options["show"]:
-        terminal.say(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
+        terminal.write_line(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
     elif options["file"]:
         write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
-        terminal.say(f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place.")
+        terminal.write_line(
+            f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place."
+        )
     else:
         entry = options["keyring"] or _DEFAULT_KEYRING
         store(entry, pair.private_key, replace=options["force"])
-        terminal.say(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
-    terminal.say("")
-    terminal.say("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")
-    terminal.say(f"  {pair.public_key}")
-    terminal.say("never to Twilio, never into the sheet, never into a mail: the private key")
-    terminal.say(f"fingerprint of the pair: {pair.fingerprint}")
+        terminal.write_line(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
+    terminal.write_line("")
+    terminal.write_line("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")
+    terminal.write_line(f"  {pair.public_key}")
+    terminal.write_line("never to Twilio, never into the sheet, never into a mail: the private key")
+    terminal.write_line(f"fingerprint of the pair: {pair.fingerprint}")
     return 0

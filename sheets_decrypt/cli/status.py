@@ -1,56 +1,54 @@
 """The command `sheets-decrypt status`."""
 
 import json
-from dataclasses import asdict
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli import job_table, terminal
+from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.errors import ConfigurationError, reason_of
-
-if TYPE_CHECKING:
-    from sheets_decrypt.schedule.interface import Status
+from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.schedule import install as scheduling
+from sheets_decrypt.schedule.interface import Status
 
 
 @click.command()
 @config_option
 @job_option
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write one page for a browser.")
-@json_option("Print how each job stands, one line of JSON for each.")
+@json_option("Print how each job is doing, one line of JSON for each.")
 def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, as_json: bool) -> int:
     """Show each job's last success, its age against its schedule, the trend of rows, and what failed."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.cli import job_table as standing  # noqa: PLC0415
-    from sheets_decrypt.schedule import install as scheduling  # noqa: PLC0415
-
-    config = configuration.load(configuration.find(config_path))
+    config = load_named(config_path)
     names = chosen(config, jobs)
     schedules: list[Status] = []
     for backend in scheduling.backends_here():
         try:
             schedules += scheduling.installed(backend)
-        except ConfigurationError as error:  # one scheduler that cannot be asked does not hide how the jobs stand
-            terminal.complain(f"warning: {backend.name}: {error.message}")
+        except ConfigurationError as error:  # one unreadable scheduler must not hide the jobs
+            terminal.write_notice(f"warning: {backend.name}: {error.message}")
     now = datetime.now(UTC)
-    found = standing.survey(config, names, schedules, now)
+    found = job_table.survey(config, names, schedules, now)
     if html is not None:
-        _write(html, standing.page(found, now))
+        _write(html, job_table.page(found, now))
     if as_json:
-        terminal.write_lines([json.dumps(asdict(one), ensure_ascii=False) for one in found])
+        terminal.write_lines([json.dumps(one.as_json(), ensure_ascii=False) for one in found])
     elif html is not None:
-        terminal.say(f"wrote {html}")
+        terminal.write_line(f"wrote {html}")
     else:
-        terminal.show(standing.table(found, plain=not terminal.prints_to_a_screen()))
+        terminal.show(job_table.table(found, plain=not terminal.prints_to_a_screen()))
     return 0
 
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
+            file.write(text)
     except OSError as error:
         reason = reason_of(error)
         raise ConfigurationError(f"{path} cannot be written: {reason}", hint="name another file") from None

@@ -3,17 +3,17 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option
+from sheets_decrypt.config import Keys
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
-
-if TYPE_CHECKING:
-    from sheets_decrypt.config import Keys
-    from sheets_decrypt.table import Secret
+from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.table import Secret
+from sheets_decrypt.twilio import export as exporting
 
 
 @click.group()
@@ -29,10 +29,7 @@ def twilio() -> None:
 @click.option("--domain", metavar="HOST", default="", help="The functions' domain, such as survey-1234-dev.twil.io.")
 def export(folder: Path, config_path: Path | None, job: str | None, plain: str, domain: str) -> int:
     """Write the functions, the flow, a header row and a page of steps for a job into FOLDER."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.twilio import export as exporting  # noqa: PLC0415
-
-    config = configuration.load(configuration.find(config_path))
+    config = load_named(config_path)
     names = chosen(config, [job] if job else [])
     if len(names) > 1:
         raise ConfigurationError("there are several jobs", hint=f"--job takes one of {', '.join(names)}")
@@ -46,15 +43,13 @@ def export(folder: Path, config_path: Path | None, job: str | None, plain: str, 
         domain=domain,
     )
     for path in exporting.write(folder, files):
-        terminal.say(f"wrote {path}")
-    terminal.say(f"next: follow {folder / 'STEPS.md'}")
+        terminal.write_line(f"wrote {path}")
+    terminal.write_line(f"next: follow {folder / 'STEPS.md'}")
     return 0
 
 
-def _readable(keys: "Keys") -> Iterator["Secret"]:
+def _readable(keys: Keys) -> Iterator[Secret]:
     """Return the private keys that can be read here without asking; an export needs none of them."""
-    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415  (imported when the command runs)
-
     for source in keys.private_keys:
         if not source.prompt:
             with contextlib.suppress(KeyMissing):

@@ -5,18 +5,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError, reason_of
 from sheets_decrypt.regular_file import open_regular
-
-if TYPE_CHECKING:
-    from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
 
 _PIECE: Final = 1 << 20
 _Command = TypeVar("_Command", bound=Callable[..., int])
@@ -52,7 +52,7 @@ def cat(path: str, name: str | None, config_path: Path | None, yes: bool) -> int
     with _open(config_path, name).read(path.strip("/")) as file:
         if terminal.prints_to_a_screen():
             for line in io.TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace"):
-                terminal.say(line.removesuffix("\n"))
+                terminal.write_line(line.removesuffix("\n"))
             return 0
         while piece := file.read(_PIECE):
             terminal.write_bytes(piece)
@@ -72,7 +72,7 @@ def put(path: str, file: Path | None, name: str | None, config_path: Path | None
     with _source(file) as read, place.replace(target) as sink:
         while piece := read(_PIECE):
             sink.write(piece)
-    terminal.say(f"wrote {place.path(sink.stored_as)}")
+    terminal.write_line(f"wrote {place.path(sink.stored_as)}")
     return 0
 
 
@@ -91,13 +91,9 @@ def _source(file: Path | None) -> Iterator[Callable[[int], bytes]]:
         yield content.read
 
 
-def _open(config_path: Path | None, name: str | None) -> "CryptomatorVault":
-    """Open the named vault, or the only one in the configuration."""
-    from sheets_decrypt import config as configuration  # noqa: PLC0415  (imported when the command runs)
-    from sheets_decrypt.secret_sources import resolve  # noqa: PLC0415
-    from sheets_decrypt.vault.cryptomator import CryptomatorVault  # noqa: PLC0415
-
-    config = configuration.load(configuration.find(config_path))
+def _open(config_path: Path | None, name: str | None) -> CryptomatorVault:
+    """Open the vault that was named, or the only one that there is."""
+    config = load_named(config_path)
     vaults = {job: found for job, content in config.jobs.items() if (found := config.vault_of(content))} | config.vaults
     folders = {found.cryptomator: found for found in vaults.values()}
     if name is None and len(folders) == 1:

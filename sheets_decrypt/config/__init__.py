@@ -24,6 +24,7 @@ from sheets_decrypt.config.sections import (
     Notify,
     Secrets,
     SecretSource,
+    Section,
     VaultFolder,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "Notify",
     "SecretSource",
     "Secrets",
+    "Section",
     "VaultFolder",
     "find",
     "load",

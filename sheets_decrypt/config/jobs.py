@@ -31,15 +31,15 @@ _HISTORY: Final = ".runs.jsonl"  # as `record` names the history beside a CSV
 
 
 def _spelt_alike(name: str) -> str:
-    """Give one spelling for every one that some drive or vault takes for the same name.
+    """Return one spelling for all that some drive or vault takes for the same name.
 
-    That refuses "a.csv" beside "A.csv" also where they are two files.
+    So "a.csv" beside "A.csv" is refused, even on drives where they are two files.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _place(path: Path) -> str:
-    """Give one spelling for every one that names the same file, as far as that can be told without looking."""
+    """Return one spelling for all that name the same file, as far as that is known without looking at the disk."""
     return _spelt_alike(os.path.abspath(path))  # noqa: PTH100  (links may lead elsewhere while the vault is locked)
 
 
@@ -61,7 +61,7 @@ class Conversion(Section):
         "keep",
         description="a cell that cannot be decrypted keeps its token (keep), becomes blank, or fails the run (fail)",
     )
-    missing_values: tuple[str, ...] = Field(("No Data",), description="what stands for an unanswered question")
+    missing_values: tuple[str, ...] = Field(("No Data",), description="what an unanswered question contains")
     keep: int = Field(0, ge=0, le=10_000, description="how many dated copies of former CSVs stay beside it")
     max_shrink: Fraction = Field(0.1, description="the share of rows that may be gone before the run is refused")
 
@@ -102,7 +102,7 @@ class Job(Conversion):
     accept: tuple[Literal["vault", "encrypted disk", "cannot tell"], ...] = Field(
         ("vault",),
         min_length=1,
-        description='the places that are good enough: "vault", "encrypted disk", "cannot tell"',
+        description='the places that are accepted: "vault", "encrypted disk", "cannot tell"',
     )
     mark: str | None = Field(
         None,
@@ -111,7 +111,7 @@ class Job(Conversion):
         examples=["baseline-vault"],
     )
     keys: Keys | None = Field(None, description="keys of this job alone, in place of [keys]")
-    notify: Notify | None = Field(None, description="whom to tell of this job, in place of [notify]")
+    notify: Notify | None = Field(None, description="who is notified of this job, in place of [notify]")
     deidentified: Deidentified | None = Field(
         None,
         description="a second CSV without any decrypted column",
@@ -122,7 +122,7 @@ class Job(Conversion):
     @classmethod
     def _names_a_spreadsheet(cls, value: str) -> str:
         if not (_SPREADSHEET_URL.match(value) or _SPREADSHEET_ID.fullmatch(value)):
-            raise ValueError("give the spreadsheet's URL (https://docs.google.com/spreadsheets/d/…) or its id")
+            raise ValueError("use the spreadsheet's URL (https://docs.google.com/spreadsheets/d/…) or its id")
         return value
 
     @field_validator("output", mode="before")
@@ -137,7 +137,7 @@ class Job(Conversion):
         if self.vault is None:
             object.__setattr__(self, "output", beside_the_file(self.output, info))
         elif _DRIVE.match(str(self.output)) or self.output.is_absolute() or ".." in self.output.parts:
-            raise ValueError("output: with a vault, give a path inside it, such as surveys/baseline.csv")
+            raise ValueError("output: with a vault, use a path inside it, such as surveys/baseline.csv")
         return self
 
     @model_validator(mode="after")
@@ -177,7 +177,7 @@ class Config(Section):
     google: Google = Field(Google(), description="how to reach and sign in to Google")
     keys: Keys = Field(Keys(), description="the keys of every job that has none of its own")
     vaults: dict[str, VaultFolder] = Field({}, description="Cryptomator vaults that several jobs share, by name")
-    notify: Notify = Field(Notify(), description="whom to tell how runs went")
+    notify: Notify = Field(Notify(), description="who is notified how runs went")
     workers: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=256)] = Field(
         "auto", description="how many processes decrypt a large sheet; auto: one for each processor"
     )
@@ -187,7 +187,7 @@ class Config(Section):
     def _vaults_exist(self) -> Self:
         for name, job in self.jobs.items():
             if isinstance(job.vault, str) and job.vault not in self.vaults:
-                raise ValueError(f"jobs.{name}.vault: there is no [vaults.{job.vault}]")
+                raise ValueError(f"jobs.{name}.vault: [vaults.{job.vault}] does not exist")
         return self
 
     @model_validator(mode="after")
@@ -202,7 +202,7 @@ class Config(Section):
         return self
 
     def _files_of(self, job: Job) -> Mapping[str, set[tuple[str, str]]]:
-        """Give what a job writes, by the key that names it: the vault's folder, or blank, and the file."""
+        """Return what a job writes, by the key that names it: the vault's folder, or blank, and the file."""
         folder = self.vault_of(job)
         if folder:
             vault, file = _place(folder.cryptomator), _spelt_alike(job.output.as_posix())
@@ -214,13 +214,13 @@ class Config(Section):
         return files
 
     def keys_of(self, job: Job) -> Keys:
-        """Give the keys that `job` decrypts with."""
+        """Return the keys that `job` decrypts with."""
         return job.keys if job.keys is not None else self.keys
 
     def notify_of(self, job: Job) -> Notify:
-        """Give whom to tell of `job`."""
+        """Return who is notified of `job`."""
         return job.notify if job.notify is not None else self.notify
 
     def vault_of(self, job: Job) -> VaultFolder | None:
-        """Give the Cryptomator vault that `job` writes into, or None for a mounted drive."""
+        """Return the Cryptomator vault that `job` writes into, or None for a mounted drive."""
         return self.vaults[job.vault] if isinstance(job.vault, str) else job.vault

@@ -1,4 +1,4 @@
-"""Where the configuration is found, how it is read, and how what is wrong with it is told."""
+"""Find and read the configuration, and explain what is wrong with it."""
 
 import difflib
 import os
@@ -19,13 +19,13 @@ from sheets_decrypt.regular_file import read_small
 
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"
-_LIMIT: Final = 1 << 20  # bytes
-_MOST_TOLD: Final = 5  # problems besides the first
+_LARGEST: Final = 1 << 20  # bytes
+_MORE_PROBLEMS: Final = 5  # shown besides the first
 HERE: Final = Path("config") / FILE_NAME
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
-    """Give the files that are looked for, in order, when `--config` names none."""
+    """Yield the places where the file is looked for, in order, if `--config` names none."""
     if environment.get(ENVIRONMENT):
         yield Path(environment[ENVIRONMENT])
         return
@@ -34,15 +34,15 @@ def places(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
 
 
 def user_file() -> Path:
-    """Give the configuration file in the user's configuration folder."""
+    """Return the path of the configuration file in the user's configuration folder."""
     return platformdirs.user_config_path("sheets-decrypt") / FILE_NAME
 
 
 def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Give the configuration file that is in use.
+    """Return the path of the configuration file that is used.
 
     Raises:
-        ConfigurationError: There is none, or it lies in the current folder and others may have written it.
+        ConfigurationError: There is none, or it is in the current folder and others may have written it.
     """
     if path is not None:
         return path
@@ -53,16 +53,16 @@ def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
                 _refuse_anothers(place)
             return place
     raise ConfigurationError(
-        f"there is no configuration file; looked for {' and '.join(map(str, looked))}",
+        f"no configuration file found; looked for {' and '.join(map(str, looked))}",
         hint="run `sheets-decrypt init` to write one, or name one with --config",
     )
 
 
 def _refuse_anothers(path: Path) -> None:
-    """Refuse a configuration that nobody named where somebody else may have put it: it names programs to run.
+    """Refuse a configuration that the user did not name and that somebody else may have put there: it names programs.
 
-    The current folder counts as well: who may write there can put another `config` in place of the one looked at.
-    That a group may write is accepted, for teams that share a folder. On Windows mode bits mean nothing.
+    The current folder counts as well: whoever can write there can put another `config` in its place.
+    A group may write: teams share folders, and that risk is accepted. On Windows mode bits mean nothing.
     """
     if os.name != "posix":
         return
@@ -87,7 +87,7 @@ def load(path: Path) -> Config:
         ConfigurationError: The file cannot be read, is not TOML, or breaks a rule.
     """
     try:
-        text = read_small(path, limit=_LIMIT).decode("utf-8-sig")
+        text = read_small(path, limit=_LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"the configuration {path} cannot be read: {_reason(error)}",
@@ -98,7 +98,7 @@ def load(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"the configuration {path} is not TOML: {str(error).lower()}",
-            hint="strings stand in quotes; on Windows write paths with / or in '…'",
+            hint="put strings in quotes; on Windows write paths with / or in '…'",
         ) from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error.message}", hint=error.hint) from None
@@ -139,22 +139,22 @@ def _reason(error: OSError | UnicodeError) -> str:
 def _explain(error: ValidationError) -> ConfigurationError:
     """Turn the broken rules into one line; the value itself is never shown, it could be a secret.
 
-    Unknown keys come first, and then no missing one is told: more often than not it is the missing one, misspelt.
+    Unknown keys come first, and then missing keys are not mentioned: an unknown key is usually a missing one, misspelt.
     """
     problems = error.errors(include_url=False, include_input=False)
     unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
     rest = [problem for problem in problems if problem["type"] not in {"extra_forbidden", "missing" if unknown else ""}]
-    told: dict[str, ErrorDetails] = {}
+    named: dict[str, ErrorDetails] = {}
     for problem in [*unknown, *rest]:
         name = ".".join(_where(problem))
         # A value that no branch of a union takes breaks a rule of each branch: the innermost one is enough.
-        if not any(other == name or other.startswith(f"{name}.") for other in told):
-            told[name] = problem
-    first, *others = map(_explain_one, told.values())
+        if not any(other == name or other.startswith(f"{name}.") for other in named):
+            named[name] = problem
+    first, *others = map(_explain_one, named.values())
     if not others:
         return first
-    more = "; ".join(other.message for other in others[:_MOST_TOLD])
-    left = f"; and {len(others) - _MOST_TOLD} more" if len(others) > _MOST_TOLD else ""
+    more = "; ".join(other.message for other in others[:_MORE_PROBLEMS])
+    left = f"; and {len(others) - _MORE_PROBLEMS} more" if len(others) > _MORE_PROBLEMS else ""
     return ConfigurationError(f"{first.message}; {more}{left}", hint=first.hint)
 
 
@@ -168,10 +168,10 @@ def _explain_one(problem: ErrorDetails) -> ConfigurationError:
     match problem["type"]:
         case "extra_forbidden":
             close = difflib.get_close_matches(where[-1], _keys_beside(where[:-1]), n=1)
-            hint = f'did you mean "{close[0]}"?' if close else "remove it, or see the README's list of keys"
+            hint = f'did you mean "{close[0]}"?' if close else "remove it, or run `sheets-decrypt config keys`"
             return ConfigurationError(f"unknown key {name}", hint=hint)
         case "missing":
-            return ConfigurationError(f"{name} is missing", hint="add it; the README lists every key")
+            return ConfigurationError(f"{name} is missing", hint="add it; `sheets-decrypt config keys` lists every key")
         case "model_type" | "dataclass_type" if "keys" in where:
             return ConfigurationError(
                 f"{name} is not a source; a secret is never written into the configuration",
@@ -179,16 +179,16 @@ def _explain_one(problem: ErrorDetails) -> ConfigurationError:
             )
         case "string_pattern_mismatch" if where[-1:] == ["public_key"]:
             return ConfigurationError(
-                f"{name} is no public key", hint="paste the line of 43 characters that keygen printed"
+                f"{name} is not a public key", hint="paste the line of 43 characters that keygen printed"
             )
         case _:
             message = str(problem["msg"]).removeprefix("Value error, ")
             text = message[:1].lower() + message[1:]
-            return ConfigurationError(f"{name}: {text}" if name else text, hint="see the README's list of keys")
+            return ConfigurationError(f"{name}: {text}" if name else text, hint="run `sheets-decrypt config keys`")
 
 
 def _is_a_branch(step: str) -> bool:
-    """Tell pydantic's name for a branch of a union from a key of the user's."""
+    """Return whether a step is pydantic's name for a branch of a union, and not a key of the user's."""
     return step in {"VaultFolder", "SecretSource", "str", "tuple[str, ...]", "[key]"} or step.startswith(
         ("literal[", "function-")
     )

@@ -1,7 +1,7 @@
 """The sections that a configuration is made of, but for the jobs: every field's description is what a user reads."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -9,18 +9,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 def beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    """Read a relative path as relative to the configuration file, and `~` as the user's home."""
+    """Resolve a path: relative to the configuration file, and `~` as the user's home."""
     folder = (info.context or {}).get("folder", Path())
     if "\0" in str(path):
-        raise ValueError("a path holds no NUL character")
+        raise ValueError("a path cannot contain a NUL character")
     try:
         return Path(folder) / path.expanduser()
     except RuntimeError as error:
-        raise ValueError("the home folder that `~` names is not known") from error
+        raise ValueError("the home folder that `~` means is unknown") from error
 
 
 def _one_or_many(value: object) -> object:
-    """Accept a single entry where a list is asked for."""
+    """Accept a single entry in place of a list."""
     return [value] if isinstance(value, (str, Mapping)) else value
 
 
@@ -33,9 +33,24 @@ _ENTRY: Final = re.compile(r"\S{1,100}")
 
 
 class Section(BaseModel):
-    """What every section is: frozen, and closed to keys that nobody knows."""
+    """The base of every section: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def secret_sources(self) -> "Iterator[SecretSource]":
+        """Return the source of every secret that is named anywhere in the section."""
+        return _sources(self)
+
+
+def _sources(value: object) -> "Iterator[SecretSource]":
+    if isinstance(value, SecretSource):
+        yield value
+    elif isinstance(value, Section):
+        for _, part in value:
+            yield from _sources(part)
+    elif isinstance(value, (tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _sources(part)
 
 
 class SecretSource(Section):
@@ -69,7 +84,7 @@ class SecretSource(Section):
 
     @property
     def name(self) -> str:
-        """The name that the source has, as it may be shown: "…" where the secret itself may stand in its place."""
+        """The source's name as it may be shown: "…" if the secret itself may have been pasted in its place."""
         if self.file is not None:
             return str(self.file)
         if self.command is not None:
@@ -130,7 +145,7 @@ class Keys(Section):
     )
 
     def given(self) -> bool:
-        """Tell whether any key is named."""
+        """Return whether any key is named."""
         return bool(self.private_keys or self.legacy_secrets or self.passphrases)
 
 
@@ -142,11 +157,11 @@ class VaultFolder(Section):
 
 
 class Notify(Section):
-    """Whom to tell how runs went."""
+    """Who is notified how runs went."""
 
     healthchecks: str | SecretSource | None = Field(
         None,
-        description="a check's ping URL, in the Healthchecks convention: told of every start, success and failure",
+        description="a check's ping URL, in the Healthchecks convention: hears of every start, success and failure",
         examples=["https://hc-ping.com/your-uuid-here"],
     )
     urls: tuple[str | SecretSource, ...] = Field(
@@ -158,7 +173,9 @@ class Notify(Section):
         ("failure", "recovery"), description="what the messages are about"
     )
     locked_after: int = Field(
-        3, ge=1, description="how many runs in a row may find the vault locked before that is told"
+        3,
+        ge=1,
+        description="how many runs in a row may find the vault locked, or another run under way, before it is reported",
     )
 
 

@@ -16,14 +16,14 @@ _TITLE: Final = (
     "# example: remove the # to set it. Relative paths are relative to this file. On Windows write paths with /.",
 )
 _KEYS_OF_A_JOB: Final = frozenset({"keys", "notify"})  # sections, explained under [keys] and [notify]
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")  # any other stands in quotes (TOML, "Keys")
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")  # others need quotes (TOML, "Keys")
 _FIRST: Final = ("spreadsheet", "worksheet", "columns", "output")  # what every job is about
 
 
 def render(
     job: str, settings: Mapping[str, object], *, google: Mapping[str, object], keys: Mapping[str, object]
 ) -> str:
-    """Give a commented configuration of one job.
+    """Return a commented configuration of one job.
 
     Args:
         job: The job's name.
@@ -43,7 +43,7 @@ def render(
 
 
 def _section(model: type[BaseModel], given: Mapping[str, object]) -> Iterator[str]:
-    """Give the settings of a section, what a job is about first."""
+    """Return the settings of a section, the most important first."""
     for name, info in _ordered(model):
         if name in _KEYS_OF_A_JOB:
             continue
@@ -80,7 +80,7 @@ def toml(value: object) -> str:
 
 
 def describe(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
-    """Give name, default and meaning of every setting of a section."""
+    """Return the name, default and meaning of every setting of a section."""
     for name, info in _ordered(model):
         default = "must be given" if info.is_required() else "" if info.default is None else toml(_plain(info.default))
         yield name, default, str(info.description)

@@ -1,4 +1,4 @@
-"""What `init` and `config` do: a configuration from answers, an example, and the list of all keys. Writes nothing."""
+"""What `init` and `config` do: a configuration from answers, an example, and the list of all keys. Writes no file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _EXAMPLE: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What `init` was told.
+    """What `init` was answered.
 
     Args:
         sources: Key of [keys] → a source such as `keyring:service/name`.
@@ -58,7 +58,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A configuration that is valid and not written yet.
+    """A valid configuration that is not written yet.
 
     Args:
         text: The commented file.
@@ -70,11 +70,11 @@ class Draft:
 
 
 def draft(path: Path, answers: Answers) -> Draft:
-    """Make a commented configuration of the answers.
+    """Return a commented configuration made of the answers.
 
     Args:
         path: Where it will be written; relative paths are relative to its folder.
-        answers: What `init` was told.
+        answers: What `init` was answered.
 
     Raises:
         ConfigurationError: An answer breaks a rule.
@@ -89,11 +89,11 @@ def draft(path: Path, answers: Answers) -> Draft:
 
 
 def refuse(name: str, answer: str) -> None:
-    """Refuse an answer as soon as it is given, where no configuration could hold it.
+    """Refuse an answer as soon as it is given, if no configuration could hold it.
 
     Args:
         name: A key of a job, or `private_keys`.
-        answer: What `init` was told.
+        answer: What `init` was answered.
 
     Raises:
         ConfigurationError: It breaks a rule.
@@ -114,13 +114,13 @@ def _setting(name: str, answer: str) -> object:
 
 
 def example() -> str:
-    """Give a commented configuration with every key, none of it real."""
+    """Return a commented configuration with every key and made-up values."""
     keys = {"private_keys": [{"keyring": "sheets-decrypt/private-key"}]}
     return template.render("baseline", _EXAMPLE, google={"credentials": "credentials.json"}, keys=keys)
 
 
 def all_keys() -> Iterator[tuple[str, str, str]]:
-    """Give name, default and meaning of every key of the configuration."""
+    """Return the name, default and meaning of every key of the configuration."""
     for section, model in _SECTIONS.items():
         for name, default, meaning in template.describe(model):
             yield f"[{section}] {name}", default, meaning
@@ -131,7 +131,7 @@ def _names(columns: str) -> list[str]:
 
 
 def _portable(path: str) -> str:
-    """Write a Windows path with slashes, and any relative path from where the user stands."""
+    """Return a Windows path with slashes, and any relative path as relative to the current folder, made absolute."""
     if path[1:3] in {":\\", ":/"}:
         return path.replace("\\", "/")
     return Path(path).expanduser().absolute().as_posix()
@@ -144,7 +144,7 @@ def _source(text: str) -> dict[str, object]:
         return {"prompt": True}
     if kind not in {"keyring", "file", "env", "credential"} or not value:
         raise ConfigurationError(
-            "a secret's source is not as it should be; the secret itself is never given here",
+            "this is not a valid location for a secret; the secret itself is never given here",
             hint="write keyring:SERVICE/NAME, file:PATH, env:NAME, credential:NAME or prompt",
         )
     return {kind: _portable(value) if kind == "file" else value}

@@ -1,4 +1,4 @@
-"""One run of a job at a time. The system holds the lock and drops it with the process, so that none is ever stale."""
+"""One run of a job at a time. The operating system drops the lock with the process, so no lock is ever stale."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import filelock
 import platformdirs
 
-from sheets_decrypt.errors import ConfigurationError, RunUnderWay
+from sheets_decrypt.errors import ConfigurationError, RunUnderWay, reason_of
 
 
 @contextmanager
-def one_run(identity: str, *, told: str = "", wait: float = 0) -> Iterator[None]:
+def one_run(identity: str, *, name: str = "", wait: float = 0) -> Iterator[None]:
     """Hold the lock for one file.
 
     The lock is an empty file in the user's state folder, named after a hash of the identity: two configurations that
@@ -19,7 +19,7 @@ def one_run(identity: str, *, told: str = "", wait: float = 0) -> Iterator[None]
 
     Args:
         identity: A text that is the same for every way to reach the file.
-        told: Where the file is, in words; default: `identity`.
+        name: The file's path as messages show it; default: `identity`.
         wait: Seconds to wait for another run to end.
 
     Raises:
@@ -27,20 +27,20 @@ def one_run(identity: str, *, told: str = "", wait: float = 0) -> Iterator[None]
         ConfigurationError: The state folder cannot be written.
     """
     folder = platformdirs.user_state_path("sheets-decrypt") / "locks"
-    name = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
-    lock = filelock.FileLock(folder / f"{name}.lock")
+    digest = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
+    lock = filelock.FileLock(folder / f"{digest}.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(timeout=wait)
     except filelock.Timeout:
         raise RunUnderWay(
-            f"another run that writes {told or identity} is under way",
-            hint="wait for it to end, or give --wait SECONDS",
+            f"another run that writes {name or identity} is under way",
+            hint="wait for it to end, or use --wait SECONDS; `sheets-decrypt status` says since when it runs",
         ) from None
     except OSError as error:
         raise ConfigurationError(
-            f"the folder {folder}, which holds the locks, cannot be used: {(error.strerror or 'unknown').lower()}",
-            hint="give this user a home folder that it may write; on Linux XDG_STATE_HOME names another place",
+            f"the folder {folder}, which holds the locks, cannot be used: {reason_of(error)}",
+            hint="let this user write to its home folder; on Linux, XDG_STATE_HOME can name another place",
         ) from None
     try:
         yield

@@ -1,35 +1,33 @@
-"""The run record: what a run did, and never a value, a token or a secret. The history: a line per run in the vault."""
+"""The record of a run: what it did, and never a value, a token or a secret."""
 
 import getpass
 import json
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from sheets_decrypt.errors import (
+    CellsRefused,
+    KeyWrong,
     SheetsDecryptError,
-    VaultError,
-    VaultFileMissing,
     VaultLocked,
     VaultNotEncrypted,
     place_of,
 )
-from sheets_decrypt.table import CellFailure, ColumnCount, FormerCounts
-from sheets_decrypt.vault.interface import Vault
+from sheets_decrypt.table import CellFailure, ColumnCount
 
-# A locked vault's drive letter is gone on Windows; elsewhere its mount point stays, and leads to the plain disk below.
+# On Windows the drive letter of a locked vault is gone; elsewhere its mount point remains, an ordinary folder on the
+# unencrypted disk.
 _LOCKED: Final = (VaultLocked, VaultNotEncrypted)
-HISTORY_SUFFIX: Final = ".runs.jsonl"
-_PIECE: Final = 1 << 20
-_LARGEST_HISTORY: Final = 4 * 1024 * 1024  # bytes; a longer one is cut to its newer half
+_CELLS: Final = (KeyWrong, CellsRefused)
 
 
-class Status(StrEnum):
+class Result(StrEnum):
     """How a run ended."""
 
     WRITTEN = "written"
@@ -40,12 +38,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The CSV that a run left.
+    """The CSV that a run wrote.
 
     Args:
-        path: Where it is.
+        path: Its path.
         vault: What protects it, such as `gocryptfs at /mnt/vault`.
-        sha256: Of its bytes.
+        sha256: The digest of its bytes, in hexadecimal.
         bytes: Its size.
     """
 
@@ -63,77 +61,60 @@ class Failure:
         code: The exit code.
         message: What happened.
         hint: The next step.
-        locked: Whether the vault was locked or not there, which is no alarm at night; the JSON has it not.
+        locked: The vault was locked or not mounted. Not part of the JSON.
+        cells: Cells could not be decrypted. Not part of the JSON.
     """
 
     code: int
     message: str
     hint: str
     locked: bool = False
+    cells: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What one run of one job did (design, "Run record").
-
-    Args:
-        warnings: What somebody should look into.
-        notes: What holds for every run of this kind, such as values that nothing vouches for.
-        dry_run: Nothing was written; `status` says what would have been.
-    """
-
-    run_id: str
-    job: str
-    status: Status
-    started: str
-    finished: str
-    exit_code: int
-    version: str
-    host: str
-    user: str
-    spreadsheet_id: str
-    worksheet: str
-    gid: int | None
-    rows_read: int
-    rows_written: int
-    requests: int
-    columns: Mapping[str, ColumnCount]
-    failures: Sequence[CellFailure]
-    failure_count: int
-    guarded_cells: int
-    warnings: Sequence[str]
-    notes: Sequence[str]
-    dry_run: bool
-    output: Output | None
-    error: Failure | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the record as JSON has it; keys without a value are left out."""
-        content = asdict(self)
-        if self.error is not None:
-            del content["error"]["locked"]
-        return {key: value for key, value in content.items() if not (key in {"output", "error"} and value is None)}
-
-    def line(self) -> str:
-        """Give the record as one line of JSON."""
-        return json.dumps(self.as_json(), ensure_ascii=False)
+def timestamp(time: datetime) -> str:
+    """Return a time as records spell it, such as `2026-01-31T06:30:00Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(slots=True)
-class RunLog:
-    """Gathers what a run does, from its start to its record.
+def _now() -> str:
+    return timestamp(datetime.now(UTC))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # in a container the user id may have no entry
+        return "unknown"
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What one run of one job does. The run fills it in; `finish` or `fail` closes it, and then it is not changed.
+
+    The fields are the keys of its JSON, in this order (design, "Run record").
 
     Args:
         job: The job's name.
-        spreadsheet_id: Which spreadsheet.
-        worksheet: The tab's title, as far as it is known.
+        spreadsheet_id: Which spreadsheet; blank for a file.
+        worksheet: The tab's title; blank while it is unknown.
+        warnings: What a person should look into.
+        notes: What is true of every run of this kind, such as values of a format that cannot detect changes.
+        dry_run: Nothing was written; `status` says what would have been.
     """
 
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     job: str
+    status: Result = Result.FAILED
+    started: str = field(default_factory=_now)
+    finished: str = ""
+    exit_code: int = 0
+    version: str = field(default_factory=lambda: version("sheets-decrypt"))
+    host: str = field(default_factory=socket.gethostname)
+    user: str = field(default_factory=_user)
     spreadsheet_id: str
     worksheet: str = ""
     gid: int | None = None
-    dry_run: bool = False
     rows_read: int = 0
     rows_written: int = 0
     requests: int = 0
@@ -143,106 +124,38 @@ class RunLog:
     guarded_cells: int = 0
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    dry_run: bool = False
     output: Output | None = None
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    error: Failure | None = None
 
-    def finish(self, status: Status, exit_code: int, error: Failure | None = None) -> RunRecord:
-        """Close the log."""
-        content = {name: getattr(self, name) for name in self.__slots__}
-        return RunRecord(
-            **content
-            | {
-                "status": status,
-                "exit_code": exit_code,
-                "error": error,
-                "started": timestamp(self.started),
-                "finished": timestamp(datetime.now(UTC)),
-                "version": version("sheets-decrypt"),
-                "host": socket.gethostname(),
-                "user": _user(),
-            }
-        )
+    @property
+    def cells_failed(self) -> bool:
+        """Whether cells could not be decrypted; whoever learns more than this may read old-format answers."""
+        return self.failure_count > 0 or (self.error is not None and self.error.cells)
 
-    def fail(self, error: BaseException) -> RunRecord:
-        """Close the log of a run that failed. An error that is not ours is told by its type and place alone."""
+    def finish(self, status: Result, exit_code: int, error: Failure | None = None) -> "Record":
+        """Close the record, and return it."""
+        self.status, self.exit_code, self.error, self.finished = status, exit_code, error, _now()
+        return self
+
+    def fail(self, error: BaseException) -> "Record":
+        """Close the record of a run that failed, and return it. An unexpected error is named by type and place."""
         if isinstance(error, SheetsDecryptError):
-            failure = Failure(error.exit_code, error.message, error.hint, isinstance(error, _LOCKED))
+            kinds = isinstance(error, _LOCKED), isinstance(error, _CELLS)
+            failure = Failure(error.exit_code, error.message, error.hint, *kinds)
         else:
             failure = Failure(1, f"unexpected error: {place_of(error)}", "this is a bug; please report this line")
-        if self.output is None:  # else the csv is in its place, and what came after it failed
+        if self.output is None:  # otherwise the csv was replaced before the error
             self.rows_written = 0
-        return self.finish(Status.FAILED, failure.code, failure)
+        return self.finish(Result.FAILED, failure.code, failure)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the record as JSON has it; `output` and `error` are left out where there are none."""
+        content = asdict(self)
+        if self.error is not None:
+            del content["error"]["locked"], content["error"]["cells"]
+        return {key: value for key, value in content.items() if not (key in {"output", "error"} and value is None)}
 
-def timestamp(time: datetime) -> str:
-    """Give a time as records have it, such as `2026-01-31T06:30:00Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no entry for this user id, as in a container
-        return "unknown"
-
-
-def history_name(name: str) -> str:
-    """Give the name of the history beside a CSV."""
-    return name + HISTORY_SUFFIX
-
-
-def append_history(vault: Vault, name: str, record: RunRecord) -> None:
-    """Add a run to the history beside the CSV `name`; a history that grew too long is cut to its newer half."""
-    history = history_name(name)
-    line = (record.line() + "\n").encode(errors="backslashreplace")  # a path that is no text, as JSON escapes it
-    if (vault.size(history) or 0) + len(line) <= _LARGEST_HISTORY:
-        vault.append(history, line)
-        return
-    with vault.read(history) as file:
-        lines = _end_of(file, _LARGEST_HISTORY).splitlines(keepends=True)
-    with vault.replace(history) as sink:
-        sink.write(b"".join(lines[len(lines) // 2 :]) + line)
-
-
-def read_history(vault: Vault, name: str) -> list[dict[str, Any]]:
-    """Give the runs in the history beside the CSV `name`, oldest first; no history gives none."""
-    try:
-        with vault.read(history_name(name)) as file:
-            return list(_records(file))
-    except VaultFileMissing:
-        return []
-
-
-def last_counts(vault: Vault, name: str) -> FormerCounts | None:
-    """Return what the last run that left the CSV `name` counted, or None where the history does not say."""
-    try:
-        runs = read_history(vault, name)
-    except VaultError:  # the CSV itself must do
-        return None
-    for run in reversed(runs):
-        try:
-            decrypted = {str(column): int(count["decrypted"]) for column, count in run["columns"].items()}
-            return FormerCounts(str(run["output"]["sha256"]), decrypted)
-        except (KeyError, TypeError, ValueError, AttributeError):  # a run that failed, or a line of something else
-            continue
-    return None
-
-
-def _end_of(file: BinaryIO, limit: int) -> bytes:
-    """Return the last bytes of a file, at most `limit`: in its place there may be a file of gigabytes."""
-    end = b""
-    while piece := file.read(_PIECE):
-        end = (end + piece)[-limit:]
-    return end
-
-
-def _records(file: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Read line by line; a line that a killed run left torn is passed over."""
-    for line in _end_of(file, 2 * _LARGEST_HISTORY).splitlines():
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(content, dict):
-            yield content
+    def line(self) -> str:
+        """Return the record as one line of JSON."""
+        return json.dumps(self.as_json(), ensure_ascii=False)

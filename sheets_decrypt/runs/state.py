@@ -1,28 +1,33 @@
-"""What this machine remembers of each job between runs: when it last went well, and how the runs since went.
+"""What this machine remembers of each job between runs: the last success, how the runs since went, and a run under way.
 
-The history lies in the vault, where it cannot be read while the vault is locked. This is the little that must be known
-then: times, codes and counts, and never a value. It lies in the user's state folder.
+The history is in the vault and cannot be read while the vault is locked. This is what must be known even then: times,
+codes, counts and error messages, never a value. It is kept in the user's state folder.
 """
 
 import hashlib
 import json
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import filelock
 import platformdirs
 from pydantic import NonNegativeInt, TypeAdapter
 
 from sheets_decrypt.config import Config
+from sheets_decrypt.errors import RunUnderWay
 from sheets_decrypt.private_file import write_private
 from sheets_decrypt.regular_file import read_small
-from sheets_decrypt.runs.record import RunRecord, Status
+from sheets_decrypt.runs.record import Record, Result
 
 _ROWS_KEPT: Final = 30
-_LIMIT: Final = 64 * 1024  # bytes; a state has less than 1 KiB
+_LARGEST: Final = 1 << 20  # bytes of a state file; an error message is the longest thing in it
+_SECONDS: Final = 2.0  # how long a change waits for another process's change, which takes milliseconds
+_GLANCE: Final = 0.2  # seconds; `status` holds a running lock for less than that while it looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +35,16 @@ class JobState:
     """How the last runs of a job went.
 
     Args:
-        last_run: When the last run ended, as records have it; blank where there was none.
-        last_success: When a run last ended with code 0 or 3; blank where none did.
+        last_run: When the last run ended, as records spell it; blank if none did.
+        last_success: When a run last ended with code 0 or 3; blank if none did.
         exit_code: The last run's.
-        message: What the last run's error said; blank where there was none.
+        message: The last run's error message; blank if there was none.
         failed_runs: How many runs in a row have failed.
         locked_runs: How many runs in a row have found the vault locked.
         rows: How many rows the last successful runs read, oldest first.
+        running_since: When a run began that has not ended; blank if none is under way.
+        busy_runs: How many runs in a row have found another run under way.
+        reported: A failure was reported, and no run has gone well since.
     """
 
     last_run: str = ""
@@ -46,60 +54,139 @@ class JobState:
     failed_runs: NonNegativeInt = 0
     locked_runs: NonNegativeInt = 0
     rows: tuple[NonNegativeInt, ...] = ()
+    running_since: str = ""
+    busy_runs: NonNegativeInt = 0
+    reported: bool = False
 
-    def after(self, record: RunRecord) -> "JobState":
-        """Give the state that a run leaves."""
-        if record.status is Status.FAILED:
-            return replace(
+    def after(self, record: Record, patience: int = 1) -> "JobState":
+        """Return the state that a run leaves.
+
+        Args:
+            record: The run's.
+            patience: How many runs in a row may find the vault locked, or another run under way, before it is reported.
+        """
+        if record.exit_code == RunUnderWay.exit_code:
+            after = replace(self, busy_runs=self.busy_runs + 1)
+            return replace(after, reported=self.reported or after.is_due(patience))
+        if record.status is Result.FAILED:
+            after = replace(
                 self,
                 last_run=record.finished,
                 exit_code=record.exit_code,
                 message=record.error.message if record.error else "",
                 failed_runs=self.failed_runs + 1,
                 locked_runs=self.locked_runs + 1 if record.error and record.error.locked else 0,
+                running_since="",
+                busy_runs=0,
             )
+            return replace(after, reported=self.reported or after.is_due(patience))
         rows = (*self.rows, record.rows_read)[-_ROWS_KEPT:]
-        return JobState(record.finished, record.finished, record.exit_code, rows=rows)
+        return JobState(record.finished, record.finished, record.exit_code, rows=rows, reported=record.exit_code != 0)
+
+    def is_due(self, patience: int) -> bool:
+        """Return whether the last run's failure is reported: some failures only if they persist, then now and then."""
+        streak = self.busy_runs or self.locked_runs
+        return streak % max(patience, 1) == 0
 
 
 _WRITTEN: Final = TypeAdapter(JobState)
 
 
 def load(config: Config, job: str) -> JobState:
-    """Give what is remembered of a job; what cannot be read is forgotten."""
+    """Return what is remembered of a job; a file that cannot be read counts as no memory."""
     try:
-        return _read(read_small(_file(config, job), limit=_LIMIT))
-    except (OSError, ValueError):  # a path that no file can have, as well
+        return _read(read_small(_file(config, job), limit=_LARGEST))
+    except (OSError, ValueError):  # ValueError also for a path that no file can have
         return JobState()
 
 
-def save(config: Config, job: str, state: JobState) -> None:
-    """Remember the state of a job. Where that cannot be written, the run stands all the same."""
-    content = json.dumps(asdict(state), ensure_ascii=False).encode(errors="replace")
-    with suppress(OSError, ValueError):  # the csv is written by now
-        write_private(_file(config, job), content)
+def change(config: Config, job: str, function: Callable[[JobState], JobState]) -> tuple[JobState, JobState]:
+    """Change what is remembered of a job, and return the states before and after.
+
+    Where it cannot be written the run continues: by the end of a run the CSV is already in the vault.
+    """
+    with _held(_lock(config, job, "state"), _SECONDS):
+        before = load(config, job)
+        after = function(before)
+        content = json.dumps(asdict(after), ensure_ascii=False).encode(errors="replace")
+        with suppress(OSError, ValueError):
+            write_private(_file(config, job), content)
+    return before, after
+
+
+@contextmanager
+def running(config: Config, job: str, since: str) -> Iterator[bool]:
+    """Remember that a run is under way; yield False if another one already is.
+
+    The start is recorded before anything that could hang. The system drops the lock with the process, so a start
+    without a lock is that of a run that was stopped from outside.
+    """
+    with _held(_lock(config, job, "running"), _GLANCE) as alone:
+        if alone:
+            change(config, job, lambda state: replace(state, running_since=since))
+        yield alone
+        if alone:
+            change(config, job, lambda state: replace(state, running_since=""))
+
+
+def is_running(config: Config, job: str) -> bool:
+    """Return whether a run of the job is under way at this moment."""
+    lock = _lock(config, job, "running")
+    if not os.path.exists(lock.lock_file):  # noqa: PTH110  (False where it may not be looked at)
+        return False
+    with _held(lock, 0) as free:
+        return not free
+
+
+@contextmanager
+def _held(lock: filelock.BaseFileLock, seconds: float) -> Iterator[bool]:
+    """Hold a lock if it is free within some seconds; yield whether it was. An unusable state folder counts as free."""
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire(timeout=seconds)
+    except filelock.Timeout:
+        yield False
+        return
+    except (OSError, ValueError, NotImplementedError):
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _read(content: bytes) -> JobState:
-    """Read what `save` wrote.
+    """Parse what `change` wrote.
 
     Raises:
         ValueError: Something else wrote it.
     """
     state = _WRITTEN.validate_json(content, strict=True)
-    for time in (state.last_run, state.last_success):
+    for time in (state.last_run, state.last_success, state.running_since):
         if time and datetime.fromisoformat(time).tzinfo is None:
             raise ValueError
     return state
 
 
+def _lock(config: Config, job: str, kind: str) -> filelock.FileLock:
+    return filelock.FileLock(_folder() / "locks" / f"{_name(config, job)}.{kind}")
+
+
 def _file(config: Config, job: str) -> Path:
-    """Name the file after what the job writes: a job that is renamed keeps its memory."""
+    return _folder() / "jobs" / f"{_name(config, job)}.json"
+
+
+def _folder() -> Path:
+    return platformdirs.user_state_path("sheets-decrypt")
+
+
+def _name(config: Config, job: str) -> str:
+    """Return a name derived from what the job writes: a job that is renamed keeps its memory."""
     folder = config.vault_of(config.jobs[job])
     output = config.jobs[job].output
-    # Absolute, so that another spelling of the configuration's path finds it; but links are not followed, since they
-    # lead elsewhere while the vault is locked.
+    # Absolute, so that another spelling of the configuration's path leads to it. Links are not followed: they lead
+    # elsewhere while the vault is locked.
     base = os.path.abspath(folder.cryptomator if folder else output)  # noqa: PTH100  (resolve() follows links)
     target = f"{base}\n{output if folder else ''}"
-    name = hashlib.sha256(target.encode(errors="surrogateescape")).hexdigest()[:32]
-    return platformdirs.user_state_path("sheets-decrypt") / "jobs" / f"{name}.json"
+    return hashlib.sha256(target.encode(errors="surrogateescape")).hexdigest()[:32]

@@ -13,7 +13,7 @@ from typing import Final
 
 from sheets_decrypt.config import Config, load, template
 from sheets_decrypt.private_file import write_private_text
-from sheets_decrypt.runs.record import RunRecord
+from sheets_decrypt.runs.record import Record
 from sheets_decrypt.sandbox import sample
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.secret_sources import resolve
@@ -46,7 +46,7 @@ class Demonstration:
     config: Path
     sheet: list[list[str]]
     csv: list[list[str]]
-    record: RunRecord
+    record: Record
     whole: bool
 
 

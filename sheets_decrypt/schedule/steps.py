@@ -14,7 +14,7 @@ from sheets_decrypt import programs
 from sheets_decrypt.errors import ConfigurationError, reason_of
 from sheets_decrypt.regular_file import read_small
 from sheets_decrypt.schedule.interface import Delete, Found, Look, Reply, Run, Step, Write
-from sheets_decrypt.secret_sources import environment_for_children
+from sheets_decrypt.secret_sources import system_environment
 
 _LIMIT: Final = 1 << 20  # bytes; of a task or a crontab
 _LOOK_SECONDS: Final = 30
@@ -70,7 +70,7 @@ def carry_out(steps: Iterable[Step], *, pause: float = _PAUSE_SECONDS) -> int:
 def reply(argv: tuple[str, ...], stdin: bytes | None = None, seconds: float | None = _LOOK_SECONDS) -> Reply:
     """Run a program, in an environment without secrets, and return its reply."""
     try:
-        done = programs.run(argv, seconds=seconds, env={**environment_for_children(), "LC_ALL": "C"}, stdin=stdin)
+        done = programs.run(argv, seconds=seconds, env={**system_environment(), "LC_ALL": "C"}, stdin=stdin)
     except (OSError, subprocess.TimeoutExpired):
         return Reply(None)
     return Reply(done.code, done.stdout, done.stderr.decode(errors="replace"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt import programs
-from sheets_decrypt.secret_sources import environment_for_children
+from sheets_decrypt.secret_sources import system_environment
 
 _LENGTH: Final = 32_768  # characters; no path of Windows is longer
 _SECONDS: Final = 60
@@ -38,7 +38,7 @@ def bitlocker_answer(text: str) -> int | None:
 def run(command: list[str]) -> str:
     """Give what a command prints; nothing where it fails."""
     try:
-        done = programs.run(command, seconds=_SECONDS, env=environment_for_children())
+        done = programs.run(command, seconds=_SECONDS, env=system_environment())
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode(errors="replace") if done.code == 0 else ""

@@ -14,7 +14,7 @@ from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.decryption.sheet import Decryption, PendingPage, Rules
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.csv_file import CsvFile
-from sheets_decrypt.runs.record import RunRecord
+from sheets_decrypt.runs.record import Record
 from sheets_decrypt.story import Options
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection, Vault
@@ -72,7 +72,7 @@ def _keys(kind: Kind, key_file: Path) -> config.Keys:
     return config.Keys.model_validate({kind.keys: [{"file": key_file}]})
 
 
-def _succeeded(record: RunRecord) -> None:
+def _succeeded(record: Record) -> None:
     if record.exit_code:
         raise RuntimeError(f"the run failed: {record.error or record.failures}")
 

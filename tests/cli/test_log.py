@@ -1,5 +1,6 @@
 """`--log`: a line per job with its time, in parts that do not grow; nothing twice, no value, and never a traceback."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -89,16 +90,35 @@ def test_a_log_whose_parts_cannot_be_moved_goes_on(world: World) -> None:
     assert _lines(world, "pull.log")[-1].startswith("baseline: wrote 6 rows")
 
 
-def test_a_log_that_is_full_is_one_warning_and_no_traceback(world: World) -> None:
-    """A disk without room costs the log's lines and nothing else."""
-    done = world.process("pull", "--config", world.path, "--quiet", "--log", "/dev/full", "--json")
-    assert done.code == 0
-    assert done.err == "warning: the log /dev/full cannot be written: no space left on device\n"
-    assert done.records()[0]["status"] == "written"
-    world.configure(columns=["nobody"])
-    done = world.process("pull", "--config", world.path, "--quiet", "--log", "/dev/full")
-    assert done.code == 9
-    assert len([line for line in done.err.splitlines() if "the log" in line]) == 1
+@pytest.mark.parametrize(("column", "code"), [("name", 0), ("nobody", 9)])
+def test_a_log_that_is_full_is_one_warning_and_no_traceback(world: World, column: str, code: int) -> None:
+    """A disk without room (here: a limit on the size of files) costs the log's lines and nothing else."""
+    world.configure(columns=[column])
+    log = world.folder / "pull.log"
+    log.write_text("x" * 100_000 + "\n", encoding="utf-8")
+    limited = ["sh", "-c", 'ulimit -f 128 && exec "$@"', "sh"]  # 64 kB
+    done = subprocess.run(
+        [*limited, *PROGRAM, "pull", "--config", str(world.path), "--log", str(log), "--json"],
+        env=world.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    lost = f"warning: the log {log} cannot be written: file too large"
+    assert [line for line in done.stderr.splitlines() if "the log" in line] == [lost]
+    assert done.stdout.startswith('{"run_id"')
+    assert log.stat().st_size == 100_001
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/full", "/dev/zero"])
+def test_a_log_that_is_no_file_is_refused(world: World, kind: str) -> None:
+    """A named pipe would block the run for ever."""
+    log = Path(kind)
+    if kind == "pipe":
+        log = world.folder / "pull.log"
+        os.mkfifo(log)
+    done = world.run("pull", "--config", world.path, "--log", log)
+    assert (done.code, done.out) == (2, "")
+    assert "not a regular file" in done.err
+    assert world.google.requests == []
 
 
 def test_a_log_that_cannot_be_opened_is_an_error(world: World) -> None:

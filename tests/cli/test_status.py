@@ -24,14 +24,23 @@ from tests.survey import PROGRAM, World, assert_nothing_leaked
 from tests.unattended_parts import browser_dom, configuration, scheduled
 
 NOW = datetime(2026, 3, 6, 9, 0, tzinfo=UTC)  # a Friday
-GOOD = JobStatus(
-    "baseline", "2026-03-06T06:30:10Z", 9000, "daily 06:30", "2026-03-07 06:30", False, 0, "", 0, 0, (2, 4, 8)
-)
+HELD = JobState("2026-03-06T06:30:10Z", "2026-03-06T06:30:10Z", rows=(2, 4, 8))
+STATUS_KEYS = {
+    "job", "last_success", "age", "schedule", "next_run", "stale", "exit_code", "message", "failed_runs",
+    "locked_runs", "rows", "last_run", "running", "running_since", "busy_runs",
+}  # fmt: skip
+GOOD = JobStatus("baseline", HELD, 9000, "daily 06:30", "2026-03-07 06:30")
 
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the memory below the test's own folder, and the clock at UTC."""
+    """Keep the memory below the test's own folder, the clock at UTC, and this machine's schedules out of sight."""
+    programs = tmp_path / "no-schedulers"
+    programs.mkdir()
+    for name in ("crontab", "systemctl"):
+        (programs / name).write_text("#!/bin/sh\nexit 1\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
     monkeypatch.setenv("TZ", "UTC")
     tzset()
@@ -46,9 +55,14 @@ def _one(
     """Survey the job `baseline`, whose memory is as given."""
     config = configuration(tmp_path)
     memory = JobState(last_run=success, last_success=success)
-    state.save(config, "baseline", replace(memory, **held))
+    state.change(config, "baseline", lambda _: replace(memory, **held))
     [found] = survey(config, ["baseline"], schedules, now)
     return found
+
+
+def _held(**changes: Any) -> JobStatus:
+    """Return a job whose memory differs so."""
+    return replace(GOOD, state=replace(HELD, **changes))
 
 
 def _text(found: list[JobStatus], *, plain: bool = True, width: int = 200) -> str:
@@ -65,9 +79,7 @@ def _text(found: list[JobStatus], *, plain: bool = True, width: int = 200) -> st
 def test_the_last_success_its_age_and_the_schedule_are_told(tmp_path: Path) -> None:
     """A job is told by what its machine remembers and by what is installed."""
     found = _one(tmp_path, [scheduled("daily 06:30", next_run="2026-03-07 06:30")], "2026-03-06T06:30:10Z", rows=(1, 2))
-    assert found == JobStatus(
-        "baseline", "2026-03-06T06:30:10Z", 8990, "daily 06:30", "2026-03-07 06:30", False, 0, "", 0, 0, (1, 2)
-    )
+    assert found == JobStatus("baseline", replace(HELD, rows=(1, 2)), 8990, "daily 06:30", "2026-03-07 06:30")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,7 @@ def test_a_job_without_a_schedule_is_never_stale(tmp_path: Path) -> None:
     """Nobody said when it should run; a schedule of another job, or one that is not there any more, is none."""
     gone = replace(scheduled("daily 06:30"), installed=False)
     found = _one(tmp_path, [scheduled("daily 06:30", "other"), gone])
-    assert (found.stale, found.schedule, found.next_run, found.age, found.exit_code) == (False, "", None, None, None)
+    assert found == JobStatus("baseline", JobState())
     assert "never ran" in _text([found])
 
 
@@ -154,24 +166,24 @@ def test_an_age_is_told_in_one_unit(seconds: float | None, words: str) -> None:
         ({"exit_code": 6, "failed_runs": 2, "message": "no network"}, "failed with code 6: no network", "31"),
         ({"exit_code": 7, "failed_runs": 2, "message": "it is full"}, "failed with code 7: it is full", "31"),
         ({"exit_code": 7, "failed_runs": 1, "locked_runs": 1, "message": "no X:"},
-         "skipped, the vault is not there (once): no X:", "33"),
+         "skipped, the vault was locked (1 run): no X:", "33"),
         ({"exit_code": 7, "failed_runs": 5, "locked_runs": 4, "message": "no X:"},
-         "skipped, the vault is not there (4 times in a row): no X:", "33"),
+         "skipped, the vault was locked (4 runs in a row): no X:", "33"),
     ],
 )  # fmt: skip
 def test_the_last_run_is_told_and_a_locked_vault_is_a_state_of_its_own(
     changes: dict[str, Any], words: str, colour: str
 ) -> None:
     """What failed stands in the table, in a colour of its own."""
-    assert f"\x1b[{colour}m{words}" in _text([replace(GOOD, **changes)])
+    assert f"\x1b[{colour}m{words}" in _text([_held(**changes)])
 
 
 def test_the_trend_of_rows_is_a_sparkline_on_a_terminal_and_numbers_off_one() -> None:
     """The bars reach from none to the largest, and the last count is named."""
-    assert "▁▄█ 8" in _text([replace(GOOD, rows=(0, 4, 8))], plain=False)
-    assert "▁▁ 0" in _text([replace(GOOD, rows=(0, 0))], plain=False)
-    assert "2 3 4 5 6 " in _text([replace(GOOD, rows=(1, 2, 3, 4, 5, 6))])
-    assert "▁" not in _text([replace(GOOD, rows=())], plain=False)
+    assert "▁▄█ 8" in _text([_held(rows=(0, 4, 8))], plain=False)
+    assert "▁▁ 0" in _text([_held(rows=(0, 0))], plain=False)
+    assert "2 3 4 5 6 " in _text([_held(rows=(1, 2, 3, 4, 5, 6))])
+    assert "▁" not in _text([_held(rows=())], plain=False)
 
 
 # From the command line
@@ -188,7 +200,7 @@ def test_status_follows_what_happens_to_a_job(world: World) -> None:
     shutil.move(world.vault_folder, world.folder / "away")
     world.pull()
     done = world.run("status", "--config", world.path)
-    assert "skipped, the vault is not there (once)" in done.out
+    assert "skipped, the vault was locked (1 run)" in done.out
     assert re.search(r"baseline +\d{4}-\d\d-\d\dT", done.out)
 
 
@@ -197,7 +209,7 @@ def test_status_as_json_is_one_line_for_each_job(world: World) -> None:
     world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nobody"]}})
     world.pull()
     one, two = world.run("status", "--config", world.path, "--json").records()
-    assert set(one) == set(JobStatus.__dataclass_fields__)
+    assert set(one) == STATUS_KEYS
     assert (one["job"], one["exit_code"], one["stale"], one["rows"]) == ("one", 0, False, [6])
     assert (two["job"], two["exit_code"], two["failed_runs"], two["last_success"]) == ("two", 9, 1, "")
     assert [job["job"] for job in world.run("status", "--config", world.path, "--json", "--job", "two").records()] == [
@@ -269,7 +281,7 @@ HOSTILE = '<script>alert(1)</script> <b>b</b> &amp; [bold red]x[/] :smile: "q" <
 
 def _hostile() -> list[JobStatus]:
     stale = replace(GOOD, job="späte.Erhebung", stale=True, age=172800)
-    failed = replace(GOOD, job=HOSTILE, exit_code=9, failed_runs=1, message=f'column "{HOSTILE}" is not there')
+    failed = replace(_held(exit_code=9, failed_runs=1, message=f'column "{HOSTILE}" not found'), job=HOSTILE)
     return [GOOD, stale, failed]
 
 

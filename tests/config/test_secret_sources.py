@@ -82,6 +82,24 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert "not text in UTF-8" in _refused(_file(tmp_path, b"\xff\xfe" + GEHEIM.encode("utf-16"))).message
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_a_secret_is_read_from_a_small_regular_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A named pipe would block a nightly run for ever, a device or a large file would fill the memory."""
+    place = tmp_path / "survey"
+    if kind == "pipe":
+        os.mkfifo(place, 0o600)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    else:
+        place.touch(0o600)
+        os.truncate(place, 1 << 40)  # sparse
+    assert _refused(SecretSource(file=place)).exit_code == 4
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert "cannot be read" in _refused(SecretSource(credential="survey")).message
+
+
 def test_an_environment_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set it is read, unset it is named."""
     monkeypatch.setenv("SURVEY_SECRET", GEHEIM)

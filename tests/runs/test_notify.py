@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import pytest
 
-from sheets_decrypt.runs.notify import Event, Limits, Notify, Outcome, announce, announce_start
+from sheets_decrypt.runs.news import Event, News
+from sheets_decrypt.runs.notify import Limits, Recipients, announce, announce_start
 from sheets_decrypt.sandbox import certificates
 from tests import require
 
@@ -26,8 +27,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 QUICK: Final = Limits(seconds=20, tries=2, pause=0, deadline=60)
 IMPATIENT: Final = replace(QUICK, seconds=0.2)  # for servers that never answer
-DONE: Final = Outcome("baseline", 0, "written", rows_written=120)
-FAILED: Final = Outcome("baseline", 6, "failed", hint="try again later")
+DONE: Final = News("baseline", 0, "done", Event.SUCCESS, rows=120)
+RECOVERED: Final = replace(DONE, event=Event.RECOVERY)
+FAILED: Final = News("baseline", 6, "failed with exit code 6", Event.FAILURE, next_step="try again later")
 SECRET: Final = "0f1e2d3c-secret"
 EVERYTHING: Final = frozenset(Event)
 
@@ -40,6 +42,7 @@ class Received:
     answers: list[int] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     logins: list[str | None] = field(default_factory=list)
+    html: list[str] = field(default_factory=list)
 
     @property
     def paths(self) -> list[str]:
@@ -105,6 +108,8 @@ def mail(answer: str = "250 OK") -> Iterator[Received]:
             text = message_from_bytes(envelope.content)
             parts = [part.get_payload(decode=True) for part in text.walk() if not part.is_multipart()]
             body = "".join(part.decode() for part in parts if isinstance(part, bytes))
+            pages = [part.get_payload(decode=True) for part in text.walk() if part.get_content_type() == "text/html"]
+            received.html += [page.decode() for page in pages if isinstance(page, bytes)]
             received.requests.append((f"{envelope.rcpt_tos[0]} {text['Subject']}", body))
             return answer
 
@@ -167,28 +172,21 @@ def mail_url(port: int) -> str:
 
 def test_the_heartbeat_follows_the_convention(web: Received) -> None:
     """Start, success, and failure with the exit code, behind the check's path and before its query."""
-    settings = Notify(healthchecks=f"{web.url}/?create=1")
+    settings = Recipients(healthchecks=f"{web.url}/?create=1")
     assert announce_start(settings, "baseline", QUICK) == []
     assert announce(settings, DONE, QUICK) == []
     assert announce(settings, FAILED, QUICK) == []
     assert web.paths == ["/start?create=1", "/?create=1", "/6?create=1"]
     bodies = [body for _, body in web.requests]
     assert bodies[0] == "job: baseline\n"
-    assert "rows written: 120\n" in bodies[1]
-    assert "exit code: 6\n" in bodies[2]
-    assert "next step: try again later\n" in bodies[2]
+    assert bodies[1] == "job: baseline\nstatus: done\nrows: 120\n"
+    assert bodies[2] == "job: baseline\nstatus: failed with exit code 6\nnext step: try again later\n"
 
 
 def test_without_settings_nothing_is_sent() -> None:
     """No address, no message, no warning."""
-    assert announce_start(Notify(), "baseline") == []
-    assert announce(Notify(on=EVERYTHING), FAILED) == []
-
-
-def test_the_body_is_at_most_100_kb(web: Received) -> None:
-    """Healthchecks takes no more."""
-    assert announce(Notify(healthchecks=web.url), replace(FAILED, hint="é" * 200_000), QUICK) == []
-    assert len(web.requests[0][1].encode()) <= 100_001
+    assert announce_start(Recipients(), "baseline") == []
+    assert announce(Recipients(on=EVERYTHING), FAILED) == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +198,7 @@ def test_a_broken_heartbeat_is_tried_again_and_told(
 ) -> None:
     """A server's trouble is tried again, within bounds; a refusal is not; neither is an error of the run."""
     web.answers += answers
-    warnings = announce(Notify(healthchecks=web.url), DONE, QUICK)
+    warnings = announce(Recipients(healthchecks=web.url), DONE, QUICK)
     assert len(web.requests) == asked
     assert warnings == ([f"the heartbeat to http://127.0.0.1 failed: {problem}"] if problem else [])
 
@@ -209,7 +207,7 @@ def test_a_broken_heartbeat_is_tried_again_and_told(
 def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
     """What a run tells goes to the configured address alone, and a redirect is told."""
     web.answers += [status]
-    warnings = announce(Notify(healthchecks=web.url), DONE, QUICK)
+    warnings = announce(Recipients(healthchecks=web.url), DONE, QUICK)
     assert web.paths == [""]
     assert warnings == [f"the heartbeat to http://127.0.0.1 failed: it answered {status}"]
 
@@ -220,33 +218,33 @@ def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, mo
     netrc.write_text(f"default login me password {SECRET}\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    assert announce(Notify(healthchecks=web.url), DONE, QUICK) == []
-    assert announce(Notify(healthchecks=web.url.replace("//127", "//user:word@127")), DONE, QUICK) == []
+    assert announce(Recipients(healthchecks=web.url), DONE, QUICK) == []
+    assert announce(Recipients(healthchecks=web.url.replace("//127", "//user:word@127")), DONE, QUICK) == []
     assert web.logins == [None, "Basic dXNlcjp3b3Jk"]
 
 
 def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its proxy, and the certificates that it trusts."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{web.port}")
-    assert announce(Notify(healthchecks="http://check.invalid/x"), DONE, QUICK) == []
+    assert announce(Recipients(healthchecks="http://check.invalid/x"), DONE, QUICK) == []
     assert web.paths == ["http://check.invalid/x"]
     bundle, tls = certificates.make(tmp_path, ["localhost"])
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(tls) as secure:
-        assert announce(Notify(healthchecks=f"https://localhost:{secure.port}/x"), DONE, QUICK) == []
+        assert announce(Recipients(healthchecks=f"https://localhost:{secure.port}/x"), DONE, QUICK) == []
     assert secure.paths == ["/x"]
 
 
 def test_a_heartbeat_that_is_down_or_slow_is_a_warning(nobody: int, silent: int) -> None:
     """Nobody there, and nobody who answers: a warning without the URL's secret."""
     for port, name in ((nobody, "ConnectionError"), (silent, "ReadTimeout")):
-        settings = Notify(healthchecks=f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}")
+        settings = Recipients(healthchecks=f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}")
         assert announce_start(settings, "baseline", IMPATIENT) == [f"the heartbeat to http://127.0.0.1 failed: {name}"]
 
 
 def test_a_service_that_outlives_every_time_out_is_left_behind(silent: int) -> None:
     """The deadline counts whatever a service does."""
-    settings = Notify(healthchecks=f"http://127.0.0.1:{silent}/x")
+    settings = Recipients(healthchecks=f"http://127.0.0.1:{silent}/x")
     warnings = announce(settings, DONE, replace(QUICK, seconds=10, deadline=0.1))
     assert warnings == ["the heartbeat to http://127.0.0.1 failed: no answer within 0.1 seconds"]
 
@@ -254,7 +252,7 @@ def test_a_service_that_outlives_every_time_out_is_left_behind(silent: int) -> N
 @pytest.mark.parametrize("url", ["not a url", "ftp://example.org/x", "http://[broken", "http:///x"])
 def test_a_wrong_address_is_a_warning(url: str) -> None:
     """Whatever stands in the configuration, the run goes on."""
-    warnings = announce(Notify(healthchecks=url), DONE, QUICK)
+    warnings = announce(Recipients(healthchecks=url), DONE, QUICK)
     assert len(warnings) == 1
     assert url not in warnings[0]
 
@@ -262,24 +260,36 @@ def test_a_wrong_address_is_a_warning(url: str) -> None:
 def test_a_mail_tells_of_a_failure() -> None:
     """Job, state, code and hint reach a real mail server."""
     with mail() as received:
-        settings = Notify(urls=(mail_url(received.port),))
-        assert announce(settings, replace(FAILED, failure_count=7), QUICK) == []
+        settings = Recipients(urls=(mail_url(received.port),))
+        assert announce(settings, FAILED, QUICK) == []
     address, body = received.requests[0]
-    assert address == "me@example.org sheets-decrypt: baseline: failed"
-    for line in ("exit code: 6", "cells not decrypted: 7", "next step: try again later"):
+    assert address == "me@example.org sheets-decrypt: baseline: failed with exit code 6"
+    for line in ("job: baseline", "status: failed with exit code 6", "next step: try again later"):
         assert line in body
+
+
+def test_the_text_of_a_mail_is_text() -> None:
+    """Whatever a text contains, no link and no picture arrives in the part that a mail program shows as HTML."""
+    link = '<a href="https://example.org/x">sign in</a><img src="https://example.org/y">'
+    with mail() as received:
+        urls = (mail_url(received.port), mail_url(received.port) + "&format=html")
+        news = replace(FAILED, job=link, status=link, next_step=link)
+        assert announce(Recipients(urls=urls), news, QUICK) == []
+    assert len(received.requests) == 2
+    assert "&lt;a" in received.html[-1]
+    assert not [html for html in received.html if "<a " in html or "<img" in html]
 
 
 def test_several_services_are_told_and_each_failure_is_its_own(web: Received, nobody: int) -> None:
     """One service that is down does not keep the next from being told."""
     require_apprise()
     urls = (mail_url(nobody), f"json://user:{SECRET}@127.0.0.1:{web.port}/{SECRET}", "nonsense", f"no-such://{SECRET}")
-    warnings = announce(Notify(urls=urls), FAILED, QUICK)
+    warnings = announce(Recipients(urls=urls), FAILED, QUICK)
     assert web.paths == [""]
-    assert "sheets-decrypt: baseline: failed" in web.requests[0][1]
+    assert "sheets-decrypt: baseline: failed with exit code 6" in web.requests[0][1]
     assert len(warnings) == 3
     assert "number 1 (mailto://…), failed: it was not delivered" in warnings[0]
-    assert "number 3 (an address without a scheme), failed: apprise does not understand it" in warnings[1]
+    assert "number 3 (an address without a scheme), failed: apprise does not support this address" in warnings[1]
     assert "number 4 (no-such://…)" in warnings[2]
 
 
@@ -289,8 +299,8 @@ def test_a_message_server_that_is_slow_or_broken_is_a_warning(web: Received, sil
     web.answers += [500]
     hosts = (f"json://127.0.0.1:{silent}/", mail_url(silent), f"json://127.0.0.1:{web.port}/")
     with mail("554 no") as refusing:
-        warnings = announce(Notify(urls=hosts[:2]), FAILED, IMPATIENT)
-        warnings += announce(Notify(urls=(hosts[2], mail_url(refusing.port))), FAILED, QUICK)
+        warnings = announce(Recipients(urls=hosts[:2]), FAILED, IMPATIENT)
+        warnings += announce(Recipients(urls=(hosts[2], mail_url(refusing.port))), FAILED, QUICK)
         assert len(refusing.requests) == 1
     assert len(warnings) == 4
     assert all("failed: it was not delivered" in warning for warning in warnings)
@@ -310,7 +320,7 @@ def test_nothing_secret_is_printed_or_logged(
         f"slack://{SECRET}",
         "json://[broken",
     )
-    warnings = announce(Notify(f"http://127.0.0.1:{nobody}/{SECRET}", urls, EVERYTHING), FAILED, QUICK)
+    warnings = announce(Recipients(f"http://127.0.0.1:{nobody}/{SECRET}", urls, EVERYTHING), FAILED, QUICK)
     said = " ".join([*warnings, *capfd.readouterr(), caplog.text])
     assert len(warnings) == 7
     assert SECRET not in said
@@ -320,50 +330,34 @@ def test_nothing_secret_is_printed_or_logged(
 def test_without_apprise_the_warning_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """The messages are an extra; the run goes on without them."""
     monkeypatch.setitem(sys.modules, "apprise", None)
-    warnings = announce(Notify(urls=("json://127.0.0.1/",)), FAILED, QUICK)
+    warnings = announce(Recipients(urls=("json://127.0.0.1/",)), FAILED, QUICK)
     assert warnings == ['messages to [notify] urls need apprise: in the project\'s folder run pip install ".[notify]"']
 
 
 @pytest.mark.parametrize(
-    ("on", "outcome", "title"),
+    ("on", "news", "title"),
     [
         ({"failure", "recovery"}, DONE, None),
-        ({"success"}, DONE, "baseline: written"),
-        ({"failure"}, replace(DONE, recovered=True), None),
-        ({"recovery"}, replace(DONE, recovered=True), "baseline works again"),
-        ({"success", "recovery"}, replace(DONE, recovered=True), "baseline works again"),
-        ({"success"}, replace(DONE, recovered=True), "baseline: written"),
-        ({"failure"}, Outcome("baseline", 3, "partial", 120, 7), "baseline: partial"),
+        ({"success"}, DONE, "baseline: done"),
+        ({"failure"}, RECOVERED, None),
+        ({"recovery"}, RECOVERED, "baseline works again"),
+        ({"success", "recovery"}, RECOVERED, "baseline works again"),
+        ({"success"}, RECOVERED, "baseline: done"),
+        ({"failure"}, FAILED, "baseline: failed with exit code 6"),
         ({"success", "recovery"}, FAILED, None),
+        ({"success", "recovery", "failure"}, replace(FAILED, event=None), None),
     ],
 )
-def test_messages_are_sent_on_the_chosen_events(
-    web: Received, on: set[str], outcome: Outcome, title: str | None
-) -> None:
-    """Each event is told where it was chosen, and a recovery only once."""
+def test_messages_are_sent_on_the_chosen_events(web: Received, on: set[str], news: News, title: str | None) -> None:
+    """Each event is sent if it was chosen, a recovery only once, and nothing if no message is due."""
     require_apprise()
-    settings = Notify(urls=(f"json://127.0.0.1:{web.port}/",), on=frozenset(on))
-    assert announce(settings, outcome, QUICK) == []
+    settings = Recipients(urls=(f"json://127.0.0.1:{web.port}/",), on=frozenset(on))
+    assert announce(settings, news, QUICK) == []
     assert len(web.requests) == (title is not None)
     assert title is None or f"sheets-decrypt: {title}" in web.requests[0][1]
 
 
-def test_a_locked_vault_is_told_only_when_it_stays_locked(web: Received) -> None:
-    """A laptop with a locked vault is no alarm at night; after so many runs it is, and again after as many more."""
-    require_apprise()
-    heartbeat = Notify(healthchecks=web.url, urls=(f"json://127.0.0.1:{web.port}/mail",), locked_after=3)
-    for runs in range(1, 7):
-        locked = Outcome("baseline", 7, "failed", hint="unlock the vault", vault_locked_runs=runs)
-        assert announce(heartbeat, locked, QUICK) == []
-    assert web.paths == ["", "", "/7", "/mail", "/7", "/7", "/7", "/mail"]
-    assert "status: skipped, vault locked, run 1 (told from 3 on)" in web.requests[0][1]
-    assert "exit code: 7" in web.requests[0][1]
-    assert "sheets-decrypt: baseline: the vault is locked" in web.requests[3][1]
-
-
-def test_a_locked_vault_can_be_told_at_once(web: Received) -> None:
-    """With `locked_after` of 0 or 1 there is nothing to wait for."""
-    for locked_after in (0, 1):
-        locked = Outcome("baseline", 7, "failed", vault_locked_runs=1)
-        assert announce(Notify(healthchecks=web.url, locked_after=locked_after), locked, QUICK) == []
-    assert web.paths == ["/7", "/7"]
+def test_a_run_may_be_kept_from_the_heartbeat(web: Received) -> None:
+    """What is neither a success nor a failure yet sends no heartbeat."""
+    assert announce(Recipients(healthchecks=web.url), replace(FAILED, beat=False), QUICK) == []
+    assert web.requests == []

@@ -1,29 +1,22 @@
-"""The run record and its words, and the history in the vault."""
+"""The run record, and its words."""
 
 import getpass
 import json
-import os
-from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.cli import words as report
+from sheets_decrypt.cli import result as report
 from sheets_decrypt.errors import VaultLocked
 from sheets_decrypt.runs import record
-from sheets_decrypt.runs.record import Output, RunLog, RunRecord, Status, append_history, history_name, read_history
-from sheets_decrypt.table import CellFailure, ColumnCount, Reason, Secret
-from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from sheets_decrypt.runs.record import Output, Record, Result
+from sheets_decrypt.table import CellFailure, ColumnCount, Reason
 from tests.survey import RECORD_KEYS
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> CryptomatorVault:
-    """Give an empty vault, opened."""
-    return CryptomatorVault.create(tmp_path / "v", Secret("x"))
-
-
-def _log(**more: object) -> RunLog:
-    log = RunLog("baseline", "1AbC", output=Output("/v/a.csv", "gocryptfs at /v", "0" * 64, 9), rows_read=2)
+def _log(**more: object) -> Record:
+    log = Record(
+        job="baseline", spreadsheet_id="1AbC", output=Output("/v/a.csv", "gocryptfs at /v", "0" * 64, 9), rows_read=2
+    )
     log.columns = {"name": ColumnCount(1, 0, 0, 0, 1, {"sealed-box": 2}, ["dd7ff08f"])}
     for name, value in more.items():
         setattr(log, name, value)
@@ -32,7 +25,7 @@ def _log(**more: object) -> RunLog:
 
 def test_a_record_is_json_with_the_keys_of_the_design() -> None:
     """Everything in it survives JSON; `output` and `error` stand there only where there is one."""
-    done = _log().finish(Status.WRITTEN, 0)
+    done = _log().finish(Result.WRITTEN, 0)
     content = json.loads(done.line())
     assert tuple(content) == (*RECORD_KEYS, "output")
     assert content["started"].endswith("Z")
@@ -62,27 +55,27 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError("no entry")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    assert _log().finish(Status.WRITTEN, 0).user == "unknown"
+    assert _log().finish(Result.WRITTEN, 0).user == "unknown"
 
 
 # In words
 
 
-def _summary(status: Status, **more: object) -> str:
+def _summary(status: Result, **more: object) -> str:
     return report.summary(_log(**more).finish(status, 0))
 
 
 def test_each_status_is_a_line() -> None:
     """A person reads what happened, to how many rows and where."""
     cells = " (1 cell decrypted in 1 column)"
-    assert _summary(Status.WRITTEN) == f"baseline: wrote 2 rows to /v/a.csv{cells}"
-    assert _summary(Status.WRITTEN, dry_run=True) == f"baseline: would write 2 rows to /v/a.csv{cells}"
-    assert _summary(Status.UNCHANGED, rows_read=1) == f"baseline: nothing changed, 1 row in /v/a.csv{cells}"
-    partial = _summary(Status.PARTIAL, failure_count=1)
+    assert _summary(Result.WRITTEN) == f"baseline: wrote 2 rows to /v/a.csv{cells}"
+    assert _summary(Result.WRITTEN, dry_run=True) == f"baseline: would write 2 rows to /v/a.csv{cells}"
+    assert _summary(Result.UNCHANGED, rows_read=1) == f"baseline: nothing changed, 1 row in /v/a.csv{cells}"
+    partial = _summary(Result.PARTIAL, failure_count=1)
     assert "2 rows" in partial
     assert partial.endswith(f"/v/a.csv, but 1 cell could not be decrypted{cells}")
-    guarded = _summary(Status.WRITTEN, guarded_cells=3, output=None)
-    assert guarded == "baseline: wrote 2 rows to nowhere (1 cell decrypted in 1 column, 3 cells guarded with ')"
+    guarded = _summary(Result.WRITTEN, guarded_cells=3, output=None)
+    assert guarded.endswith(", 3 cells got a leading ' so that Excel does not run them)")
     failed = _log().fail(VaultLocked("the vault is locked"))
     assert report.summary(failed) == "baseline: failed with exit code 7: the vault is locked"
 
@@ -90,58 +83,9 @@ def test_each_status_is_a_line() -> None:
 def test_failures_are_named_by_row_column_and_reason() -> None:
     """The first ten, and how many more."""
     failures = [CellFailure(row, "name", Reason.DAMAGED) for row in range(2, 102)]
-    few = _log(failures=failures[:2], failure_count=2).finish(Status.PARTIAL, 3)
+    few = _log(failures=failures[:2], failure_count=2).finish(Result.PARTIAL, 3)
     assert report.failures(few) == [f'row {row}, column "name": the token is cut off or was changed' for row in (2, 3)]
-    many = _log(failures=failures, failure_count=111).finish(Status.PARTIAL, 3)
+    many = _log(failures=failures, failure_count=111).finish(Result.PARTIAL, 3)
     assert len(report.failures(many)) == 11
     assert report.failures(many)[-1] == "and 101 more cells"
-    assert report.failures(_log().finish(Status.WRITTEN, 0)) == []
-
-
-# The history
-
-
-def _run(job: str = "baseline") -> RunRecord:
-    return _log(job=job).finish(Status.WRITTEN, 0)
-
-
-def test_runs_are_read_as_they_were_added(vault: CryptomatorVault) -> None:
-    """Oldest first; where there is no history there are no runs."""
-    assert read_history(vault, "a.csv") == []
-    runs = [_run("one"), _run("two")]
-    for run in runs:
-        append_history(vault, "a.csv", run)
-    assert read_history(vault, "a.csv") == [run.as_json() | _plain(run) for run in runs]
-
-
-def _plain(run: RunRecord) -> dict[str, object]:
-    return dict(json.loads(run.line()))
-
-
-def test_what_is_no_record_is_passed_over(vault: CryptomatorVault) -> None:
-    """Torn lines, lines of something else and bytes that are no text hide nothing."""
-    with vault.replace(history_name("a.csv")) as file:
-        file.write(b'{"job": "early"}\n[1]\n\xff\xfe\n\n{"job": "to')
-    append_history(vault, "a.csv", _run("late"))
-    assert [run["job"] for run in read_history(vault, "a.csv")] == ["early", "late"]
-
-
-def test_a_history_that_grew_too_long_is_cut_to_its_newer_half(
-    vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It never grows for ever, the newest runs stay, and no line is torn."""
-    size = len(_run().line()) + 1
-    monkeypatch.setattr(record, "_LARGEST_HISTORY", 10 * size)
-    for number in range(25):
-        append_history(vault, "a.csv", _run(f"{number:08}"))
-        assert (vault.size(history_name("a.csv")) or 0) <= 10 * size
-    jobs = [int(run["job"]) for run in read_history(vault, "a.csv")]
-    assert jobs == list(range(jobs[0], 25))
-    assert len(jobs) >= 5
-
-
-def test_a_path_that_is_no_text_does_not_stop_the_history(vault: CryptomatorVault) -> None:
-    """On Linux a file's name may be any bytes; its line is JSON all the same."""
-    name = os.fsdecode(b"/v/\xff.csv")
-    append_history(vault, "a.csv", _log(output=Output(name, "x", "0", 1)).finish(Status.WRITTEN, 0))
-    assert read_history(vault, "a.csv")[0]["output"]["path"] == name
+    assert report.failures(_log().finish(Result.WRITTEN, 0)) == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def test_a_success_forgets_failures_and_a_failure_keeps_the_last_success() -> No
     assert (held.failed_runs, held.locked_runs, held.rows) == (3, 2, (5,))
     assert held.after(record(6)).locked_runs == 0
     held = held.after(record(3, finished="2026-03-10T06:30:10Z", rows=8))
-    assert held == JobState("2026-03-10T06:30:10Z", "2026-03-10T06:30:10Z", 3, rows=(5, 8))
+    assert held == JobState("2026-03-10T06:30:10Z", "2026-03-10T06:30:10Z", 3, rows=(5, 8), reported=True)
 
 
 def test_a_full_or_damaged_vault_is_no_locked_one() -> None:
@@ -56,7 +57,7 @@ def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Pat
     """A job's memory comes back as it was; its folder is the user's alone."""
     config = configuration(tmp_path)
     held = JobState("2026-03-06T06:30:10Z", "2026-03-05T06:30:10Z", 9, 'column "é\ud800"', 1, 0, (1, 2))
-    state.save(config, "baseline", held)
+    state.change(config, "baseline", lambda _: held)
     assert state.load(config, "baseline") == replace(held, message='column "é?"')  # half a character has no bytes
     [file] = _files(tmp_path)
     assert file.parent.stat().st_mode & 0o777 == 0o700
@@ -65,7 +66,7 @@ def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Pat
 def test_a_job_that_is_renamed_keeps_its_memory(tmp_path: Path) -> None:
     """The memory belongs to what the job writes; another output, or another vault, is another memory."""
     held = JobState("2026-03-06T06:30:10Z", exit_code=6)
-    state.save(configuration(tmp_path, baseline={"output": "a.csv"}), "baseline", held)
+    state.change(configuration(tmp_path, baseline={"output": "a.csv"}), "baseline", lambda _: held)
     vault = {"cryptomator": "vault", "passphrase": {"prompt": True}}
     assert state.load(configuration(tmp_path, renamed={"output": "a.csv"}), "renamed") == held
     assert state.load(configuration(tmp_path, baseline={"output": "b.csv"}), "baseline") == JobState()
@@ -77,7 +78,7 @@ def test_the_way_the_configuration_is_named_does_not_matter(tmp_path: Path, vaul
     """`--config ../conf/x.toml` and its absolute path lead to the same memory."""
     held = JobState("2026-03-06T06:30:10Z", exit_code=6)
     job = {"output": "a.csv"} | ({"vault": vault} if vault else {})
-    state.save(configuration(tmp_path / "conf", baseline=job), "baseline", held)
+    state.change(configuration(tmp_path / "conf", baseline=job), "baseline", lambda _: held)
     assert state.load(configuration(tmp_path / "other" / ".." / "conf", baseline=job), "baseline") == held
 
 
@@ -88,14 +89,31 @@ def test_the_way_the_configuration_is_named_does_not_matter(tmp_path: Path, vaul
         b'{"last_run": null}', b'{"last_success": "yesterday"}', b'{"last_run": "2026-03-06T06:30:10"}',
         b'{"last_success": 7}', b'{"exit_code": "6"}', b'{"exit_code": true}', b'{"message": ["x"]}',
         b'{"failed_runs": "x"}', b'{"failed_runs": -1}', b'{"locked_runs": 1.5}', b'{"rows": 5}', b'{"rows": "123"}',
+        b'{"running_since": "now"}', b'{"reported": 1}',
         b'{"rows": [1, -2]}', b'{"rows": [1e400]}', b'{"rows": [null]}',
     ],
 )  # fmt: skip
-def test_a_broken_memory_is_forgotten_and_stops_nothing(world: World, content: bytes) -> None:
-    """Whatever stands in the file, a pull goes well, `status` works, and the memory is whole again afterwards."""
+def test_a_broken_memory_is_forgotten(tmp_path: Path, content: bytes) -> None:
+    """Whatever the file contains, it counts as no memory."""
+    config = configuration(tmp_path)
+    state.change(config, "baseline", lambda _: JobState(exit_code=6))
+    [file] = _files(tmp_path)
+    file.write_bytes(content)
+    assert state.load(config, "baseline") == JobState()
+
+
+@pytest.mark.parametrize("kind", ["text", "pipe", "huge"])
+def test_a_broken_memory_stops_nothing(world: World, kind: str) -> None:
+    """A pull goes well, `status` works, and the memory is whole again afterwards."""
     world.pull()
     [file] = _files(world.folder)
-    file.write_bytes(content)
+    file.unlink()
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        with file.open("wb") as broken:
+            broken.write(b"{")
+            broken.truncate(1 if kind == "text" else 1 << 40)  # sparse
     assert memory(world) == JobState()
     assert world.run("status", "--config", world.path).code == 0
     world.configure(columns=["nobody"])
@@ -106,7 +124,7 @@ def test_a_broken_memory_is_forgotten_and_stops_nothing(world: World, content: b
 def test_a_memory_of_a_later_version_is_read(tmp_path: Path) -> None:
     """A key that this version does not know is passed over."""
     config = configuration(tmp_path)
-    state.save(config, "baseline", JobState("2026-03-06T06:30:10Z"))
+    state.change(config, "baseline", lambda _: JobState("2026-03-06T06:30:10Z"))
     [file] = _files(tmp_path)
     file.write_text(json.dumps(json.loads(file.read_text()) | {"mood": "fine"}))
     assert state.load(config, "baseline") == JobState("2026-03-06T06:30:10Z")
@@ -142,3 +160,43 @@ def test_no_answer_is_remembered(world: World) -> None:
     ).decode()
     assert "nobody" in text
     assert not [secret for secret in world.survey.confidential() if secret in text]
+
+
+def test_a_run_that_was_stopped_from_outside_leaves_its_start(tmp_path: Path) -> None:
+    """The system drops its lock, so that it does not look like a run under way; the next run is not kept out."""
+    config = configuration(tmp_path)
+    run = state.running(config, "baseline", "2026-03-06T06:30:00Z")
+    assert run.__enter__()
+    assert state.is_running(config, "baseline")
+    assert not run.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert not state.is_running(config, "baseline")
+    assert state.load(config, "baseline").running_since == "2026-03-06T06:30:00Z"
+    with state.running(config, "baseline", "2026-03-07T06:30:00Z") as alone:
+        assert alone
+        assert state.load(config, "baseline").running_since == "2026-03-07T06:30:00Z"
+    assert state.load(config, "baseline").running_since == ""
+
+
+def test_a_second_run_does_not_take_the_place_of_the_first(tmp_path: Path) -> None:
+    """The start that is remembered is that of the run under way."""
+    config = configuration(tmp_path)
+    with state.running(config, "baseline", "2026-03-06T06:30:00Z"):
+        with state.running(config, "baseline", "2026-03-06T07:30:00Z") as alone:
+            assert not alone
+        assert state.load(config, "baseline").running_since == "2026-03-06T06:30:00Z"
+
+
+def test_changes_from_several_processes_are_all_kept(tmp_path: Path) -> None:
+    """Reading and writing back is one step: of forty changes at once none is lost."""
+    config = configuration(tmp_path)
+
+    def count() -> None:
+        for _ in range(10):
+            state.change(config, "baseline", lambda held: replace(held, failed_runs=held.failed_runs + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert state.load(config, "baseline").failed_runs == 40

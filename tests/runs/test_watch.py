@@ -1,11 +1,20 @@
 """Around each run, from the command line: who is told of what, and that telling never changes how a run ends."""
 
+import base64
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from sheets_decrypt.sandbox.google import Tab
 from tests import survey
 from tests.survey import VAULT_PASSPHRASE, World
 from tests.unattended_parts import Web, memory, web_server
@@ -41,12 +50,12 @@ def test_every_run_is_told_and_a_failure_is_news(world: World, web: Web) -> None
     """The heartbeat hears of start and success, then of the exit code; people hear of failure and recovery."""
     _notify(world, web)
     assert world.pull().code == 0
-    assert "rows written: 6" in web.told[-1][1]
+    assert "rows: 6" in web.told[-1][1]
     assert web.paths() == ["/ping/start", "/ping"]
     _breaking(world, web)
     for _ in range(2):
         assert world.pull().code == 9
-        assert "exit code: 9" in web.told[-2][1]
+        assert "exit code 9" in web.told[-2][1]
         assert web.paths() == ["/ping/start", "/ping/9", "/news"]
     _notify(world, web)
     assert world.pull().code == 0
@@ -74,7 +83,7 @@ def test_a_partial_run_is_a_failure_and_the_next_good_one_a_recovery(world: Worl
     damaged[1][1] = str(damaged[1][1])[:-8] + "AAAAAAA="
     world.google.replace_rows(world.spreadsheet, "data", damaged)
     assert world.pull().code == 3
-    assert "cells not decrypted: 1" in web.told[-2][1]
+    assert "cells could not be decrypted" in web.told[-2][1]
     assert web.paths() == ["/ping/start", "/ping/3", "/news"]
     world.google.replace_rows(world.spreadsheet, "data", good)
     assert world.pull().code == 0
@@ -186,3 +195,115 @@ def test_a_dry_run_tells_nobody_and_is_not_remembered(world: World, web: Web) ->
     assert memory(world).last_run == ""
     assert world.pull().code == 9
     assert memory(world).failed_runs == 1
+
+
+# What leaves this computer
+
+
+def _broken_token(world: World) -> str:
+    """Return a legacy token whose padding is wrong under the right key."""
+    key = world.survey.legacy_secret.reveal()[:16].encode()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor()
+    return base64.b64encode(bytes(16) + encryptor.update(b"A" * 16) + encryptor.finalize()).decode()
+
+
+def test_an_editor_learns_no_more_than_that_cells_failed(world: World, web: Web) -> None:
+    """One broken phone number, two, or all six, with a CSV or without one: what is sent is the same."""
+    _notify(world, web)
+    good, codes, sent = world.survey.sheet, [], []
+    for broken in (1, 2, 6):
+        sheet = [list(row) for row in good]
+        for row in sheet[1 : broken + 1]:
+            row[2] = _broken_token(world)
+        world.google.replace_rows(world.spreadsheet, "data", sheet)
+        codes.append(world.pull().code)
+        sent.append([(path, _without_time(body)) for path, body in web.asked])
+        web.asked.clear()
+    assert codes == [3, 9, 4]  # 9: far fewer answers decrypt than last time
+    assert [path for path, _ in sent[0]] == ["/ping/start", "/ping/3", "/news"]
+    assert sent[0] == sent[1] == sent[2]
+
+
+def _without_time(body: str) -> str:
+    """Drop what apprise adds of its own."""
+    return re.sub(r'"(?:timestamp|uuid)": ?"[^"]*"', "", body)
+
+
+def test_whether_an_answer_changed_is_not_said(world: World, web: Web) -> None:
+    """A run that wrote the CSV and one that left it alone send the same heartbeat."""
+    _notify(world, web)
+    assert world.pull("--json").records()[0]["status"] == "written"
+    assert world.pull("--json").records()[0]["status"] == "unchanged"
+    assert len(web.told) == 4
+    assert web.told[:2] == web.told[2:]
+
+
+def test_a_title_from_the_sheet_is_not_sent(world: World, web: Web) -> None:
+    """Errors and hints name tabs and columns to the person at this computer, and to nobody else."""
+    _notify(world, web)
+    sheet = [list(row) for row in world.survey.sheet]
+    sheet[0][4] = "phishing-link"
+    link = '<a href="https://phishing-link.example">open</a>'
+    spreadsheet = world.google.add("Survey", [Tab(link, sheet)])
+    text = world.path.read_text(encoding="utf-8")
+    for job in ({"worksheet": "no such tab"}, {"columns": ["phishing-lonk"]}):
+        world.settings |= {"spreadsheet": spreadsheet}
+        world.configure(**job)
+        world.path.write_text(world.path.read_text(encoding="utf-8") + text[text.index("notify") :], encoding="utf-8")
+        done = world.pull()
+        assert done.code in {5, 9}
+        assert "phishing-link" in done.err
+        assert web.paths() == ["/ping/start", f"/ping/{done.code}", "/news"]
+    assert not [body for _, body in web.told if "phishing-link" in body]
+
+
+# A run that hangs
+
+
+@contextmanager
+def _hanging(world: World, code: int = 0) -> Iterator["subprocess.Popen[str]"]:
+    """Start a pull that waits for its key from a named pipe, and let it have the key at the end of the block."""
+    pipe = world.folder / "keys" / "pipe"
+    os.mkfifo(pipe)
+    world.keys["private_keys"] = [{"command": ["cat", str(pipe)]}]
+    world.configure()
+    # without `-W error`, as apprise imports what Python 3.11 deprecates
+    command = [sys.executable, "-m", "sheets_decrypt", "pull", "--config", str(world.path), "--quiet"]
+    with subprocess.Popen(command, env=world.environment(), stderr=subprocess.PIPE, text=True) as run:
+        with suppress(BrokenPipeError), pipe.open("w", encoding="utf-8") as file:  # waits until the run reads
+            yield run
+            file.write(world.survey.private_key.reveal())
+        assert run.wait(60) == code
+
+
+def test_a_run_that_hangs_is_found(world: World, web: Web) -> None:
+    """`status` says since when it runs, and how many found it; the third that does is reported, and then its end."""
+    world.settings["notify"] = {"healthchecks": f"{web.url}/ping", "urls": [f"json://127.0.0.1:{web.port}/news"]}
+    with _hanging(world):
+        assert web.paths() == ["/ping/start"]
+        assert memory(world).running_since
+        assert "running since 2" in world.run("status", "--config", world.path).out
+        for expected in ([], [], ["/ping/8", "/news"], ["/ping/8"]):
+            assert world.pull().code == 8
+            assert web.paths() == expected
+        assert "another run was under way, 3 runs in a row; it may hang" in web.told[-2][1]
+        [shown] = world.run("status", "--config", world.path, "--json").records()
+        assert (shown["running"], shown["busy_runs"], shown["exit_code"]) == (True, 4, None)
+        assert "(4 runs in a row found it under way)" in world.run("status", "--config", world.path).out
+    assert web.paths() == ["/ping", "/news"]
+    assert "works again" in web.told[-1][1]
+    [shown] = world.run("status", "--config", world.path, "--json").records()
+    assert (shown["running"], shown["running_since"], shown["busy_runs"], shown["exit_code"]) == (False, "", 0, 0)
+
+
+def test_a_run_that_was_killed_does_not_look_like_one_that_hangs(world: World, web: Web) -> None:
+    """`status` says that it was stopped, and the next run is not kept out."""
+    _notify(world, web)
+    with _hanging(world, code=-signal.SIGKILL) as run:
+        run.kill()
+        run.wait(60)
+    assert "was stopped before its end" in world.run("status", "--config", world.path).out
+    world.keys["private_keys"] = [{"file": "keys/private_keys"}]
+    _notify(world, web)
+    assert world.pull().code == 0
+    assert "ok" in world.run("status", "--config", world.path).out

@@ -13,7 +13,7 @@ import pytest
 from sheets_decrypt import config as configuration
 from sheets_decrypt.config import template
 from sheets_decrypt.decryption.ciphers import sealed_box, sealing
-from sheets_decrypt.runs.record import RunRecord, Status
+from sheets_decrypt.runs.record import Record, Result
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.sandbox.sample import legacy_cbc
 from sheets_decrypt.story import pull
@@ -54,7 +54,7 @@ class Loop:
     public_key: bytes
     legacy_secret: Secret
 
-    def pull(self) -> RunRecord:
+    def pull(self) -> Record:
         """Run the job."""
         return pull("loop", self.config.jobs["loop"], self.config)
 
@@ -137,7 +137,7 @@ def test_what_people_answered_is_what_the_csv_says(loop: Loop) -> None:
 
     record = loop.pull()
 
-    assert (record.status, record.failure_count, record.warnings) == (Status.WRITTEN, 0, [])
+    assert (record.status, record.failure_count, record.warnings) == (Result.WRITTEN, 0, [])
     assert loop.csv() == [COLUMNS, *[[name, phone, "No Data"] for name, phone, _ in rows]]
 
 
@@ -157,7 +157,7 @@ def test_a_sheet_whose_format_changes_half_way_loses_no_row(loop: Loop) -> None:
 
     record = loop.pull()
 
-    assert (record.status, record.rows_read, record.rows_written) == (Status.WRITTEN, 10, 10)
+    assert (record.status, record.rows_read, record.rows_written) == (Result.WRITTEN, 10, 10)
     assert loop.csv() == [COLUMNS, *old, *new]
     assert record.columns["name"].formats == {"legacy-cbc": 5, "sealed-box": 5}
 

@@ -1,0 +1,71 @@
+"""The command `sheets-decrypt decrypt-file`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from sheets_decrypt import config, story
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import load_named
+from sheets_decrypt.cli.options import chosen, config_option, json_option, names_of
+from sheets_decrypt.cli.result import show_result
+from sheets_decrypt.config import Conversion, Keys
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.secret_sources import from_environment, withheld
+from sheets_decrypt.story import Options
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--columns", metavar="A,B", required=True, help='The columns to decrypt, or "auto".')
+@click.option("--output", type=click.Path(path_type=Path), help="The CSV to write; default: FILE's name + _decrypted.")
+@config_option
+@click.option("--job", metavar="NAME", help="Use the keys of this job of the configuration.")
+@click.option("--encoding", type=click.Choice(["utf-8-sig", "utf-8"]), help="The CSV's encoding.")
+@click.option("--formula-guard", type=click.Choice(["smart", "owasp", "off"]), help="The formula guard.")
+@click.option("--on-error", type=click.Choice(["keep", "blank", "fail"]), help="Cells that stay encrypted.")
+@click.option("--accept", multiple=True, type=click.Choice(["vault", "encrypted disk", "cannot tell"]),
+              help="The kinds of place that the CSV may be put on.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--allow-shrink", is_flag=True, help="Accept far fewer rows than the former CSV has.")
+@click.option("--quiet", is_flag=True, help="Print nothing on success; warnings and errors only.")
+@json_option("Print the run record as JSON.")
+def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
+    """Decrypt FILE, a CSV that was downloaded from the Sheet.
+
+    The keys come from SHEETS_DECRYPT_PRIVATE_KEY, SHEETS_DECRYPT_LEGACY_SECRET or SHEETS_DECRYPT_PASSPHRASE (or the
+    same names with _FILE or _COMMAND), else from the configuration. The output must be on an unlocked vault drive.
+    """
+    if not file.name:
+        raise ConfigurationError(f"{file} is not a file", hint="name the csv that was downloaded")
+    target = output or file.with_name(f"{file.stem}_decrypted.csv")
+    conversion = _conversion(options)
+    keys, workers = _keys_and_workers(options)
+    with withheld(keys), terminal.progress(file.name, wanted=not options["quiet"]) as progress:
+        record = story.decrypt_file(
+            file,
+            target.absolute(),
+            conversion,
+            keys,
+            accept=options["accept"] or ("vault",),
+            options=Options(options["allow_shrink"], options["dry_run"], progress=progress),
+            workers=workers,
+        )
+    show_result(record, quiet=options["quiet"], as_json=options["as_json"])
+    return record.exit_code
+
+
+def _conversion(options: Mapping[str, Any]) -> Conversion:
+    given = {name: options[name] for name in ("encoding", "formula_guard", "on_error") if options[name]}
+    return config.parse_conversion({"columns": names_of(options["columns"]), **given})
+
+
+def _keys_and_workers(options: Mapping[str, Any]) -> tuple[Keys, int | Literal["auto"]]:
+    keys = from_environment()
+    if keys.given() and not (options["config_path"] or options["job"]):
+        return keys, "auto"
+    content = load_named(options["config_path"])
+    job = content.jobs[chosen(content, [options["job"]])[0]] if options["job"] else None
+    return content.keys_of(job) if job else content.keys, content.workers

@@ -1,0 +1,69 @@
+"""The file behind `--log`: parts of a megabyte, of which the newest six are kept."""
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO, Final
+
+from sheets_decrypt.cli.words import printable
+from sheets_decrypt.errors import reason_of
+from sheets_decrypt.regular_file import open_regular
+
+_BYTES: Final = 1_000_000
+_OLD_PARTS: Final = 5
+
+
+class LogFile(RotatingFileHandler):
+    """A log file. If it cannot be written, one warning says so, and the command continues.
+
+    Args:
+        path: The file. A pipe or a device is refused: it could block the run.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=_BYTES, backupCount=_OLD_PARTS, encoding="utf-8", errors="replace")
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        # Checked once: after rotation the stream still writes to the old file.
+        self.streams = [stream for stream in (sys.stdout, sys.stderr) if _are_one_file(stream, self.stream)]
+        self._warned = False
+
+    def add(self, text: str) -> None:
+        """Write a line with the time."""
+        self.handle(logging.makeLogRecord({"msg": "%s", "args": (text,)}))
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = open_regular(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return open(descriptor, "a", encoding=self.encoding, errors=self.errors)  # noqa: PTH123  (a descriptor)
+
+    def close(self) -> None:
+        """Close the file; lines that a full disk did not take are lost, as was reported."""
+        with suppress(OSError):
+            super().close()
+
+    def doRollover(self) -> None:  # noqa: N802  (logging's name)
+        """Begin a new part; later if another process holds the file open (Windows)."""
+        with suppress(OSError):
+            super().doRollover()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Warn once that lines are lost."""
+        del record
+        if not self._warned and sys.stderr is not None:
+            self._warned = True
+            error = sys.exc_info()[1]
+            reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
+            sys.stderr.write(printable(f"warning: the log {self.baseFilename} cannot be written: {reason}") + "\n")
+
+
+def _are_one_file(one: IO[str] | None, other: IO[str] | None) -> bool:
+    try:
+        return one is not None and other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
+    except OSError:  # not backed by a file
+        return False

@@ -1,0 +1,67 @@
+"""Standard output and error that accept every write, even where the disk is full or the reader has gone away.
+
+A failed write would otherwise raise wherever the text happens to be flushed: between two jobs, or at the interpreter's
+exit, which then replaces the exit code by 120.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+from sheets_decrypt.errors import reason_of
+
+
+class _Forgiving(io.RawIOBase):
+    """A raw stream whose writes never raise. The first failure is kept and reported.
+
+    Args:
+        raw: The stream underneath; it stays open.
+        report: Called with the reason of the first failure.
+    """
+
+    def __init__(self, raw: Any, report: Callable[[str], None]) -> None:
+        super().__init__()
+        self._raw: Final = raw
+        self._report: Final = report
+        self.failure = ""
+
+    def write(self, data: Any, /) -> int | None:
+        """Write, or count the bytes as written if that fails."""
+        try:
+            return self._raw.write(data)  # type: ignore[no-any-return]  # a number, or None where it would block
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            if not self.failure:
+                self.failure = reason_of(error) if isinstance(error, OSError) else "it is closed"
+                self._report(self.failure)
+            return len(data)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def isatty(self) -> bool:
+        """Return whether the stream underneath is a terminal."""
+        return bool(self._raw.isatty())
+
+    def fileno(self) -> int:
+        """Return the descriptor of the stream underneath."""
+        return int(self._raw.fileno())
+
+
+def forgiving(stream: TextIO | None, report: Callable[[str], None]) -> TextIO | None:
+    """Return a UTF-8 text stream that writes to the same place and never raises.
+
+    Args:
+        stream: A standard stream; None, as under pythonw.exe, stays None.
+        report: Called with the reason when a write fails for the first time.
+    """
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        return stream
+    raw = _Forgiving(getattr(buffer, "raw", buffer), report)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="replace", line_buffering=True)
+
+
+def failure_of(stream: TextIO | None) -> str:
+    """Return why a stream could not be written; blank if every write went well."""
+    return str(getattr(getattr(getattr(stream, "buffer", None), "raw", None), "failure", ""))

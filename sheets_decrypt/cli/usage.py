@@ -1,0 +1,59 @@
+"""Errors in how a command was called, as our own errors. What was typed could be a secret, so it is not repeated."""
+
+import re
+from typing import Final
+
+import click
+
+from sheets_decrypt.errors import ConfigurationError
+
+_NAME: Final = re.compile(r"--[a-z][a-z_-]{0,40}")
+_SECRETIVE: Final = re.compile(r"secret|private|pass(phrase|word)|key", re.IGNORECASE)
+
+
+def explain(error: click.ClickException, command: str) -> ConfigurationError:
+    """Return our error for one of click's.
+
+    Args:
+        error: Click's.
+        command: The command that was called, such as `sheets-decrypt vault`.
+    """
+    if not isinstance(error, click.UsageError):
+        return ConfigurationError(_lower(error.format_message()))
+    command = error.ctx.command_path if error.ctx else command
+    hint = f"{command} --help lists the options"
+    if isinstance(error, click.NoSuchOption):
+        return _unknown_option(error, hint)
+    message = error.format_message()
+    if "unexpected extra argument" in message:
+        return ConfigurationError("unexpected argument", hint=f"put paths with spaces in quotes; {hint}")
+    if "No such command" in message:
+        return ConfigurationError("unknown command", hint=f"{command} --help lists the commands")
+    return ConfigurationError(_lower(message).rstrip("."), hint=hint)
+
+
+def _unknown_option(error: click.NoSuchOption, hint: str) -> ConfigurationError:
+    """Name an unknown option only if it looks like one: `--secret-keyABC` and `-ABC` may contain the secret itself."""
+    name = error.option_name.partition("=")[0]
+    options = error.ctx.command.params if error.ctx else []
+    public = {name for option in options if not getattr(option, "hidden", False) for name in option.opts}
+    close = [other for other in error.possibilities or () if other in public]
+    if close and not (_SECRETIVE.search(name) and not _SECRETIVE.search(close[0])):  # --secret is not --retry
+        return ConfigurationError(f"unknown option; did you mean {close[0]}?", hint=hint)
+    if _SECRETIVE.search(name):
+        return secret_as_option("a secret")
+    named = f"unknown option {name}" if _NAME.fullmatch(name) else "unknown option"
+    return ConfigurationError(named, hint=hint)
+
+
+def secret_as_option(name: str) -> ConfigurationError:
+    """Return the error that explains why a secret cannot be an option."""
+    return ConfigurationError(
+        f"{name} cannot be an option: every program on this computer can see a command line, and the shell's history"
+        " keeps it",
+        hint="put the secret in a file or keyring that [keys] names, or in SHEETS_DECRYPT_LEGACY_SECRET_FILE",
+    )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

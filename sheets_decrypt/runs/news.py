@@ -1,0 +1,97 @@
+"""What is said about a run to whoever is notified of it: a fixed vocabulary. Pure.
+
+Whoever reads a message may also be able to edit the Sheet. Such a person can learn answers of the formats that are not
+authenticated from how many cells failed, and equal answers from whether the CSV changed. So a message names the job,
+the kind of result, the number of rows after a success, and a next step. It has no error text, no name of a tab or a
+column and no count of cells. It does not say whether the CSV changed, nor whether cells that failed left a CSV (exit
+code 3) or none (4 and 9).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sheets_decrypt.errors import EXIT_CODES
+from sheets_decrypt.runs.record import Record
+from sheets_decrypt.runs.state import JobState
+
+_CELLS_FAILED: Final = 3  # sent for every run in which cells failed, whatever its exit code
+
+
+class Event(StrEnum):
+    """What a message is about; also the words of the configuration key `on`."""
+
+    FAILURE = "failure"
+    RECOVERY = "recovery"
+    SUCCESS = "success"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What leaves this computer after a run.
+
+    Args:
+        job: The job's name.
+        code: The exit code to send.
+        status: The result in a few words of ours.
+        event: What a message would be about; None if no message is due.
+        rows: How many rows the Sheet has, after a success.
+        next_step: What a person should do; blank if nothing.
+        beat: Whether the heartbeat hears of it.
+    """
+
+    job: str
+    code: int
+    status: str
+    event: Event | None
+    rows: int | None = None
+    next_step: str = ""
+    beat: bool = True
+
+
+def news_of(patience: int, record: Record, before: JobState, after: JobState) -> News:
+    """Return what is sent about a run.
+
+    A vault that is locked, or another run that is under way, is a failure only once it has lasted for `locked_after`
+    runs, and again after as many more. Until then a locked vault counts as a success for the heartbeat, whose body says
+    "skipped": a start without an end would raise the alarm. A run that found another one under way sends nothing: if
+    that other run hangs, the heartbeat must not hear of a success.
+    """
+    step = f"on the computer that ran it: sheets-decrypt status --job {record.job}"
+    event = Event.FAILURE if after.is_due(patience) else None
+    if after.busy_runs:
+        lasting = after.busy_runs >= patience
+        status = f"another run was under way, {_times(after.busy_runs)}; it may hang"
+        return News(record.job, record.exit_code, status, event, next_step=step, beat=lasting)
+    if record.error is not None and record.error.locked:
+        lasting = after.locked_runs >= patience
+        status = f"{'' if lasting else 'skipped: '}the vault was locked, {_times(after.locked_runs)}"
+        return News(record.job, record.exit_code if lasting else 0, status, event, next_step="unlock the vault")
+    if record.cells_failed:
+        return News(record.job, _CELLS_FAILED, "cells could not be decrypted", event, next_step=step)
+    if record.exit_code:
+        status = f"failed with exit code {record.exit_code}: {EXIT_CODES.get(record.exit_code, '')}"
+        return News(record.job, record.exit_code, status, event, next_step=step)
+    return News(record.job, 0, "done", Event.RECOVERY if before.reported else Event.SUCCESS, record.rows_read)
+
+
+def _times(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs in a row"
+
+
+def title(news: News) -> str:
+    """Return a message's subject."""
+    if news.event is Event.RECOVERY:
+        return f"sheets-decrypt: {news.job} works again"
+    return f"sheets-decrypt: {news.job}: {news.status}"
+
+
+def body(news: News) -> str:
+    """Return a message's text, or a heartbeat's body."""
+    lines = [
+        f"job: {news.job}",
+        f"status: {news.status}",
+        *([] if news.rows is None else [f"rows: {news.rows}"]),
+        *([f"next step: {news.next_step}"] if news.next_step else []),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,141 @@
+"""Secrets in environment variables: they are found, and no program or process that we start inherits one."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.config import Config, SecretSource, parse
+from sheets_decrypt.errors import KeyMissing
+from sheets_decrypt.sandbox.google import Sandbox
+from sheets_decrypt.secret_sources import from_environment, resolve, system_environment, withheld
+from tests import require
+from tests.survey import PROGRAM, VAULT_PASSPHRASE, World
+
+NAMES = ("SURVEY_KEY", "SURVEY_WORD", "VAULT_WORD", "PING", "SHEETS_DECRYPT_PRIVATE_KEY", "SHEETS_DECRYPT_PASSPHRASE")
+
+
+def _config() -> Config:
+    """Return a configuration that names a secret in each of its sections."""
+    vault = {"cryptomator": "v", "passphrase": {"env": "VAULT_WORD"}}
+    job = {"spreadsheet": "12345abcde", "columns": ["name"], "output": "a.csv"}
+    jobs = {
+        "one": job,
+        "two": {**job, "output": "b.csv", "vault": vault, "keys": {"passphrases": {"env": "SURVEY_WORD"}}},
+    }
+    notify = {"healthchecks": {"env": "PING"}}
+    return parse({"keys": {"private_keys": {"env": "SURVEY_KEY"}}, "notify": notify, "jobs": jobs}, folder=Path("/b"))
+
+
+@pytest.fixture
+def _variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.setenv(name, f"geheim-{name}")
+
+
+@pytest.mark.usefixtures("_variables")
+def test_a_secret_that_is_withheld_can_be_read_and_comes_back() -> None:
+    """Every secret that a configuration names, wherever it does, and those of the fixed names."""
+    with withheld(_config()):
+        assert not set(NAMES) & set(os.environ)
+        for name in NAMES:
+            assert resolve(SecretSource(env=name)).reveal() == f"geheim-{name}"
+        with withheld(_config()):
+            assert resolve(SecretSource(env="PING")).reveal() == "geheim-PING"
+        assert resolve(SecretSource(env="PING")).reveal() == "geheim-PING"
+    assert all(os.environ[name] == f"geheim-{name}" for name in NAMES)
+    assert from_environment().private_keys == (SecretSource(env="SHEETS_DECRYPT_PRIVATE_KEY"),)
+
+
+def test_a_variable_that_is_not_set_is_missing_however_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept from one time to the next."""
+    monkeypatch.setenv("SURVEY_KEY", "geheim")
+    with withheld(_config()):
+        pass
+    monkeypatch.delenv("SURVEY_KEY")
+    with withheld(_config()), pytest.raises(KeyMissing, match="SURVEY_KEY is not set"):
+        resolve(SecretSource(env="SURVEY_KEY"))
+
+
+@pytest.mark.usefixtures("_variables")
+def test_a_worker_process_inherits_no_secret() -> None:
+    """A process of multiprocessing gets a copy of the environment, and in it there is none."""
+    require.that(sys.platform == "linux", "/proc is Linux's")
+    with withheld(_config()), get_context("spawn").Pool(1) as pool:
+        inherited = pool.apply(_inherited)
+    assert any(entry.startswith("PATH=") for entry in inherited)
+    assert not [entry for entry in inherited if "geheim" in entry]
+
+
+def _inherited() -> list[str]:
+    return Path("/proc/self/environ").read_text(encoding="utf-8").split("\0")
+
+
+@pytest.mark.usefixtures("_variables")
+def test_a_program_of_the_system_gets_what_it_needs_and_nothing_else() -> None:
+    """Not even a secret of a configuration that was never read."""
+    assert not set(NAMES) & set(system_environment())
+    assert {"PATH", "HOME"} & set(os.environ) <= set(system_environment())
+
+
+# Every child of every command, as the system sees it
+
+
+@pytest.fixture
+def survey(tmp_path: Path) -> Iterator[World]:
+    """Give a survey that is large enough for worker processes."""
+    with Sandbox(tmp_path / "google") as google:
+        yield World.make(tmp_path, google, rows=7_200)
+
+
+def _children(world: World, secrets: dict[str, str], *arguments: object) -> list[str]:
+    """Run a command under strace; return how each of its children was started, with its environment."""
+    trace = world.folder / "trace"
+    strace = [require.program("strace"), "-f", "-v", "-s", "9999", "-e", "trace=execve"]
+    done = subprocess.run(
+        [*strace, "-o", str(trace), *PROGRAM, *map(str, arguments)],
+        env=world.environment(secrets), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, *children = re.findall(r"execve\(.*", trace.read_text(encoding="utf-8", errors="replace"))
+    assert all(secret in first for secret in secrets.values())
+    return children
+
+
+def test_no_child_of_a_pull_inherits_a_secret(survey: World) -> None:
+    """Workers and a secret's command: their environments and arguments hold no secret."""
+    secrets = {
+        "SURVEY_KEY": survey.survey.private_key.reveal(), "SURVEY_WORD": survey.survey.passphrase.reveal(),
+        "VAULT_WORD": VAULT_PASSPHRASE, "PING": "http://127.0.0.1:9/a-secret-address",
+        "SHEETS_DECRYPT_LEGACY_SECRET": survey.survey.legacy_secret.reveal(),
+    }  # fmt: skip
+    survey.keys = {
+        "private_keys": [{"env": "SURVEY_KEY"}],
+        "passphrases": [{"env": "SURVEY_WORD"}],
+        "legacy_secrets": [{"command": ["cat", str(survey.folder / "keys/legacy_secrets")]}],
+    }
+    survey.settings["vault"] = {"cryptomator": "vault", "passphrase": {"env": "VAULT_WORD"}}
+    survey.configure(notify={"healthchecks": {"env": "PING"}})
+    children = _children(survey, secrets, "pull", "--config", survey.path)
+    started = [child for child in children if "= 0" in child]
+    assert len([child for child in started if "multiprocessing" in child]) >= 2
+    assert len([child for child in started if "keys/legacy_secrets" in child]) == 1
+    assert not [child for child in children for secret in secrets.values() if secret in child]
+
+
+@pytest.mark.parametrize("command", [("schedule", "status"), ("status",), ("check",), ("history",), ("vault", "ls")])
+def test_no_child_of_another_command_inherits_a_secret(world: World, command: tuple[str, ...]) -> None:
+    """Neither those that read the configuration nor those that do not."""
+    secrets = {"SURVEY_KEY": world.survey.private_key.reveal(), "SHEETS_DECRYPT_PASSPHRASE": "geheim-7713"}
+    world.keys["private_keys"] = [{"env": "SURVEY_KEY"}]
+    world.configure()
+    named = [] if command == ("schedule", "status") else ["--config", world.path]
+    children = _children(world, secrets, *command, *named)
+    assert not [child for child in children for secret in secrets.values() if secret in child]
+    if "status" in command:
+        assert children
