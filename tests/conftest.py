@@ -1,12 +1,47 @@
-"""Fixtures that several test files share: a local Google, and a world in which a user runs the commands."""
+"""Fixtures that several test files share, an environment that is the same on every machine, and counts at the end."""
 
-from collections.abc import Iterator
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox
 from tests.survey import World
+
+_COUNT: Final = "count "
+# What a developer's machine may have set and another has not: neither a test nor a program that it starts sees it.
+_NOT_OURS: Final = (
+    "CLOUDSDK_", "COLUMNS", "CURL_CA", "DBUS_", "DISPLAY", "EDITOR", "FORCE_COLOR", "GOOGLE_", "LINES", "NO_COLOR",
+    "PYTHON", "REQUESTS_", "SHEETS_DECRYPT_", "SSL_CERT", "VISUAL", "WAYLAND_", "XDG_",
+)  # fmt: skip
+_OURS: Final = ("SHEETS_DECRYPT_LONG", "SHEETS_DECRYPT_REQUIRE")
+
+
+def pytest_configure() -> None:
+    """Make the environment that of a machine on which nothing is set, with a home of its own.
+
+    A job that a shell starts with `&` ignores SIGINT, and so would every program that a test starts and interrupts.
+    """
+    for name in list(os.environ):
+        if name.startswith(_NOT_OURS) and name not in _OURS:
+            del os.environ[name]
+    os.environ |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "NO_GCE_CHECK": "true"}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home() -> Iterator[None]:
+    """Keep every test out of the developer's own configuration, state and keyring."""
+    places = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+    with tempfile.TemporaryDirectory(prefix="sheets-decrypt-home-") as home, pytest.MonkeyPatch.context() as patch:
+        for place in places:
+            patch.setenv(place, str(Path(home) / place.lower()))
+        yield
 
 
 @pytest.fixture
@@ -15,3 +50,25 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the lock of runs in this process
     with Sandbox(tmp_path / "google") as google:
         yield World.make(tmp_path, google)
+
+
+@pytest.fixture
+def count(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Return a function that adds to a number which is printed at the end of the run: `count("kills", 240)`."""
+    return lambda what, number: record_property(_COUNT + what, number)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the suites counted, summed up over all tests and processes."""
+    totals: dict[str, int] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") != "teardown":
+                continue
+            for name, number in report.user_properties:
+                if name.startswith(_COUNT):
+                    totals[name.removeprefix(_COUNT)] = totals.get(name.removeprefix(_COUNT), 0) + number
+    if totals:
+        terminalreporter.section("counted")
+    for name, total in sorted(totals.items()):
+        terminalreporter.line(f"{name}: {total:,}")
