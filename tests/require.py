@@ -3,11 +3,11 @@
 import importlib.util
 import os
 import shutil
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import pytest
 
-LONG: Final = os.environ.get("SHEETS_DECRYPT_LONG") == "1"
+from tests.long import LONG
 
 
 def that(condition: object, reason: str) -> None:

@@ -33,6 +33,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import mounts, require
 from tests.canaries import Canaries, Places, Watch
+from tests.long import LONG
 from tests.mail_server import mail_server
 from tests.survey import CSV, HEADER, PROGRAM, VAULT_PASSPHRASE, Done, World, call, csv_of, public_key_of
 from tests.unattended_parts import KEYRING, web_server
@@ -74,7 +75,7 @@ class House:
         variables = world.environment(
             {"TMPDIR": str(temporary), "PATH": f"{world.folder}/bin:{os.environ['PATH']}", **(environment or {})}
         )
-        start = _process if process or require.LONG else _here
+        start = _process if process or LONG else _here
         done, children = start(arguments, variables, world.folder, stdin, self.places)
         self.runs += 1
         self.children += children
@@ -195,7 +196,7 @@ def _programs(world: World) -> None:
 
 def _some(variants: Sequence[Variant], few: int = 2) -> Sequence[Variant]:
     """Return the first variants of a case, or all of them where that may take minutes."""
-    return variants if require.LONG else variants[:few]
+    return variants if LONG else variants[:few]
 
 
 CASES: Final[dict[str, Callable[[House], object]]] = {}
