@@ -36,11 +36,16 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _home() -> Iterator[None]:
-    """Keep every test out of the developer's own configuration, state and keyring."""
-    places = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+    """Keep every test out of the developer's own configuration, state, keyring and credentials, and out of each other's.
+
+    Each process that runs tests has a home of its own.
+    """
+    places = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "CLOUDSDK_CONFIG")
     with tempfile.TemporaryDirectory(prefix="sheets-decrypt-home-") as home, pytest.MonkeyPatch.context() as patch:
         for place in places:
-            patch.setenv(place, str(Path(home) / place.lower()))
+            folder = Path(home) / place.lower()
+            folder.mkdir()
+            patch.setenv(place, str(folder))
         yield
 
 
