@@ -8,17 +8,27 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sheets_decrypt.sandbox.google import Sandbox
+from tests.long import scaled
 from tests.survey import World
 
 _COUNT: Final = "count "
+_NO_CRONTAB: Final = "no-crontab"
 # What a developer's machine may have set and another has not: neither a test nor a program that it starts sees it.
 _NOT_OURS: Final = (
     "CLOUDSDK_", "COLUMNS", "CURL_CA", "DBUS_", "DISPLAY", "EDITOR", "FORCE_COLOR", "GOOGLE_", "LINES", "NO_COLOR",
     "PYTHON", "REQUESTS_", "SHEETS_DECRYPT_", "SSL_CERT", "VISUAL", "WAYLAND_", "XDG_",
 )  # fmt: skip
 _OURS: Final = ("SHEETS_DECRYPT_LONG", "SHEETS_DECRYPT_REQUIRE")
+
+
+# A test that is slow because others run has not failed. In its short form it tries half as many examples.
+settings.register_profile(
+    "house", deadline=None, max_examples=scaled(50, 200), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
 
 
 def pytest_configure() -> None:
@@ -36,7 +46,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _home() -> Iterator[None]:
-    """Keep every test out of the developer's own configuration, state, keyring and credentials, and out of each other's.
+    """Keep every test out of the developer's own configuration, state, keyring and credentials.
 
     Each process that runs tests has a home of its own.
     """
@@ -46,7 +56,24 @@ def _home() -> Iterator[None]:
             folder = Path(home) / place.lower()
             folder.mkdir()
             patch.setenv(place, str(folder))
+        _without_crontab(Path(home) / _NO_CRONTAB, patch)
         yield
+
+
+def _without_crontab(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Put a crontab first on PATH that is empty and stays so: another test may have the user's own."""
+    folder.mkdir()
+    program = folder / "crontab"
+    program.write_text('#!/bin/sh\necho "no crontab for tests" >&2\nexit 1\n', encoding="utf-8")
+    program.chmod(0o755)
+    patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def real_crontab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test reach the user's own crontab, which it must have for itself."""
+    path = os.environ["PATH"].split(os.pathsep)
+    monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in path if Path(folder).name != _NO_CRONTAB))
 
 
 @pytest.fixture
