@@ -1,25 +1,79 @@
-"""Fixtures that several test files share: a local Google, and a world in which a user runs the commands."""
+"""Fixtures that several test files share, an environment that is the same on every machine, and counts at the end."""
 
+import os
 import signal
-from collections import Counter
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
-import hypothesis
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sheets_decrypt.sandbox.google import Sandbox
+from tests.long import scaled
 from tests.survey import World
 
-# A machine that does other work beside the tests fails none of them.
-hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("untimed")
+_COUNT: Final = "count "
+_NO_CRONTAB: Final = "no-crontab"
+# What a developer's machine may have set and another has not: neither a test nor a program that it starts sees it.
+_NOT_OURS: Final = (
+    "CLOUDSDK_", "COLUMNS", "CURL_CA", "DBUS_", "DISPLAY", "EDITOR", "FORCE_COLOR", "GOOGLE_", "LINES", "NO_COLOR",
+    "PYTHON", "REQUESTS_", "SHEETS_DECRYPT_", "SSL_CERT", "VISUAL", "WAYLAND_", "XDG_",
+)  # fmt: skip
+_OURS: Final = ("SHEETS_DECRYPT_LONG", "SHEETS_DECRYPT_REQUIRE")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _ctrl_c() -> None:
-    """Let Ctrl-C interrupt the tests and what they start, also where a shell's `&` had SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A test that is slow because others run has not failed. In its short form it tries half as many examples.
+settings.register_profile(
+    "house", deadline=None, max_examples=scaled(50, 200), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
+
+
+def pytest_configure() -> None:
+    """Make the environment that of a machine on which nothing is set, with a home of its own.
+
+    A job that a shell starts with `&` ignores SIGINT, and so would every program that a test starts and interrupts.
+    """
+    for name in list(os.environ):
+        if name.startswith(_NOT_OURS) and name not in _OURS:
+            del os.environ[name]
+    os.environ |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "NO_GCE_CHECK": "true"}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home() -> Iterator[None]:
+    """Keep every test out of the developer's own configuration, state, keyring and credentials.
+
+    Each process that runs tests has a home of its own.
+    """
+    places = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "CLOUDSDK_CONFIG")
+    with tempfile.TemporaryDirectory(prefix="sheets-decrypt-home-") as home, pytest.MonkeyPatch.context() as patch:
+        for place in places:
+            folder = Path(home) / place.lower()
+            folder.mkdir()
+            patch.setenv(place, str(folder))
+        _without_crontab(Path(home) / _NO_CRONTAB, patch)
+        yield
+
+
+def _without_crontab(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Put a crontab first on PATH that is empty and stays so: another test may have the user's own."""
+    folder.mkdir()
+    program = folder / "crontab"
+    program.write_text('#!/bin/sh\necho "no crontab for tests" >&2\nexit 1\n', encoding="utf-8")
+    program.chmod(0o755)
+    patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def real_crontab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test reach the user's own crontab, which it must have for itself."""
+    path = os.environ["PATH"].split(os.pathsep)
+    monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in path if Path(folder).name != _NO_CRONTAB))
 
 
 @pytest.fixture
@@ -31,21 +85,22 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.fixture
-def counted(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
-    """Return a function that notes how often something was tried; the sums are printed at the end of the run."""
-    return lambda what, number: record_property(f"counted: {what}", number)
+def count(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Return a function that adds to a number which is printed at the end of the run: `count("kills", 240)`."""
+    return lambda what, number: record_property(_COUNT + what, number)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the sums of what the tests have counted."""
-    sums = Counter[str]()
+    """Print what the suites counted, summed up over all tests and processes."""
+    totals: dict[str, int] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", "") == "call":
-                for name, number in report.user_properties:
-                    if name.startswith("counted: "):
-                        sums[name.removeprefix("counted: ")] += number
-    if sums:
+            if getattr(report, "when", "") != "teardown":
+                continue
+            for name, number in report.user_properties:
+                if name.startswith(_COUNT):
+                    totals[name.removeprefix(_COUNT)] = totals.get(name.removeprefix(_COUNT), 0) + number
+    if totals:
         terminalreporter.section("counted")
-        for name, number in sorted(sums.items()):
-            terminalreporter.write_line(f"{number:6} {name}")
+    for name, total in sorted(totals.items()):
+        terminalreporter.line(f"{name}: {total:,}")

@@ -1,10 +1,13 @@
 """What a test needs from the machine: it skips where that is missing, and fails under `SHEETS_DECRYPT_REQUIRE=all`."""
 
+import importlib.util
 import os
 import shutil
 from typing import NoReturn
 
 import pytest
+
+from tests.long import LONG
 
 
 def that(condition: object, reason: str) -> None:
@@ -29,10 +32,14 @@ def program(name: str) -> str:
 
 
 def patience(reason: str) -> None:
-    """Go on only where long tests are asked for, by `SHEETS_DECRYPT_LONG=1` or `SHEETS_DECRYPT_REQUIRE=all`."""
-    asked = os.environ.get("SHEETS_DECRYPT_LONG") == "1" or os.environ.get("SHEETS_DECRYPT_REQUIRE") == "all"
-    if not asked:
+    """Go on only where long tests are asked for: the README's test line takes two minutes without them."""
+    if not LONG:
         pytest.skip(f"takes long: {reason}; set SHEETS_DECRYPT_LONG=1")
+
+
+def module(name: str) -> None:
+    """Go on only where a library that the test needs is installed."""
+    that(importlib.util.find_spec(name), f"{name} is not installed")
 
 
 def fuse() -> None:

@@ -134,7 +134,8 @@ def parse(mountinfo: str) -> Sequence[Mount]:
     for line in mountinfo.split("\n"):  # a mount point may hold what splitlines() takes for a line's end
         before, found, after = line.partition(" - ")
         fields = before.split(" ")
-        if found and len(fields) >= _FIELDS_BEFORE:
+        damaged = not re.fullmatch(r"[0-9]{1,18}", fields[0]) or "\0" in _plain(line)
+        if found and len(fields) >= _FIELDS_BEFORE and not damaged:
             kind, source, *_ = [*after.split(" "), ""]
             mounts.append(Mount(int(fields[0]), fields[2], _plain(fields[4]), _plain(kind), _plain(source)))
     return mounts

@@ -27,7 +27,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own_crontab() -> Iterator[None]:
+def own_crontab(real_crontab: None) -> Iterator[None]:
     """Let the test have the user's crontab, if it is empty, and empty it afterwards."""
     require.program("crontab")
     with FileLock(Path(tempfile.gettempdir()) / "sheets-decrypt-tests-crontab.lock"):  # tests run side by side

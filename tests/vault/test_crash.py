@@ -95,9 +95,7 @@ def everything_is_whole(subject: Subject, name: str, *, must_be: bytes | None = 
 
 
 @pytest.mark.parametrize("name", [NAME, LONG_NAME])
-def test_a_write_that_is_killed_at_any_system_call(
-    subject: Subject, tmp_path: Path, name: str, counted: Counted
-) -> None:
+def test_a_write_that_is_killed_at_any_system_call(subject: Subject, tmp_path: Path, name: str, count: Counted) -> None:
     """SIGKILL leaves the old or the new CSV, the next run removes the rest; no plaintext is outside of the vault."""
     subject.write(name, FORMER)
     shape = stored(subject.disk)
@@ -115,11 +113,11 @@ def test_a_write_that_is_killed_at_any_system_call(
         everything_is_whole(subject, name)
         assert len(stored(subject.disk)) == len(shape)
     assert {-9, FORMER, NEW} <= outcomes  # else it was not killed in the middle
-    counted("kills at a system call", len(points))
+    count("kills at a system call", len(points))
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "close", "rename,renameat,renameat2"])
-def test_a_write_whose_system_calls_fail(subject: Subject, tmp_path: Path, call: str, counted: Counted) -> None:
+def test_a_write_whose_system_calls_fail(subject: Subject, tmp_path: Path, call: str, count: Counted) -> None:
     """A failing disk at any call is a vault error, or the new CSV is in its place; never a bug, never a part."""
     total = 0
     for error in ERRORS:
@@ -134,7 +132,7 @@ def test_a_write_whose_system_calls_fail(subject: Subject, tmp_path: Path, call:
             total += 1
             assert run.code != BUG, [line for line in run.calls if "(INJECTED)" in line]
             everything_is_whole(subject, NAME, must_be=NEW if run.code == DONE else None)
-    counted("errors injected into system calls", total)
+    count("errors injected into system calls", total)
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "rename,renameat,renameat2"])
@@ -171,7 +169,7 @@ def order_of(calls: list[str]) -> str:
     return re.sub(r"write( write)*", "write+", " ".join(names))
 
 
-def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, counted: Counted) -> None:
+def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, count: Counted) -> None:
     """Between the check and the write, amid it, before the rename: nothing is written below the mount point."""
     point = tmp_path / "drive"
     with mounts.gocryptfs(tmp_path):
@@ -195,7 +193,7 @@ def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, counted: C
             everything_is_whole(Subject(Drive(point), mounted.cipher, lambda n, data: put(Drive(point), n, data)), NAME)
             assert stored(point) == [NAME]
     assert REFUSED in codes
-    counted("unmounts at a system call", len(points))
+    count("unmounts at a system call", len(points))
 
 
 @pytest.mark.parametrize("by_descriptor", [True, False])
@@ -219,7 +217,7 @@ def test_a_drive_that_is_unmounted_after_the_last_check(own: mounts.Mounted, by_
 
 
 @pytest.mark.parametrize("kind", ["drive", "cryptomator"])
-def test_a_disk_that_fills_up(tmp_path: Path, kind: str, counted: Counted) -> None:
+def test_a_disk_that_fills_up(tmp_path: Path, kind: str, count: Counted) -> None:
     """Whatever room is left, the CSV is the old or the new one; "full" is said, and with room the next run succeeds."""
     outcomes = set()
     disk = tmp_path / ("cipher" if kind == "drive" else "disk")
@@ -233,7 +231,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, kind: str, counted: Counted) -> No
     assert outcomes == {FORMER, NEW}
 
 
-def fill(vault: Vault, disk: Path, counted: Counted) -> set[bytes]:
+def fill(vault: Vault, disk: Path, count: Counted) -> set[bytes]:
     """Write the new CSV with more and more room on the disk; return what was found afterwards."""
     outcomes = set()
     vault.check()
@@ -256,5 +254,5 @@ def fill(vault: Vault, disk: Path, counted: Counted) -> set[bytes]:
         filler.unlink()
         put(vault, NAME, FORMER)
         assert content(vault, NAME) == FORMER
-    counted("writes to a disk that fills up", len(rooms))
+    count("writes to a disk that fills up", len(rooms))
     return outcomes

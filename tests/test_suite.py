@@ -1,0 +1,57 @@
+"""The tests themselves: one environment on every machine, an end for every test, and numbers at the end of a run."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import require
+
+ROOT = Path(__file__).parents[1]
+SAME_EVERYWHERE = """
+import os, signal, subprocess, sys
+
+def test_the_environment(count):
+    assert not {"PYTHONUNBUFFERED", "SHEETS_DECRYPT_PRIVATE_KEY"} & set(os.environ)
+    assert os.environ["HOME"] != "/home/somebody"
+    assert subprocess.run(["crontab", "-l"], capture_output=True).returncode == 1
+    count("apples", 3)
+
+def test_the_signals(count):
+    code = "import signal, sys; sys.exit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    count("apples", 4)
+"""
+
+
+def _pytest(folder: Path, content: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a test file as a job that a shell started with `&`, with what a developer's machine may have set."""
+    file = folder / "test_it.py"
+    file.write_text(content, encoding="utf-8")
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "SHEETS_DECRYPT_PRIVATE_KEY": "x", "HOME": "/home/somebody"}
+    settings = ("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", *settings, *options, str(file)]
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def test_every_machine_is_the_same_and_numbers_are_summed_up(tmp_path: Path) -> None:
+    """What a machine has set is not seen, Ctrl-C works in a background job, and several processes' counts are one."""
+    require.that(os.name == "posix", "there is no crontab")
+    done = _pytest(tmp_path, SAME_EVERYWHERE, "--numprocesses=2")
+    assert done.returncode == 0, done.stdout
+    assert "\napples: 7\n" in done.stdout
+
+
+def test_a_test_that_hangs_ends_and_has_failed(tmp_path: Path) -> None:
+    """Whatever it waits in, and with where it did."""
+    hanging = "import threading\n\ndef test_hangs():\n    threading.Event().wait()\n"
+    done = _pytest(tmp_path, hanging, "--numprocesses=0", "-o", "faulthandler_timeout=1")
+    assert done.returncode != 0
+    assert "in test_hangs" in done.stdout + done.stderr
