@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
-from sheets_decrypt import programs
+from sheets_decrypt.programs import run as run_program
 from sheets_decrypt.vault.interface import Place, Protection
 
 Run = Callable[[Sequence[str]], str]
@@ -51,7 +51,7 @@ def ask(path: Path) -> Place:
 def run(command: Sequence[str]) -> str:
     """Return what a command prints; nothing if it fails."""
     try:
-        done = programs.run(command, seconds=_SECONDS, env={"LC_ALL": "C"})
+        done = run_program(command, seconds=_SECONDS, env={"LC_ALL": "C"})
         return done.stdout.decode() if done.code == 0 else ""
     except (OSError, subprocess.TimeoutExpired, UnicodeError):
         return ""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt import programs
+from sheets_decrypt.programs import run as run_program
 from sheets_decrypt.secret_sources import system_environment
 
 _LENGTH: Final = 32_768  # characters; no path of Windows is longer
@@ -38,7 +38,7 @@ def bitlocker_answer(text: str) -> int | None:
 def run(command: list[str]) -> str:
     """Return what a command prints; nothing if it fails."""
     try:
-        done = programs.run(command, seconds=_SECONDS, env=system_environment())
+        done = run_program(command, seconds=_SECONDS, env=system_environment())
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode(errors="replace") if done.code == 0 else ""

@@ -224,10 +224,10 @@ def test_a_disk_that_fills_up(tmp_path: Path, kind: str, count: Counted) -> None
     with mounts.tmpfs(disk, "1m"):
         if kind == "drive":
             with mounts.gocryptfs(tmp_path) as mounted:
-                outcomes = fill(Drive(mounted.point), disk, counted)
+                outcomes = fill(Drive(mounted.point), disk, count)
         else:
             vault = CryptomatorVault.create(disk / "vault", Secret("full"))
-            outcomes = fill(vault, disk, counted)
+            outcomes = fill(vault, disk, count)
     assert outcomes == {FORMER, NEW}
 
 
