@@ -115,3 +115,29 @@ def test_a_file_can_be_created_and_appended_to(tmp_path: Path) -> None:
         os.close(descriptor)
     if sys.platform != "win32":
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+
+
+def test_a_named_pipe_that_comes_after_the_first_look_does_not_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is opened without waiting for its other end, and refused by the second look."""
+    require.that(hasattr(os, "mkfifo"), "no named pipes here")
+    os.mkfifo(tmp_path / "pipe")
+
+    def nothing_there_yet(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    waited = threading.Event()
+
+    def open_other_end() -> None:  # so that a blocked test ends
+        waited.set()
+        os.close(os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK))
+
+    timer = threading.Timer(5, open_other_end)
+    timer.start()
+    with monkeypatch.context() as first_look:
+        first_look.setattr(os, "stat", nothing_there_yet)
+        with pytest.raises(NotRegularFile, match="a named pipe"):
+            open_regular(tmp_path / "pipe", follow=False)
+    timer.cancel()
+    assert not waited.is_set()

@@ -1,4 +1,4 @@
-"""Linux: what a path is on, by the kernel's table of mounts and by its tree of block devices.
+"""Linux: find out what a path is on, from the kernel's table of mounts and its tree of block devices.
 
 Formats: proc_pid_mountinfo(5); /sys/dev/block/MAJOR:MINOR with `dm/name`, `dm/uuid` and `slaves/`
 (Documentation/ABI/testing/sysfs-block-dm); /sys/fs/btrfs/UUID/devices.
@@ -21,9 +21,9 @@ _VAULTS: Final = {
     "fuse.securefs": "securefs",
     "ecryptfs": "eCryptfs",
 }
-_IN_MEMORY: Final = {"tmpfs", "ramfs", "devtmpfs"}  # not on a disk at first, but swapped to one that nobody asked about
+_IN_MEMORY: Final = {"tmpfs", "ramfs", "devtmpfs"}  # not on a disk, but it can be swapped to one of unknown encryption
 _VERACRYPT: Final = re.compile(r"veracrypt\d+")
-# cryptsetup gives `CRYPT-<type>-…`. VERITY and INTEGRITY only check, SUBDEV is a part, and none of them encrypts.
+# cryptsetup's uuid is `CRYPT-<type>-…`. VERITY and INTEGRITY only verify, SUBDEV is a part; none of them encrypts.
 _CRYPT: Final = re.compile(r"CRYPT-(?!VERITY-|INTEGRITY-|SUBDEV-)([A-Z0-9]+)-")
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 _FIELDS_BEFORE: Final = 6
@@ -36,7 +36,7 @@ class Mount:
 
     Args:
         number: The mount's id.
-        device: `major:minor`; `0:…` stands for no block device.
+        device: `major:minor`; `0:…` for no block device.
         point: The mount point.
         kind: The file system's type, such as `ext4` or `fuse.gocryptfs`.
         source: What is mounted, such as `/dev/sda1`.
@@ -51,7 +51,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What is known of a block device.
+    """How a block device is encrypted.
 
     Args:
         protection: How well it is encrypted.
@@ -63,24 +63,24 @@ class Layer:
 
 
 def ask(path: Path) -> Place:
-    """Say what `path`, an existing folder with its links resolved, is on."""
+    """Return what `path`, an existing folder with its links resolved, is on."""
     table = Path("/proc/self/mountinfo").read_bytes().decode(errors="surrogateescape")
     return classify(str(path), table, sys_root=Path("/sys"), mount_id=mount_id(path), device_of=device_of)
 
 
 def mount_id(path: Path) -> int | None:
-    """Give the id of the mount that the kernel finds `path` on, or None where it cannot tell.
+    """Return the id of the mount that the kernel finds `path` on, or None if it does not say.
 
-    The table alone misleads where one mount hides another: `/mnt` mounted over `/mnt/vault`.
+    The table alone is ambiguous if one mount hides another: `/mnt` mounted over `/mnt/vault`.
     """
     try:
-        # Without reading rights, so that a vault that died or is another user's has its mount named all the same.
+        # O_PATH needs no permission to read: it works for a dead vault and for another user's.
         folder = os.open(path, os.O_PATH | os.O_DIRECTORY)
     except OSError:
         return None
     try:
         answer = Path(f"/proc/self/fdinfo/{folder}").read_text(encoding="ascii")
-    except OSError:  # pragma: no cover — a /proc without fdinfo
+    except OSError:  # pragma: no cover  (a /proc without fdinfo)
         return None
     finally:
         os.close(folder)
@@ -89,7 +89,7 @@ def mount_id(path: Path) -> int | None:
 
 
 def device_of(source: str) -> str | None:
-    """Give `major:minor` of a device node such as `/dev/mapper/home`, or None."""
+    """Return `major:minor` of a device node such as `/dev/mapper/home`, or None."""
     try:
         device = Path(source).stat().st_rdev
     except OSError:
@@ -105,14 +105,14 @@ def classify(
     mount_id: int | None = None,
     device_of: Callable[[str], str | None] = device_of,
 ) -> Place:
-    """Say what `path` is on.
+    """Return what `path` is on.
 
     Args:
         path: An absolute path with its links resolved.
         mountinfo: The text of `/proc/self/mountinfo`.
         sys_root: Where the kernel's tree of devices is: `/sys`.
-        mount_id: The id of the mount that holds the path, where the kernel told it.
-        device_of: Gives `major:minor` of a device node.
+        mount_id: The id of the mount that holds the path, if the kernel says it.
+        device_of: Returns `major:minor` of a device node.
     """
     mount = mount_of(path, parse(mountinfo), mount_id)
     if mount is None:
@@ -129,9 +129,9 @@ def classify(
 
 
 def parse(mountinfo: str) -> Sequence[Mount]:
-    """Read the table of mounts."""
+    """Parse the table of mounts."""
     mounts = []
-    for line in mountinfo.split("\n"):  # a mount point may hold what splitlines() takes for a line's end
+    for line in mountinfo.split("\n"):  # a mount point may contain what splitlines() takes for a line break
         before, found, after = line.partition(" - ")
         fields = before.split(" ")
         damaged = not re.fullmatch(r"[0-9]{1,18}", fields[0]) or "\0" in _plain(line)
@@ -142,7 +142,7 @@ def parse(mountinfo: str) -> Sequence[Mount]:
 
 
 def mount_of(path: str, mounts: Sequence[Mount], number: int | None = None) -> Mount | None:
-    """Give the mount that holds `path`: the one with that number, else the longest match; of equals the last one."""
+    """Return the mount that holds `path`: the one with that number, else the longest match, the last one of equals."""
     if number is not None:
         for mount in mounts:
             if mount.number == number:
@@ -156,12 +156,12 @@ def _plain(field: str) -> str:
 
 
 def _devices(mount: Mount, sys_root: Path, device_of: Callable[[str], str | None]) -> Sequence[str]:
-    """Give every block device that a mount's files lie on; none where they lie on something else."""
+    """Return every block device that holds a mount's files; none if something else holds them."""
     if not mount.device.startswith("0:"):
         return [mount.device]
     if mount.kind != "btrfs":
         return []
-    # btrfs shows an invented number, and one of its devices as the source; the others must be encrypted as well.
+    # btrfs reports a synthetic device number, and one of its devices as the source; every device must be encrypted.
     source = device_of(mount.source)
     for filesystem in sorted(sys_root.glob("fs/btrfs/*/devices")):
         members = [member for entry in sorted(filesystem.iterdir()) if (member := _text(entry / "dev"))]
@@ -175,7 +175,7 @@ def _layer(device: str, sys_root: Path) -> Layer:
 
 
 def _folder_layer(folder: Path) -> Layer:
-    """Say how a block device is encrypted: by itself, or because everything that it is made of is.
+    """Return how a block device is encrypted: by itself, or because every device below it is.
 
     Args:
         folder: The device's folder under `/sys`.

@@ -1,7 +1,7 @@
-"""macOS: what a path is on, by the answers of `mount`, `fdesetup`, `hdiutil` and `diskutil`.
+"""macOS: find out what a path is on, from the output of `mount`, `fdesetup`, `hdiutil` and `diskutil`.
 
 A macFUSE mount names its program (`Cryptomator@macfuse0`). A FUSE-T mount looks like a network drive
-(`fuse-t:/name`) and names none, so only Cryptomator's own folder of mount points tells one of its volumes.
+(`fuse-t:/name`) and does not, so a Cryptomator volume is recognised by Cryptomator's own folder of mount points.
 """
 
 import plistlib
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
-from sheets_decrypt import programs
+from sheets_decrypt.programs import run as run_program
 from sheets_decrypt.vault.interface import Place, Protection
 
 Run = Callable[[Sequence[str]], str]
@@ -36,7 +36,7 @@ _SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of `mount`'s answer: what is mounted, where, and the file system's type."""
+    """One line of `mount`'s output: what is mounted, where, and the file system's type."""
 
     source: str
     point: str
@@ -44,25 +44,25 @@ class Mount:
 
 
 def ask(path: Path) -> Place:
-    """Say what `path`, an existing folder with its links resolved, is on."""
+    """Return what `path`, an existing folder with its links resolved, is on."""
     return classify(str(path), run)
 
 
 def run(command: Sequence[str]) -> str:
-    """Give what a command prints; nothing where it fails."""
+    """Return what a command prints; nothing if it fails."""
     try:
-        done = programs.run(command, seconds=_SECONDS, env={"LC_ALL": "C"})
+        done = run_program(command, seconds=_SECONDS, env={"LC_ALL": "C"})
         return done.stdout.decode() if done.code == 0 else ""
     except (OSError, subprocess.TimeoutExpired, UnicodeError):
         return ""
 
 
 def classify(path: str, run: Run) -> Place:
-    """Say what `path` is on.
+    """Return what `path` is on.
 
     Args:
         path: An absolute path with its links resolved.
-        run: Gives what a command prints.
+        run: Returns what a command prints.
     """
     mount = mount_of(path, parse(run(("/sbin/mount",))))
     if mount is None:
@@ -78,13 +78,13 @@ def classify(path: str, run: Run) -> Place:
 
 
 def parse(text: str) -> Sequence[Mount]:
-    """Read `mount`'s answer."""
+    """Parse the output of `mount`."""
     found = (_LINE.fullmatch(line) for line in text.split("\n"))
     return [Mount(line["source"], line["point"], line["kind"]) for line in found if line]
 
 
 def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
-    """Give the mount that holds `path`: the longest match; of equals the last one."""
+    """Return the mount that holds `path`: the longest match, the last one of equals."""
     holding = [mount for mount in mounts if f"{path}/".startswith(f"{mount.point.rstrip('/')}/")]
     return max(enumerate(holding), key=lambda pair: (len(pair[1].point), pair[0]))[1] if holding else None
 
@@ -99,7 +99,7 @@ def _vault_product(mount: Mount) -> str | None:
 
 
 def _filevault(status: str) -> Protection:
-    """Read `fdesetup status`. While it encrypts or decrypts, a part of the disk is readable."""
+    """Parse the output of `fdesetup status`. While FileVault encrypts or decrypts, a part of the disk is readable."""
     match status.strip():
         case "FileVault is On.":
             return Protection.ENCRYPTED_DISK
@@ -110,7 +110,7 @@ def _filevault(status: str) -> Protection:
 
 
 def _disk(mount: Mount, run: Run) -> Place:
-    """Say what a disk other than the boot volume is: a VeraCrypt volume, an encrypted image, or a disk of its own."""
+    """Return what a disk other than the boot volume is: a VeraCrypt volume, a disk image, or a disk."""
     for image in _plist(run(("/usr/bin/hdiutil", "info", "-plist"))).get("images", []):
         entries = image.get("system-entities", [])
         if not any(_same_disk(mount.source, str(entry.get("dev-entry", ""))) for entry in entries):
@@ -126,7 +126,7 @@ def _disk(mount: Mount, run: Run) -> Place:
 
 
 def _same_disk(source: str, entry: str) -> bool:
-    """Tell whether a mounted device is an image's disk or a slice of it: `/dev/disk4s1` is one of `/dev/disk4`."""
+    """Return whether a mounted device is an image's disk or a slice of it: `/dev/disk4s1` is one of `/dev/disk4`."""
     return bool(entry) and (source == entry or bool(re.fullmatch(re.escape(entry) + r"(s\d+)+", source)))
 
 

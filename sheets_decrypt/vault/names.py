@@ -8,7 +8,7 @@ from sheets_decrypt.errors import VaultUnusable
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/].*", re.DOTALL)
 _DEVICE: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
-_HINT: Final = "give a path inside the vault, such as surveys/baseline.csv"
+_HINT: Final = "use a path inside the vault, such as surveys/baseline.csv"
 
 
 def parts_of(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
@@ -16,10 +16,10 @@ def parts_of(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
 
     Args:
         name: A relative POSIX path.
-        windows: Whether Windows' rules for names hold as well.
+        windows: Whether to apply Windows' rules for names as well.
 
     Raises:
-        VaultUnusable: It could lead out of the vault, or names no file.
+        VaultUnusable: It could lead out of the vault, or does not name a file.
     """
     parts = tuple(name.split("/"))
     if any(part in {"", ".", ".."} or "\0" in part for part in parts) or _DRIVE.match(name):
@@ -30,5 +30,5 @@ def parts_of(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
 
 
 def _is_special(part: str) -> bool:
-    r"""Tell names that Windows reads as something else: a device, a stream (`a:b`), another folder (`a\b`)."""
+    r"""Return whether Windows reads a name as something else: a device, a stream (`a:b`), another folder (`a\b`)."""
     return bool(re.search(r'[\\:*?"<>|]|[. ]$', part) or _DEVICE.match(part))

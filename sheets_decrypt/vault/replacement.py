@@ -1,4 +1,4 @@
-"""Give a file in a folder new content in one step: temporary file, fsync, rename, fsync of the folder."""
+"""Replace the content of a file in a folder in one step: temporary file, fsync, rename, fsync of the folder."""
 
 import contextlib
 import hashlib
@@ -135,7 +135,7 @@ class NewFile:
         return self._file.write(data)
 
     def finish(self, is_unchanged: Callable[[], bool]) -> None:
-        """Give the new file its name.
+        """Rename the new file to its name.
 
         Args:
             is_unchanged: Returns, right before the rename, whether the folder is still the one that was checked.

@@ -1,7 +1,7 @@
-r"""Windows: what a path is on, by the name of its file system, its device, and BitLocker.
+r"""Windows: find out what a path is on, from the name of its file system, its device, and BitLocker.
 
 Cryptomator's drives (WinFsp, Dokany) call their file system `cryptoFs`; VeraCrypt's devices are
-`\Device\VeraCryptVolume…`; `System.Volume.BitLockerProtection` is 1 only where BitLocker is on and complete.
+`\Device\VeraCryptVolume…`; `System.Volume.BitLockerProtection` is 1 only if BitLocker is on and complete.
 """
 
 import re
@@ -30,35 +30,35 @@ _SUBSTITUTES: Final = 26  # as many as there are letters
 
 
 class Answers(Protocol):
-    """What Windows is asked."""
+    """The questions to Windows."""
 
     def volume(self, path: str) -> str:
-        r"""Give the root of the volume that holds a path, such as `X:\` (GetVolumePathNameW)."""
+        r"""Return the root of the volume that holds a path, such as `X:\` (GetVolumePathNameW)."""
 
     def drive_type(self, root: str) -> int:
-        """Give the kind of drive (GetDriveTypeW)."""
+        """Return the kind of drive (GetDriveTypeW)."""
 
     def file_system(self, root: str) -> str:
-        """Give the file system's name, or nothing (GetVolumeInformationW)."""
+        """Return the file system's name, or nothing (GetVolumeInformationW)."""
 
     def device(self, root: str) -> str:
-        """Give the device behind a drive letter, or nothing (QueryDosDeviceW)."""
+        """Return the device behind a drive letter, or nothing (QueryDosDeviceW)."""
 
     def bitlocker(self, root: str) -> int | None:
-        """Give BitLocker's state, or None where Windows does not say (System.Volume.BitLockerProtection)."""
+        """Return BitLocker's state, or None if Windows does not say (System.Volume.BitLockerProtection)."""
 
 
 def ask(path: Path) -> Place:
-    """Say what `path`, an existing folder with its links resolved, is on."""
+    """Return what `path`, an existing folder with its links resolved, is on."""
     return classify(str(path), windows_calls.Windows())
 
 
 def classify(path: str, windows: Answers) -> Place:
-    """Say what `path` is on.
+    """Return what `path` is on.
 
     Args:
         path: An absolute path with its links resolved.
-        windows: Answers for Windows.
+        windows: Answers the questions.
     """
     root, device = windows.volume(path), ""
     for _ in range(_SUBSTITUTES):
@@ -66,7 +66,7 @@ def classify(path: str, windows: Answers) -> Place:
         substitute = _SUBSTITUTE.fullmatch(device)
         if not substitute:
             break
-        root = windows.volume(substitute[1])  # a letter that `subst` made stands for a folder elsewhere
+        root = windows.volume(substitute[1])  # a drive letter made by `subst` leads to a folder elsewhere
     kind = windows.file_system(root)
     if kind.lower() in _VAULTS:
         return Place(Protection.VAULT, _VAULTS[kind.lower()], root)

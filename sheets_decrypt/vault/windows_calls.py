@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt import programs
+from sheets_decrypt.programs import run as run_program
 from sheets_decrypt.secret_sources import system_environment
 
 _LENGTH: Final = 32_768  # characters; no path of Windows is longer
@@ -16,7 +16,7 @@ _LETTER: Final = re.compile(r"[A-Za-z]:\\?")
 
 
 def bitlocker_command(root: str) -> list[str]:
-    """Give the command that prints BitLocker's state of a volume; it needs no administrator.
+    """Return the command that prints BitLocker's state of a volume; it needs no administrator.
 
     Args:
         root: The volume's root.
@@ -31,14 +31,14 @@ def bitlocker_command(root: str) -> list[str]:
 
 
 def bitlocker_answer(text: str) -> int | None:
-    """Read that command's answer; None where it is not a number."""
+    """Parse the output of that command; None if it is not a number."""
     return int(text) if re.fullmatch(r"\s*\d+\s*", text, re.ASCII) else None
 
 
 def run(command: list[str]) -> str:
-    """Give what a command prints; nothing where it fails."""
+    """Return what a command prints; nothing if it fails."""
     try:
-        done = programs.run(command, seconds=_SECONDS, env=system_environment())
+        done = run_program(command, seconds=_SECONDS, env=system_environment())
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode(errors="replace") if done.code == 0 else ""
@@ -54,18 +54,18 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
             self._kernel = ctypes.WinDLL("kernel32", use_last_error=True)
 
         def volume(self, path: str) -> str:
-            """Give the root of the volume that holds a path."""
+            """Return the root of the volume that holds a path."""
             answer = ctypes.create_unicode_buffer(_LENGTH)
             if not self._kernel.GetVolumePathNameW(ctypes.c_wchar_p(path), answer, _LENGTH):
                 raise ctypes.WinError(ctypes.get_last_error())
             return answer.value
 
         def drive_type(self, root: str) -> int:
-            """Give the kind of drive."""
+            """Return the kind of drive."""
             return int(self._kernel.GetDriveTypeW(ctypes.c_wchar_p(root)))
 
         def file_system(self, root: str) -> str:
-            """Give the file system's name, or nothing."""
+            """Return the file system's name, or nothing."""
             answer = ctypes.create_unicode_buffer(_LENGTH)
             done = self._kernel.GetVolumeInformationW(
                 ctypes.c_wchar_p(root), None, 0, None, None, None, answer, _LENGTH
@@ -73,7 +73,7 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
             return answer.value if done else ""
 
         def device(self, root: str) -> str:
-            """Give the device behind a drive letter, or nothing."""
+            """Return the device behind a drive letter, or nothing."""
             if not _LETTER.fullmatch(root):
                 return ""
             answer = ctypes.create_unicode_buffer(_LENGTH)
@@ -81,30 +81,30 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
             return answer.value if done else ""
 
         def bitlocker(self, root: str) -> int | None:
-            """Give BitLocker's state, or None where Windows does not say."""
+            """Return BitLocker's state, or None if Windows does not say."""
             return bitlocker_answer(run(bitlocker_command(root)))
 
 else:
 
     class Windows:
-        """Nobody to ask: this is not Windows."""
+        """Stand-in on other systems."""
 
         def volume(self, path: str) -> str:
-            """Give the path itself."""
+            """Return the path itself."""
             return path
 
         def drive_type(self, root: str) -> int:  # noqa: ARG002 — the signature of `windows.Answers`
-            """Give "unknown"."""
+            """Return "unknown"."""
             return 0
 
         def file_system(self, root: str) -> str:  # noqa: ARG002 — as above
-            """Give nothing."""
+            """Return nothing."""
             return ""
 
         def device(self, root: str) -> str:  # noqa: ARG002 — as above
-            """Give nothing."""
+            """Return nothing."""
             return ""
 
         def bitlocker(self, root: str) -> int | None:  # noqa: ARG002 — as above
-            """Give "Windows does not say"."""
+            """Return "Windows does not say"."""
             return None

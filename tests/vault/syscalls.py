@@ -4,6 +4,7 @@ The process is forked from the test, waits until strace is attached, and then do
 the calls counted are the action's own.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -63,7 +64,8 @@ def run(action: Callable[[], object], log: Path, inject: str = "", *, stopped: C
                     require.that(tracer.returncode == 0, "strace may not trace here")
                     break
                 time.sleep(0.001)
-            os.write(writing, b"x")
+            with contextlib.suppress(BrokenPipeError):  # it was killed before
+                os.write(writing, b"x")
             code = _wait(child, stopped)
         finally:
             os.close(writing)

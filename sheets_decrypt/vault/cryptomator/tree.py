@@ -157,7 +157,7 @@ class Tree:
         return self._folder(folder_id, name)
 
     def put(self, folder: Folder, name: str, former: Entry | None, file: Temporary) -> None:
-        """Give `file` its name in `folder`, in one step, replacing the file `former`.
+        """Rename `file` to its name in `folder`, in one step, replacing the file `former`.
 
         Raises:
             OSError: It cannot be renamed; see `held_open.is_held_open`.

@@ -80,7 +80,7 @@ def in_nfd(contents: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 
 def write_large(vault: CryptomatorVault) -> str:
-    """Write 100 MB in pieces of odd sizes; give their digest."""
+    """Write a large file in pieces of odd sizes; return their digest."""
     digest = hashlib.sha256()
     with vault.replace("large.bin") as new:
         left = LARGE
@@ -172,7 +172,7 @@ def test_cryptomator_ts_reads_what_we_write(tmp_path: Path) -> None:
 
 
 def test_cryptomator_ts_reads_a_large_file_of_ours(tmp_path: Path) -> None:
-    """100 MB come out the same."""
+    """It comes out the same: 5 MB, or 100 MB in the long form."""
     reader = others.cryptomator_ts()
     vault = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC")
     large = write_large(vault)

@@ -192,7 +192,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> None:
-    """Writing, appending to and reading 100 MB takes no more memory than 10 MB, give or take the allocator's mood."""
+    """Four (long form: ten) times the size takes no more memory, give or take the allocator's mood."""
     require.that(sys.platform == "linux", "the peak is measured in kilobytes on Linux only")
     peaks = {}
     for size in (10_000_000, LARGE):
