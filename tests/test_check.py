@@ -59,7 +59,7 @@ def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]
     """Nobody counts the lines to know whether a pull would work."""
     *checks, verdict = world.process("check", "--config", world.path, *options).out.splitlines()
     skipped = sum(line.startswith("skipped") for line in checks)
-    assert verdict == f"nothing was found that would stop a pull: {len(checks) - skipped} ok, {skipped} skipped"
+    assert verdict == f"ready to pull: {len(checks) - skipped} ok, {skipped} skipped"
 
 
 def test_without_the_network_google_is_not_asked(world: World) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sheets_decrypt
-from sheets_decrypt import config, library, story
+from sheets_decrypt import config, story
 from sheets_decrypt.runs import record
 
 
@@ -18,7 +18,7 @@ def test_the_public_names_are_those_of_their_modules() -> None:
     assert (load, Job) == (config.load, config.Job)
     assert (pull, Record) == (story.pull, record.Record)
     assert issubclass(KeyProblem, SheetsDecryptError)
-    assert all(getattr(sheets_decrypt, name) for name in library.__all__)
+    assert all(getattr(sheets_decrypt, name) for name in sheets_decrypt.__all__)
 
 
 def test_a_type_checker_knows_the_public_names(tmp_path: Path) -> None:
@@ -52,3 +52,12 @@ def test_importing_the_package_imports_no_library() -> None:
     """Nobody waits for what a pull needs who has not asked for it."""
     code = "import sys, sheets_decrypt; sys.exit(bool({'pydantic', 'gspread', 'cryptography'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+MODULES = sorted(path.stem for path in Path(sheets_decrypt.__file__).parent.glob("cli/*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_file_of_the_command_line_can_be_imported_first(module: str) -> None:
+    """None of them depends on what another one has imported before."""
+    subprocess.run([sys.executable, "-W", "error", "-c", f"import sheets_decrypt.cli.{module}"], check=True)

@@ -189,4 +189,4 @@ def _name(config: Config, job: str) -> str:
     # elsewhere while the vault is locked.
     base = os.path.abspath(folder.cryptomator if folder else output)  # noqa: PTH100  (resolve() follows links)
     target = f"{base}\n{output if folder else ''}"
-    return hashlib.sha256(target.encode(errors="surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(target.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -68,7 +68,7 @@ def test_a_secret_that_is_there_is_replaced_only_with_force(environment: dict[st
     _secret(environment, tmp_path, "set", "key", stdin=first.private_key.reveal())
     done = _secret(environment, tmp_path, "set", "key", stdin=second.private_key.reveal())
     assert (done.code, done.out) == (2, "")
-    assert "has sheets-decrypt/key already" in done.err
+    assert "already has sheets-decrypt/key" in done.err
     assert "--force" in done.err
     assert sealed_box.fingerprint(public_key_of(first)) in _secret(environment, tmp_path, "test", "key").out
     assert _secret(environment, tmp_path, "set", "key", "--force", stdin=second.private_key.reveal()).code == 0

@@ -75,7 +75,7 @@ def test_init_without_a_terminal_names_the_option_that_is_missing(world: World, 
     """It does not wait for an answer that nobody gives, and writes nothing."""
     done = world.run(*_answers(world, **{name: ""}))
     assert done.code == 2
-    assert f"--{name} is missing, and there is no terminal to ask on" in done.err
+    assert f"--{name} is missing, and without a terminal it cannot be asked for" in done.err
     assert not (world.folder / "new").exists()
 
 
@@ -175,9 +175,9 @@ def test_init_asks_again_after_an_answer_that_cannot_be(world: World) -> None:
     )  # fmt: skip
     assert code == 0
     assert shown.count("the spreadsheet's URL: ") == 2
-    assert "error: spreadsheet: give the spreadsheet's URL" in shown
+    assert "error: spreadsheet: use the spreadsheet's URL" in shown
     assert "error: columns: name at least one column, and each column once" in shown
-    assert "error: a secret's source is not as it should be" in shown
+    assert "error: this is not a valid location for a secret" in shown
 
 
 def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: World) -> None:
@@ -185,7 +185,7 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: Wor
     path = world.folder / "asked.toml"
     shown, code = on_a_terminal(world, "init", "--config", path, "--spreadsheet", "not a sheet", answers=[])
     assert code == 2
-    assert "error: spreadsheet: give the spreadsheet's URL" in shown
+    assert "error: spreadsheet: use the spreadsheet's URL" in shown
     assert "the columns to decrypt" not in shown
 
 

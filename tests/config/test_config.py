@@ -394,7 +394,7 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
         monkeypatch.chdir(folder)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(closed))
         with mounts.as_nobody():
-            with pytest.raises(ConfigurationError, match="there is no configuration file"):
+            with pytest.raises(ConfigurationError, match="no configuration file found"):
                 config.find(None, {})
             with pytest.raises(ConfigurationError, match="cannot be written: permission denied"):
                 write_private_text(closed / "key", GEHEIM + "\n", force=False)

@@ -13,10 +13,12 @@ import pytest
 from sheets_decrypt.config import Config, SecretSource, parse
 from sheets_decrypt.errors import KeyMissing
 from sheets_decrypt.sandbox.google import Sandbox
+from sheets_decrypt.schedule import steps
 from sheets_decrypt.secret_sources import from_environment, resolve, system_environment, withheld
 from tests import require
 from tests.survey import PROGRAM, VAULT_PASSPHRASE, World
 
+FIXED = ("SHEETS_DECRYPT_PRIVATE_KEY", "SHEETS_DECRYPT_LEGACY_SECRET", "SHEETS_DECRYPT_PASSPHRASE")
 NAMES = ("SURVEY_KEY", "SURVEY_WORD", "VAULT_WORD", "PING", "SHEETS_DECRYPT_PRIVATE_KEY", "SHEETS_DECRYPT_PASSPHRASE")
 
 
@@ -139,3 +141,28 @@ def test_no_child_of_another_command_inherits_a_secret(world: World, command: tu
     assert not [child for child in children for secret in secrets.values() if secret in child]
     if "status" in command:
         assert children
+
+
+# What a program that a secret or a scheduler starts inherits
+
+
+SAYS_NAMES = "import os; print(' '.join(sorted(os.environ)))"
+
+
+def test_a_secrets_command_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three variables that hold secrets are dropped; everything else, also what names a file, is handed on."""
+    for name in FIXED:
+        monkeypatch.setenv(name, "geheim-5521")
+    monkeypatch.setenv("SHEETS_DECRYPT_PASSPHRASE_FILE", "kept")
+    names = resolve(SecretSource(command=(sys.executable, "-c", SAYS_NAMES))).reveal().split()
+    assert not set(FIXED) & set(names)
+    assert {"PATH", "SHEETS_DECRYPT_PASSPHRASE_FILE"} <= set(names)
+
+
+def test_a_schedulers_program_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`crontab` starts an editor's and `systemctl` an agent's programs; none of them needs the keys."""
+    for name in FIXED:
+        monkeypatch.setenv(name, "geheim-5521")
+    names = steps.reply((sys.executable, "-c", SAYS_NAMES)).stdout.decode().split()
+    assert not set(FIXED) & set(names)
+    assert {"PATH", "LC_ALL"} <= set(names)

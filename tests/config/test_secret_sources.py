@@ -137,7 +137,7 @@ def test_a_systemd_credential_is_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_prompt_needs_a_terminal() -> None:
     """A run that nobody watches does not wait for an answer."""
-    assert "there is no terminal" in _refused(SecretSource(prompt=True)).message
+    assert "this run has no terminal" in _refused(SecretSource(prompt=True)).message
 
 
 def test_a_secret_is_asked_for_on_a_terminal(world: World) -> None:
@@ -296,3 +296,34 @@ def test_an_entry_of_the_keyring_has_a_service_and_a_name() -> None:
     """Anything else is refused before the keyring is asked."""
     with pytest.raises(ConfigurationError, match="service/name"):
         secrets.store("only", Secret(GEHEIM), replace=False)
+
+
+# A secret in place of its source's name
+
+
+PASTED = ("hunter2-§ geheim", "a passphrase that nobody guesses", "x" * 101, "pass\x1b[2J",
+          "q2VtYm9ncmFwaGljLWtleS1tYXRlcmlhbC0xMjM0NTY")  # fmt: skip
+
+
+@pytest.mark.parametrize("pasted", PASTED)
+@pytest.mark.parametrize("kind", ["env", "keyring", "credential"])
+def test_a_secret_in_place_of_a_name_is_not_shown(monkeypatch: pytest.MonkeyPatch, kind: str, pasted: str) -> None:
+    """Who pastes the secret itself is told that it was not found, and does not find it in a log."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    value = f"service/{pasted}" if kind == "keyring" else pasted
+    source = SecretSource.model_validate({kind: value})
+    assert source.label == f"{kind} …"
+    for folder in ("", "/nowhere"):
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", folder)
+        with pytest.raises(KeyMissing) as caught:
+            secrets.resolve(source)
+        assert pasted not in caught.value.message + caught.value.hint
+        assert "…" in caught.value.message
+
+
+@pytest.mark.parametrize("source", [{"env": "SURVEY_KEY"}, {"keyring": "survey/key-1"}, {"credential": "survey.key"}])
+def test_a_name_is_shown(source: dict[str, str]) -> None:
+    """A name that looks like one is what the user needs to see."""
+    kind, name = next(iter(source.items()))
+    found = SecretSource.model_validate(source)
+    assert found.label == f"{kind} {name}"

@@ -121,3 +121,11 @@ def test_a_run_that_finds_another_one_is_reported_once_that_has_lasted() -> None
     assert "another run was under way, 4 runs in a row" in news[3].status
     assert _news(record(0), states[4]).event is Event.RECOVERY
     assert _news(record(0), states[2]).event is Event.SUCCESS
+
+
+def test_a_failure_ends_a_row_of_runs_that_found_another_one() -> None:
+    """It is reported at once, as what it is."""
+    state = JobState().after(_record().fail(RunUnderWay("another run is under way")), 3)
+    news = _news(record(6), state)
+    assert (news.code, news.event) == (6, Event.FAILURE)
+    assert state.after(record(6), 3).busy_runs == 0

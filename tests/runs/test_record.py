@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sheets_decrypt.cli import result as report
-from sheets_decrypt.errors import VaultLocked
+from sheets_decrypt.errors import KeyMissing, SheetsDecryptError, VaultLocked, VaultNotEncrypted, VaultUnusable
 from sheets_decrypt.runs import record
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.table import CellFailure, ColumnCount, Reason
@@ -46,6 +46,16 @@ def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
     assert _log().fail(ValueError("geheim")).error == record.Failure(
         1, "unexpected error: ValueError", "this is a bug; please report this line"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "locked"), [(VaultLocked, True), (VaultNotEncrypted, True), (VaultUnusable, False), (KeyMissing, False)]
+)
+def test_a_vault_that_is_not_there_is_locked(error: type[SheetsDecryptError], locked: bool) -> None:
+    """On Linux a locked vault's mount point is an ordinary folder, which is not encrypted."""
+    found = _log().fail(error("x")).error
+    assert found is not None
+    assert found.locked is locked
 
 
 def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.state import JobState
+from tests import require
 from tests.survey import World
 from tests.unattended_parts import configuration, memory, record
 
@@ -200,3 +201,22 @@ def test_changes_from_several_processes_are_all_kept(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert state.load(config, "baseline").failed_runs == 40
+
+
+# A path that is not UTF-8
+
+
+def test_a_job_whose_path_is_not_utf_8_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CSV is written by then: what the machine remembers of it must not fail."""
+    require.that(os.name == "posix", "paths are text here")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    config = configuration(Path(os.fsdecode(b"/vault/caf\xe9")))
+    state.change(config, "baseline", lambda _: JobState(last_run="2026-03-06T06:30:10Z", exit_code=7))
+    assert state.load(config, "baseline").exit_code == 7
+
+
+def test_a_path_that_is_no_text_at_all_is_remembered(tmp_path: Path) -> None:
+    """Half a pair of surrogates, as Windows allows it, is a path like any other."""
+    config = configuration(Path("/vault/\ud800"))
+    state.change(config, "baseline", lambda _: JobState(exit_code=7))
+    assert state.load(config, "baseline") == JobState(exit_code=7)

@@ -200,7 +200,7 @@ def test_a_credential_that_the_service_loads_is_accepted(world: World) -> None:
         ((), "give one of --every, --daily and --cron"),
         (("--every", "1h", "--daily", "06:30"), "give one of"),
         (("--daily", "25:00"), "is not a valid time"),
-        (("--every", "1h", "--job", "nobody"), 'there is no job "nobody"'),
+        (("--every", "1h", "--job", "nobody"), 'unknown job "nobody"'),
         (("--every", "1h", "--jitter", "-1"), "jitter"),
     ],
 )

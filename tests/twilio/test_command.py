@@ -143,7 +143,7 @@ def test_one_of_several_jobs_must_be_named(world: World, folder: Path) -> None:
     """With two jobs the choice is the user's; the hint lists them, and refuses a name that is not a job's."""
     world.configure({"baseline": {}, "endline": {"output": "surveys/endline.csv", "columns": ["phone"]}})
     _refused(_export(world, folder), "there are several jobs", "--job takes one of baseline, endline")
-    _refused(_export(world, folder, "--job", "midline"), 'there is no job "midline"', "baseline, endline")
+    _refused(_export(world, folder, "--job", "midline"), 'unknown job "midline"', "baseline, endline")
     assert not folder.exists()
     assert _export(world, folder, "--job", "endline").code == 0
     assert (folder / "header.csv").read_bytes() == b"phone\r\n"

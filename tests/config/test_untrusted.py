@@ -1,0 +1,141 @@
+"""Configurations and files that somebody else may have put there or can read, and outputs that are one file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sheets_decrypt.config import jobs, parse
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.runs.history import HISTORY_SUFFIX
+from tests import require
+from tests.survey import World
+
+JOB: dict[str, Any] = {"spreadsheet": "1AbCdEfGh", "columns": ["name"], "output": "out/a.csv"}
+
+
+# A configuration that lies in the current folder
+
+
+def _lying_about(world: World) -> Path:
+    """Put the configuration where it is found without being named; its command leaves a trace."""
+    place = world.folder / "work/config/sheets-decrypt.toml"
+    place.parent.mkdir(parents=True)
+    trace = world.folder / "trace"
+    world.keys = {"private_keys": [{"command": ["touch", str(trace)]}]}
+    world.settings["vault"] = {
+        "cryptomator": str(world.vault_folder),
+        "passphrase": {"file": str(world.keep("v", "x"))},
+    }
+    place.write_bytes(world.configure().read_bytes())
+    return place
+
+
+def _assert_refused(world: World, place: Path, words: str) -> None:
+    done = world.run("pull", folder=place.parent.parent)
+    assert (done.code, done.out) == (2, "")
+    assert str(place) in done.err
+    assert words in done.err
+    assert "--config" in done.err.splitlines()[1]
+    assert not (world.folder / "trace").exists()
+
+
+@pytest.mark.parametrize("part", ["file", "folder", "current folder"])
+@pytest.mark.parametrize("sticky", [0, 0o1000])
+def test_a_configuration_here_that_everybody_can_write_is_refused(world: World, part: str, sticky: int) -> None:
+    """What anybody can put there would run anybody's commands; it can be named by who trusts it."""
+    require.that(os.name == "posix", "mode bits mean nothing here")
+    place = _lying_about(world)
+    shared = {"file": place, "folder": place.parent, "current folder": place.parent.parent}[part]
+    shared.chmod(0o666 if part == "file" else 0o777 | sticky)
+    _assert_refused(world, place, f"{shared} can be written by everybody")
+    for named in ({}, {"SHEETS_DECRYPT_CONFIG": str(place)}):
+        options = [] if named else ["--config", "config/sheets-decrypt.toml"]
+        done = world.run("config", "validate", *options, folder=place.parent.parent, environment=named)
+        assert done.code == 0
+
+
+@pytest.mark.parametrize("part", ["file", "folder", "current folder"])
+def test_a_configuration_here_of_another_user_is_refused(world: World, part: str) -> None:
+    """A colleague's folder does not decide what this user runs."""
+    require.that(os.name == "posix" and os.getuid() == 0, "only root can give a file away")
+    place = _lying_about(world)
+    theirs = {"file": place, "folder": place.parent, "current folder": place.parent.parent}[part]
+    os.chown(theirs, 12345, -1)
+    _assert_refused(world, place, f"{theirs} belongs to another user")
+
+
+def test_a_configuration_here_of_ones_own_is_used(world: World) -> None:
+    """In a folder that only its owner can write, and one that a group can, nothing needs to be named."""
+    place = _lying_about(world)
+    place.parent.chmod(0o775)
+    assert world.run("config", "validate", folder=place.parent.parent).code == 0
+
+
+# Outputs that are one file
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"output": "out/a.csv"}, {"output": "out/A.CSV"}),
+        ({"output": "out/straße.csv"}, {"output": "out/STRASSE.csv"}),
+        ({"output": "out/a.csv"}, {"output": "out/a.csv.runs.jsonl"}),
+        ({"output": "out/A.csv.RUNS.jsonl"}, {"output": "out/a.csv"}),
+        ({"output": "a.csv", "vault": "v"}, {"output": "A.csv", "vault": "V"}),
+        ({"output": "a.csv", "vault": "v"}, {"output": "A.csv.runs.jsonl", "vault": "v"}),
+        ({"output": "a.csv"}, {"output": "b.csv", "deidentified": {"output": "A.csv.runs.jsonl"}}),
+        ({"output": "a.csv", "deidentified": {"output": "A.CSV"}}, {"output": "b.csv"}),
+        ({"output": "a.csv", "deidentified": {"output": "a.csv.runs.jsonl"}}, {"output": "b.csv"}),
+        ({"output": "zo\u00eb.csv"}, {"output": "zoe\u0308.csv"}),
+    ],
+)
+def test_two_outputs_that_a_drive_takes_for_one_are_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Windows, macOS and vaults know one file by several spellings, and each run writes a history beside its CSV."""
+    folder = {"cryptomator": "vault", "passphrase": {"prompt": True}}
+    content = {"vaults": {"v": folder, "V": folder}, "jobs": {"a": JOB | one, "b": JOB | other}}
+    with pytest.raises(ConfigurationError, match="name another file"):
+        parse(content, folder=Path("/base"))
+
+
+def test_a_historys_name_is_what_the_configuration_takes_it_for() -> None:
+    """The record and the check of the outputs mean the same file."""
+    assert jobs._HISTORY == HISTORY_SUFFIX
+
+
+def test_outputs_of_different_names_are_accepted() -> None:
+    """The same name in another vault, and a history's name without its CSV, are nobody else's."""
+    folder = {"passphrase": {"prompt": True}}
+    vaults = {name: folder | {"cryptomator": name} for name in ("v", "w")}
+    jobs = {
+        "a": JOB | {"output": "a.csv", "vault": "v"},
+        "b": JOB | {"output": "a.csv", "vault": "w"},
+        "c": JOB | {"output": "a.csv", "deidentified": {"output": "a.csv.runs"}},
+        "d": JOB | {"output": "d.csv.runs.jsonl"},
+    }
+    assert list(parse({"vaults": vaults, "jobs": jobs}, folder=Path("/base")).jobs) == list("abcd")
+
+
+# A key file that others can read
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_key_file_that_others_can_read_is_a_warning(world: World, mode: int, named: bool) -> None:
+    """`check` says what to run, and goes on with the key all the same."""
+    require.that(os.name == "posix", "mode bits mean nothing here")
+    environment = {} if named else {"GOOGLE_APPLICATION_CREDENTIALS": str(world.google.key_file)}
+    if not named:
+        del world.google_settings["credentials"]
+        world.configure()
+    world.google.key_file.chmod(mode)
+    done = world.run("check", "--config", world.path, "--json", environment=environment)
+    checks = {line["name"]: line for line in done.records()}
+    assert checks["key file"]["outcome"] == "warning"
+    assert "can be read by others" in checks["key file"]["message"]
+    assert checks["key file"]["hint"] == f"chmod 600 {world.google.key_file}"
+    assert (done.code, checks["token"]["outcome"]) == (0, "ok")
+    world.google.key_file.chmod(0o600)
+    again = world.run("check", "--config", world.path, "--json", environment=environment)
+    assert {line["name"]: line["outcome"] for line in again.records()}["key file"] == "ok"
