@@ -52,3 +52,9 @@ def test_importing_the_package_imports_no_library() -> None:
     """Nobody waits for what a pull needs who has not asked for it."""
     code = "import sys, sheets_decrypt; sys.exit(bool({'pydantic', 'gspread', 'cryptography'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_room_that_is_imported_does_not_import_the_library() -> None:
+    """`from sheets_decrypt import programs` imports that module alone: the library would import it in a circle."""
+    code = "import sys; from sheets_decrypt import programs; sys.exit('sheets_decrypt.library' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
