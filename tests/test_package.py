@@ -61,3 +61,9 @@ MODULES = sorted(path.stem for path in Path(sheets_decrypt.__file__).parent.glob
 def test_every_file_of_the_command_line_can_be_imported_first(module: str) -> None:
     """None of them depends on what another one has imported before."""
     subprocess.run([sys.executable, "-W", "error", "-c", f"import sheets_decrypt.cli.{module}"], check=True)
+
+
+def test_a_room_that_is_imported_does_not_import_the_library() -> None:
+    """`from sheets_decrypt import programs` imports that module alone: the library would import it in a circle."""
+    code = "import sys; from sheets_decrypt import programs; sys.exit('sheets_decrypt.story' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

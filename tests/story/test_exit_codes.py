@@ -133,7 +133,7 @@ def test_no_key_at_all_is_told_before_google_is_asked(former: World) -> None:
     assert former.google.requests == []
 
 
-def test_rows_that_fell_arerefused(former: World) -> None:
+def test_rows_that_fell_are_refused(former: World) -> None:
     """The former CSV stays where far fewer rows would replace it; `--allow-shrink` says that it is right."""
     former.pull()
     whole = former.csv()
