@@ -89,6 +89,22 @@ class TestNewSurvey:
         with pytest.raises(KeyWrong, match=KEYS[Format.LEGACY_CBC].fingerprints[0]):
             run.decryption.judge_keys()
 
+    def test_tokens_of_two_formats_are_named_together(self) -> None:
+        """The message names both formats and all of their keys, the hint both places in the configuration."""
+        with pytest.raises(KeyWrong) as caught:
+            column([WRONG_JS, WRONG_CBC]).decryption.judge_keys()
+        names = [KEYS[format_].fingerprints[0] for format_ in (Format.CRYPTOJS_PASSPHRASE, Format.LEGACY_CBC)]
+        assert caught.value.message == (
+            f'column "a": keys {", ".join(names)} did not decrypt its tokens (cryptojs-passphrase, legacy-cbc)'
+        )
+        assert caught.value.hint == (
+            "this is not the key that the answers were encrypted for; see passphrases and legacy_secrets in [keys], and"
+            " run `sheets-decrypt check`"
+        )
+        with pytest.raises(KeyMissing, match="cryptojs-passphrase, legacy-cbc") as missing:
+            Run(["a"], [[JS], [CBC]], ["a"], {}).decryption.judge_keys()
+        assert missing.value.hint == "add the key to passphrases and legacy_secrets in [keys]"
+
     def test_no_key_at_all_is_said_also_where_there_are_no_tokens(self) -> None:
         """Without any key, `auto` says so, rather than that there was nothing to decrypt."""
         with pytest.raises(KeyMissing, match="no key is configured"):
