@@ -184,7 +184,7 @@ async function isKept(sync, list, submission, deadline) {
       return true;
     }
     const last = page[page.length - 1];
-    if (page.length < PAGE || Date.parse(last.date_created) < oldest) {
+    if (!last || Date.parse(last.date_created) < oldest) { // a page may be shorter than asked for, and not the last
       return false;
     }
     from = `&From=${last.index}&Bounds=exclusive`;
