@@ -5,8 +5,8 @@
  * `answer_queue` loads it.
  *
  * Each name in the Sync service ends with the functions' domain:
- * - Eight lists, `answers-0` to `answers-7`. A submission belongs to one of them by its last digit, because Sync takes
- *   20 writes a second for a list, and only 2 of items from 10 KiB on. Items are only added; they vanish after
+ * - Sixteen lists, `answers-0` to `answers-15`. A submission belongs to one of them by its last digit, because Sync
+ *   takes 20 writes a second for a list, and only 2 of items from 10 KiB on. Items are only added; they vanish after
  *   KEEP_SECONDS.
  * - The document `written`: for each list the index up to which its items are in the Sheet (`done`), and who is at it.
  * - The document `watcher`: which execution of the flow calls until the queue is empty.
@@ -25,7 +25,7 @@ const google = require(Runtime.getFunctions().google_sheet.path);
 const SERVICES_URL = 'https://sync.twilio.com/v1/Services';
 const SUBMISSION = /^\d{13}-[0-9a-f]{16}$/; // what encrypt_fields makes: milliseconds since 1970, and a random number
 
-const LISTS = 8; // at most 16: one hexadecimal digit
+const LISTS = 16; // one hexadecimal digit; eight were too few for 1,000 answers of 10 KiB in a minute
 const PAGE = 100; // items that Sync returns at once
 const OVERLAP = 20; // of them, those that are done already: what was put in twice is seen there
 const ITEM_CHARACTERS = 12000; // Sync takes 16 kB
@@ -153,7 +153,7 @@ async function move(sync, { name, revision, data }, changes, deadline) {
  * @throws {NotKept | Refused}
  */
 async function keep(sync, submission, cells, again, deadline) {
-  const list = parseInt(submission.slice(-1), 16) % LISTS;
+  const list = parseInt(submission.slice(-1), 16);
   if (again && await isKept(sync, list, submission, deadline)) {
     return;
   }
@@ -184,7 +184,7 @@ async function isKept(sync, list, submission, deadline) {
       return true;
     }
     const last = page[page.length - 1];
-    if (page.length < PAGE || Date.parse(last.date_created) < oldest) {
+    if (!last || Date.parse(last.date_created) < oldest) { // a page may be shorter than asked for, and not the last
       return false;
     }
     from = `&From=${last.index}&Bounds=exclusive`;

@@ -162,3 +162,22 @@ def test_a_column_that_is_added_while_answers_wait_takes_no_other_place(tmp_path
     (made,) = simulate(tmp_path, {**crowd, "columns": [{"from": 30, "header": [*added[1:], added[0]]}]})
     all_arrived(made)
     assert made["warnings"] == []
+
+
+def test_answers_of_which_nothing_has_a_column_wait_until_one_has(tmp_path: Path) -> None:
+    """The team is told which names are missing; none of the answers behind them is lost either."""
+    right = ["name", "phone", "address", "number"]
+    renamed = [{"from": 10, "header": ["x"]}, {"from": 500, "header": right}]
+    (made,) = simulate(tmp_path, {"respondents": 30, "seconds": 30, "columns": renamed})
+    all_arrived(made)
+    assert any('the parameters are "name", "phone", "address", "number"' in error for error in made["errors"])
+
+
+def test_what_waits_longer_than_an_execution_lasts_comes_in_with_the_next_answer(tmp_path: Path) -> None:
+    """The watch ends in time for Studio's thousand steps, and the team is told what to do."""
+    broken = [{"mood": "lost", "from": 0, "to": 6000}]
+    (made,) = simulate(tmp_path, {"respondents": 2, "seconds": 14400, "until": 20000, "moods": broken})
+    all_arrived(made)
+    assert made["last_row"] > 7200
+    assert any("the queue is not watched any more" in error for error in made["errors"])
+    assert made["most_steps"] < 1000

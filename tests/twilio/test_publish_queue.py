@@ -22,6 +22,8 @@ from tests.twilio.runtime import Answer, Execution, Runtime, execute, questions,
 from tests.twilio.survey import HEADER, TAB, TOKEN, environment
 from tests.twilio.test_encrypt import decrypted
 
+PROCESSES: Final = 12  # at once, of Node; two hundred would need 12 GB
+PACE: Final = 2.1  # seconds between two turns
 PATIENCE: Final = 120.0  # seconds: this machine's cores are not Twilio's
 
 
@@ -54,9 +56,9 @@ class Queue:
         given = (f"name {number}", f"phone {number}", f"village {number}")
         return execute(self.flow, self.runtime, dict(zip(questions(self.flow), given, strict=True)))
 
-    def crowd(self, respondents: int) -> Sequence[Execution]:
-        """Let so many respondents finish at once."""
-        with ThreadPoolExecutor(respondents) as pool:
+    def crowd(self, respondents: int, at_once: int) -> Sequence[Execution]:
+        """Let so many respondents finish, at most `at_once` at the same time."""
+        with ThreadPoolExecutor(at_once) as pool:
             return list(pool.map(self.finish, range(respondents)))
 
 
@@ -73,11 +75,19 @@ def surveying(folder: Path, *, fork: bool = False, changes: Mapping[str, str] | 
             yield Queue(google, spreadsheet, replace(runtime, patience=PATIENCE), json.loads(files["studio_flow.json"]))
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
+    """A survey with Sync, in one process, for several tests."""
+    with surveying(tmp_path_factory.mktemp("survey")) as queue:
+        yield queue
+
+
 @pytest.fixture
-def queue(tmp_path: Path) -> Iterator[Queue]:
-    """A survey with Sync, in one process."""
-    with surveying(tmp_path) as started:
-        yield started
+def queue(started: Queue) -> Queue:
+    """The survey with an empty Sheet, at a time when the next turn is due."""
+    started.google.replace_rows(started.spreadsheet, TAB, [HEADER])
+    time.sleep(PACE)
+    return started
 
 
 def submission(number: int = 0) -> str:
@@ -91,13 +101,13 @@ def thanked(execution: Execution) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("respondents", "fork"), [(200, False), (scaled(8, 200), True)], ids=["one process", "a process for each call"]
+    ("respondents", "fork"), [(200, False), (scaled(3, 200), True)], ids=["one process", "a process for each call"]
 )
 def test_respondents_who_finish_at_once_get_a_row_each(tmp_path: Path, respondents: int, fork: bool) -> None:
     """Every row is there once, no answer is in another's row, and Google's quota is kept."""
     with surveying(tmp_path, fork=fork) as queue:
         began = time.monotonic()
-        done = queue.crowd(respondents)
+        done = queue.crowd(respondents, PROCESSES if fork else respondents)
         seconds = time.monotonic() - began
         rows = queue.rows()
     asked = [request.status for request in queue.google.requests if request.kind in {Kind.VALUES, Kind.APPEND}]
@@ -128,20 +138,6 @@ def test_a_submission_that_comes_again_is_not_written_again(queue: Queue) -> Non
     assert queue.rows() == [[TOKEN, "", ""]]
 
 
-def test_an_answer_that_google_does_not_take_is_kept_and_the_team_is_told(queue: Queue) -> None:
-    """The row comes when the next turn is due; nothing of the answer is logged."""
-    queue.google.fault(Fault(Kind.APPEND, status=429))
-    answer = queue.publish({"name": TOKEN, "phone": "Rosalind-said-this", "_submission": submission()})
-    assert answer.body == {"status": "kept_watch"}
-    assert "the quota is used up (tries: 1); 1 answers or more are kept in Sync, and sent later" in queue.runtime.log
-    deliver = {"_deliver": "yes", "_submission": submission()}
-    while queue.publish(deliver).body["status"] == "waiting":
-        pass
-    assert queue.rows() == [[TOKEN, "Rosalind-said-this", ""]]
-    assert "answers or more wait in Sync, the oldest for" in queue.runtime.log
-    assert "Rosalind" not in queue.runtime.log
-
-
 def test_answers_that_are_too_long_for_one_item_arrive_whole(queue: Queue) -> None:
     """They are kept in parts; so is every letter."""
     long = {"name": os.urandom(20_000).hex(), "phone": "🌾é" * 10_000, "village": "x"}
@@ -168,3 +164,17 @@ def test_without_sync_a_call_that_died_is_looked_after_and_not_repeated(tmp_path
         queue.google.replace_rows(queue.spreadsheet, TAB, [HEADER, [TOKEN, "", ""]])
         assert queue.publish(again).body["row"] == 2
         assert queue.rows() == [[TOKEN, "", ""]]
+
+
+def test_an_answer_that_google_does_not_take_is_kept_and_the_team_is_told(queue: Queue) -> None:
+    """The row comes when the next turn is due; nothing of the answer is logged."""
+    queue.google.fault(Fault(Kind.APPEND, status=429))
+    answer = queue.publish({"name": TOKEN, "phone": "Rosalind-said-this", "_submission": submission()})
+    assert answer.body == {"status": "kept_watch"}
+    assert "the quota is used up (tries: 1); 1 answers or more are kept in Sync, and sent later" in queue.runtime.log
+    deliver = {"_deliver": "yes", "_submission": submission()}
+    while queue.publish(deliver).body["status"] == "waiting":
+        pass
+    assert queue.rows() == [[TOKEN, "Rosalind-said-this", ""]]
+    assert "answers or more wait in Sync, the oldest for" in queue.runtime.log
+    assert "Rosalind" not in queue.runtime.log

@@ -7,7 +7,8 @@
  * `moods` (see google.js), `dies` ({call, await} for one call, or a {share} of all calls; {slow} where Studio notices
  * it by its ten seconds alone, {travels} where its last request arrives all the same), `silent` (each so many-th says
  * nothing), `length` (characters of an answer), `until` (seconds, at most), `syncMoods` (from when to when Sync is down),
- * `listsDeletedAt` (the second in which somebody deletes Sync's lists), `columns` (from a second on, another header).
+ * `listsDeletedAt` (the second in which somebody deletes Sync's lists), `columns` (from a second on, another header),
+ * `context` (other environment variables).
  */
 
 const crypto = require('crypto');
@@ -46,6 +47,7 @@ async function simulate(folder, scenario) {
     GOOGLE_SHEET_ID: 'sheet', GOOGLE_SHEET_TAB: 'data', ACCOUNT_SID: 'AC', AUTH_TOKEN: 'x',
     DOMAIN_NAME: 'survey.twil.io',
     ...(scenario.sync === false ? {} : { SYNC_SERVICE_SID: sync.service }),
+    ...scenario.context,
   };
   const dies = scenario.dies || {};
   const doom = (number) => (dies.share ? (random() < dies.share ? 1 + Math.floor(random() * (dies.within || 10)) : 0)
