@@ -52,3 +52,9 @@ def test_importing_the_package_imports_no_library() -> None:
     """Nobody waits for what a pull needs who has not asked for it."""
     code = "import sys, sheets_decrypt; sys.exit(bool({'pydantic', 'gspread', 'cryptography'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_module_can_be_imported_from_the_package_before_anything_else() -> None:
+    """`from sheets_decrypt import user_folders` first asks the package for a name: that imports nothing."""
+    code = "import sheets_decrypt.cli.check"
+    subprocess.run([sys.executable, "-c", code], check=True)
