@@ -14,6 +14,7 @@ from sheets_decrypt.sandbox.google import Sandbox
 from tests.long import scaled
 from tests.survey import World
 
+pytest_plugins: Final = ["tests.systems"]
 _COUNT: Final = "count "
 _NO_CRONTAB: Final = "no-crontab"
 # What a developer's machine may have set and another has not: neither a test nor a program that it starts sees it.

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sheets_decrypt import user_folders
 from sheets_decrypt.config.jobs import Config, Conversion, Job
 from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
 from sheets_decrypt.errors import ConfigurationError, reason_of
@@ -35,7 +35,7 @@ def places(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
 
 def user_file() -> Path:
     """Return the path of the configuration file in the user's configuration folder."""
-    return platformdirs.user_config_path("sheets-decrypt") / FILE_NAME
+    return user_folders.configuration() / FILE_NAME
 
 
 def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:

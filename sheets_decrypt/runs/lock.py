@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import filelock
-import platformdirs
 
+from sheets_decrypt import user_folders
 from sheets_decrypt.errors import ConfigurationError, RunUnderWay, reason_of
 
 
@@ -26,7 +26,7 @@ def one_run(identity: str, *, name: str = "", wait: float = 0) -> Iterator[None]
         RunUnderWay: Another run holds the lock.
         ConfigurationError: The state folder cannot be written.
     """
-    folder = platformdirs.user_state_path("sheets-decrypt") / "locks"
+    folder = user_folders.state() / "locks"
     digest = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
     lock = filelock.FileLock(folder / f"{digest}.lock")
     try:
@@ -40,7 +40,7 @@ def one_run(identity: str, *, name: str = "", wait: float = 0) -> Iterator[None]
     except OSError as error:
         raise ConfigurationError(
             f"the folder {folder}, which holds the locks, cannot be used: {reason_of(error)}",
-            hint="let this user write to its home folder; on Linux, XDG_STATE_HOME can name another place",
+            hint="let this user write to its home folder, or name another place in XDG_STATE_HOME",
         ) from None
     try:
         yield

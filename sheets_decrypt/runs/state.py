@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import filelock
-import platformdirs
 from pydantic import NonNegativeInt, TypeAdapter
 
+from sheets_decrypt import user_folders
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import RunUnderWay
 from sheets_decrypt.private_file import write_private
@@ -178,7 +178,7 @@ def _file(config: Config, job: str) -> Path:
 
 
 def _folder() -> Path:
-    return platformdirs.user_state_path("sheets-decrypt")
+    return user_folders.state()
 
 
 def _name(config: Config, job: str) -> str:

@@ -4,11 +4,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
 import sheets_decrypt
+from sheets_decrypt import user_folders
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule.interface import ALL_JOBS, PROGRAM, Task
+from sheets_decrypt.schedule.interface import ALL_JOBS, Task
 from sheets_decrypt.schedule.timing import Timing
 
 
@@ -60,7 +59,7 @@ def pull_task(
 
 def log_folder() -> Path:
     """Return the user's folder for our logs."""
-    return platformdirs.user_log_path(PROGRAM, appauthor=False)
+    return user_folders.logs()
 
 
 def default_log(name: str) -> Path:

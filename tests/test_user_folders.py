@@ -1,0 +1,51 @@
+"""Where the user's configuration, state and logs are kept."""
+
+import sys
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from sheets_decrypt import user_folders
+
+FOLDERS = {
+    "configuration": (user_folders.configuration, "XDG_CONFIG_HOME"),
+    "state": (user_folders.state, "XDG_STATE_HOME"),
+    "logs": (user_folders.logs, "XDG_STATE_HOME"),
+}
+
+
+@pytest.mark.parametrize(("folder", "variable"), FOLDERS.values(), ids=FOLDERS)
+def test_xdg_variables_name_another_place_on_every_system(
+    folder: "object", variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test, a demo and a service account can have folders of their own, on Windows and macOS as well."""
+    assert callable(folder)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert (tmp_path / "sheets-decrypt") in {folder(), folder().parent}
+
+
+@pytest.mark.parametrize(("folder", "variable"), FOLDERS.values(), ids=FOLDERS)
+@pytest.mark.parametrize("value", ["", " ", "relative"])
+def test_a_relative_place_is_ignored(
+    folder: "object", variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that depends on the current folder would be another one in each run."""
+    assert callable(folder)
+    monkeypatch.setenv(variable, value)
+    assert folder().is_absolute()
+    assert not folder().is_relative_to(Path.cwd())
+
+
+def test_each_folder_has_our_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    r"""On Windows the name of an author comes before it, which is ours where none is given: `…\X\X\`."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    if sys.platform != "win32":  # what Windows would answer
+        from platformdirs.windows import Windows
+
+        monkeypatch.setattr(platformdirs, "PlatformDirs", Windows)
+        monkeypatch.setattr("platformdirs.windows.get_win_folder", lambda name: f"/home/me/{name}")
+    for folder, _ in FOLDERS.values():
+        assert list(folder().parts).count("sheets-decrypt") == 1
+        assert "sheets-decrypt" in str(folder()).replace("\\", "/").split("/")
