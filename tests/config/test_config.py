@@ -1,6 +1,5 @@
 """The configuration: where it is found, what it means, and how what is wrong with it is told."""
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -398,19 +397,3 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
                 config.find(None, {})
             with pytest.raises(ConfigurationError, match="cannot be written: permission denied"):
                 write_private_text(closed / "key", GEHEIM + "\n", force=False)
-
-
-@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
-def test_a_configuration_is_a_small_regular_file(tmp_path: Path, kind: str) -> None:
-    """A named pipe would block for ever, a device or a large file would fill the memory."""
-    place = tmp_path / "sheets-decrypt.toml"
-    if kind == "pipe":
-        os.mkfifo(place)
-    elif kind == "device":
-        place.symlink_to("/dev/zero")
-    else:
-        place.touch()
-        os.truncate(place, 1 << 40)  # sparse
-    with pytest.raises(ConfigurationError, match=r"not a regular file|larger than") as caught:
-        config.load(place)
-    assert str(place) in caught.value.message

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.config import jobs, parse
+from sheets_decrypt.config import jobs, load, parse
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.runs.history import HISTORY_SUFFIX
 from tests import require
@@ -139,3 +139,19 @@ def test_a_key_file_that_others_can_read_is_a_warning(world: World, mode: int, n
     world.google.key_file.chmod(0o600)
     again = world.run("check", "--config", world.path, "--json", environment=environment)
     assert {line["name"]: line["outcome"] for line in again.records()}["key file"] == "ok"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_a_configuration_is_a_small_regular_file(tmp_path: Path, kind: str) -> None:
+    """A named pipe would block for ever, a device or a large file would fill the memory."""
+    place = tmp_path / "sheets-decrypt.toml"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    else:
+        place.touch()
+        os.truncate(place, 1 << 40)  # sparse
+    with pytest.raises(ConfigurationError, match=r"not a regular file|larger than") as caught:
+        load(place)
+    assert str(place) in caught.value.message
