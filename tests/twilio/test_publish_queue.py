@@ -1,6 +1,6 @@
 """Many respondents at once, in Twilio's own local runtime, with Google's quota and Sync's limits.
 
-Both are stand-ins, and everything else is real. SHEETS_DECRYPT_LONG=1: a process for each call of 200 respondents.
+Both are stand-ins, and everything else is real. SHEETS_DECRYPT_LONG=1: sixty respondents with a process for each call.
 """
 
 import json
@@ -101,7 +101,7 @@ def thanked(execution: Execution) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("respondents", "fork"), [(200, False), (scaled(3, 200), True)], ids=["one process", "a process for each call"]
+    ("respondents", "fork"), [(200, False), (scaled(3, 60), True)], ids=["one process", "a process for each call"]
 )
 def test_respondents_who_finish_at_once_get_a_row_each(tmp_path: Path, respondents: int, fork: bool) -> None:
     """Every row is there once, no answer is in another's row, and Google's quota is kept."""
