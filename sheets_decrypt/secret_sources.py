@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from sheets_decrypt import access, programs
 from sheets_decrypt.config import Keys, SecretSource, Section
+from sheets_decrypt.console import is_terminal
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
 from sheets_decrypt.regular_file import open_regular, read_small
 from sheets_decrypt.table import Secret
@@ -252,7 +253,7 @@ def _from_credential(source: SecretSource) -> str:
 
 def _from_prompt(source: SecretSource) -> str:
     del source
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise KeyMissing(
             "the secret is asked for at a prompt, and this run has no terminal", hint="name another source in [keys]"
         )
