@@ -7,15 +7,15 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from sheets_decrypt.access_windows import create_private
 from sheets_decrypt.errors import ConfigurationError, reason_of
 
+_OWNER_ALONE: Final = 0o600
 _NO_SYNC: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF}  # file systems that cannot sync a folder
 
 
 def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
-    """Write a file in one step, with mode 0600; missing folders are made for the owner alone.
-
-    On Windows the mode has no effect: who can read the file is decided by its folder.
+    """Write a file in one step, for its owner alone: mode 0600, or on Windows an ACL; so are missing folders.
 
     Args:
         path: The file.
@@ -66,19 +66,23 @@ def write_private_text(path: Path, text: str, *, force: bool = False) -> None:
         raise ConfigurationError(f"{path} cannot be written: {reason_of(error)}", hint="choose another place") from None
 
 
-def write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
+def write_new(path: Path, content: bytes, mode: int = _OWNER_ALONE) -> None:
     """Create a file and flush it to the disk; after an error it is not there.
 
     Args:
         path: The file.
         content: All of its content.
-        mode: Its permissions, less those that the process's umask takes away.
+        mode: Its permissions, less those that the process's umask takes away. On Windows, where modes have no effect,
+            0600 is an ACL that has this user alone, and any other mode is what the folder gives to its files.
 
     Raises:
         FileExistsError: The file already exists; it is unchanged.
         OSError: It cannot be written.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    if os.name == "nt" and mode == _OWNER_ALONE:
+        descriptor = create_private(path)
+    else:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -6,6 +6,8 @@ on Windows it does not even end the wait. Here threads read the pipes, and only 
 """
 
 import contextlib
+import os
+import shutil
 import subprocess
 import threading
 import time
@@ -50,7 +52,7 @@ def run(argv: Sequence[str], *, seconds: float | None, env: Mapping[str, str], s
         subprocess.TimeoutExpired: It did not end in time, and was stopped.
     """
     process = subprocess.Popen(  # noqa: S603  (the caller names the program; no shell is involved)
-        argv,
+        [_found(argv[0], env), *argv[1:]],
         bufsize=0,
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -70,6 +72,14 @@ def run(argv: Sequence[str], *, seconds: float | None, env: Mapping[str, str], s
         raise
     until = time.monotonic() + _DRAIN_SECONDS
     return Finished(code, stdout.result(until), stderr.result(until))
+
+
+def _found(program: str, env: Mapping[str, str]) -> str:
+    """Return the program's path on Windows, where a shell also finds `tool.cmd` (npm's) and the system's call does not.
+
+    Elsewhere the system's call looks along PATH itself.
+    """
+    return (shutil.which(program, path=env.get("PATH")) or program) if os.name == "nt" else program
 
 
 class _Reader:

@@ -7,7 +7,6 @@ An error names the source and never what was in it.
 import getpass
 import os
 import shlex
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from sheets_decrypt import programs
+from sheets_decrypt import access, programs
 from sheets_decrypt.config import Keys, SecretSource, Section
+from sheets_decrypt.console import is_terminal
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
 from sheets_decrypt.regular_file import open_regular, read_small
 from sheets_decrypt.table import Secret
@@ -204,9 +204,9 @@ def _from_file(source: SecretSource) -> str:
 
 
 def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
-    """Refuse a file that others can read. On Windows mode bits mean nothing: there `check` asks icacls."""
-    if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyMissing(f"the secret's file {path} can be read by others", hint=f"chmod 600 {shlex.quote(str(path))}")
+    """Refuse a file that others can read."""
+    if found := access.shared(path, status):
+        raise KeyMissing(f"the secret's file {path} can be read by others", hint=found.mend)
 
 
 def _from_command(source: SecretSource) -> str:
@@ -253,7 +253,7 @@ def _from_credential(source: SecretSource) -> str:
 
 def _from_prompt(source: SecretSource) -> str:
     del source
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise KeyMissing(
             "the secret is asked for at a prompt, and this run has no terminal", hint="name another source in [keys]"
         )

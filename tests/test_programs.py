@@ -17,6 +17,15 @@ from sheets_decrypt.schedule.interface import Run
 from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.vault import macos, windows_calls
 
+
+@pytest.mark.system("windows", "elsewhere a program is what PATH leads to")
+def test_a_tool_that_npm_installed_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`command = ["bw", …]`: npm's tools are `.cmd` files, which a shell finds by their bare name."""
+    (tmp_path / "tool.cmd").write_text("@echo secret of %1\n", encoding="utf-8")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert resolve(SecretSource(command=("tool", "baseline"))).reveal() == "secret of baseline"
+
+
 PLENTY = 300.0
 """Seconds: a limit that is reached only by a wait that should not happen."""
 

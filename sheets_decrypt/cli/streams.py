@@ -5,6 +5,7 @@ exit, which then replaces the exit code by 120.
 """
 
 import io
+import os
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
@@ -49,7 +50,10 @@ class _Forgiving(io.RawIOBase):
 
 
 def forgiving(stream: TextIO | None, report: Callable[[str], None]) -> TextIO | None:
-    """Return a UTF-8 text stream that writes to the same place and never raises.
+    """Return a text stream that writes to the same place and never raises.
+
+    It is UTF-8, also where the system's own choice would be a code page that has few letters, such as cp437 in a
+    console of Windows; PYTHONIOENCODING names another. A letter that an encoding lacks becomes a question mark.
 
     Args:
         stream: A standard stream; None, as under pythonw.exe, stays None.
@@ -58,8 +62,9 @@ def forgiving(stream: TextIO | None, report: Callable[[str], None]) -> TextIO | 
     buffer = getattr(stream, "buffer", None)
     if buffer is None:
         return stream
+    encoding = stream.encoding if stream and os.environ.get("PYTHONIOENCODING") else "utf-8"
     raw = _Forgiving(getattr(buffer, "raw", buffer), report)
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="replace", line_buffering=True)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, errors="replace", line_buffering=True)
 
 
 def failure_of(stream: TextIO | None) -> str:

@@ -18,6 +18,7 @@ import click
 
 from sheets_decrypt.cli import log, streams, usage
 from sheets_decrypt.cli.words import printable
+from sheets_decrypt.console import is_terminal
 from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of
 
 if TYPE_CHECKING:
@@ -42,10 +43,19 @@ def run(command: click.Command, name: str) -> NoReturn:
         hint = "an unfinished csv was discarded; the previous one is unchanged"
         code = show_error(Interrupted("interrupted", hint=hint))
     except Exception as error:  # noqa: BLE001  (the last resort: type and place only, the text could hold a value)
-        bug = f"unexpected error: {place_of(error)}"
-        code = show_error(SheetsDecryptError(bug, hint="this is a bug; please report this line"))
+        code = show_error(_unexpected(error))
     log.close_log()
     sys.exit(code or 0)
+
+
+def _unexpected(error: Exception) -> SheetsDecryptError:
+    """Return the error for one that nothing has foreseen; a path with bytes that are no text comes to light late."""
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return ConfigurationError(
+            "a path has letters that are not text in this environment's encoding",
+            hint="on Linux set LC_ALL=C.UTF-8 and do not set PYTHONUTF8=0, or choose a path of plain letters",
+        )
+    return SheetsDecryptError(f"unexpected error: {place_of(error)}", hint="this is a bug; please report this line")
 
 
 def _prepare_process() -> None:
@@ -125,14 +135,14 @@ def show(renderable: "RenderableType") -> None:
 def _console(stream: IO[str]) -> "Console":
     from rich.console import Console  # noqa: PLC0415  (14 ms that only tables and progress need)
 
-    width = None if _is_terminal(stream) else 200
+    width = None if is_terminal(stream) else 200
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 @contextmanager
 def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
     """Yield a function that shows how far a run is: a bar on a terminal, nothing elsewhere."""
-    if not (wanted and _is_terminal(sys.stderr)):
+    if not (wanted and is_terminal(sys.stderr)):
         yield lambda done, total: None  # noqa: ARG005  (nothing is shown)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415  (see `_console`)
@@ -160,16 +170,12 @@ def command(*words: object) -> str:
 
 def is_interactive() -> bool:
     """Return whether there is a person to ask: a terminal for input and for output."""
-    return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
 
 def prints_to_a_screen() -> bool:
     """Return whether standard output is a terminal."""
-    return _is_terminal(sys.stdout)
-
-
-def _is_terminal(stream: IO[str] | None) -> bool:
-    return stream is not None and stream.isatty()  # under pythonw.exe there is no stream
+    return is_terminal(sys.stdout)
 
 
 def ask(question: str, default: str | None = None, *, refuse: Callable[[str], object] = len) -> str:
@@ -186,7 +192,7 @@ def ask(question: str, default: str | None = None, *, refuse: Callable[[str], ob
 
 def ask_unseen(question: str) -> str:
     """Ask for a secret without echoing it; off a terminal, read the first line of standard input."""
-    if not _is_terminal(sys.stdin):
+    if not is_terminal(sys.stdin):
         return sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     try:
         return getpass.getpass(f"{printable(question)}: ")

@@ -7,12 +7,17 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+# `X:surveys.csv` is in the folder of X: that the program which starts us was last in: another file for each of them.
+_DRIVE_ALONE: Final = re.compile(r"[A-Za-z]:(?![\\/])")
+
 
 def beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """Resolve a path: relative to the configuration file, and `~` as the user's home."""
     folder = (info.context or {}).get("folder", Path())
     if "\0" in str(path):
         raise ValueError("a path cannot contain a NUL character")
+    if _DRIVE_ALONE.match(str(path)):
+        raise ValueError(rf"write the path from the drive's root, such as {str(path)[:2]}\{str(path)[2:]}")
     try:
         return Path(folder) / path.expanduser()
     except RuntimeError as error:

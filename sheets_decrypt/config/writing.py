@@ -131,8 +131,8 @@ def _names(columns: str) -> list[str]:
 
 
 def _portable(path: str) -> str:
-    """Return a Windows path with slashes, and any relative path as relative to the current folder, made absolute."""
-    if path[1:3] in {":\\", ":/"}:
+    """Return a path on a drive of Windows with slashes, and any relative path made absolute."""
+    if path[1:2] == ":":
         return path.replace("\\", "/")
     return Path(path).expanduser().absolute().as_posix()
 

@@ -5,8 +5,6 @@ The key file's format is Google's: https://cloud.google.com/iam/docs/keys-create
 
 import json
 import os
-import shlex
-import stat
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from google.oauth2 import service_account
 from requests.exceptions import InvalidURL
 from requests.models import PreparedRequest
 
+from sheets_decrypt import access
 from sheets_decrypt.errors import CredentialsRefused, GoogleDown, reason_of
 from sheets_decrypt.google.deadline import Deadline, in_background
 from sheets_decrypt.google.failures import LATER, LOGIN, SCOPE
@@ -97,9 +96,8 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
 
 def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
     """Warn of a file that others can read. It is not refused: a browser saves a downloaded key with such a mode."""
-    if os.name != "posix" or not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return ()
-    return (KeyFileWarning(f"the key file {path} can be read by others", f"chmod 600 {shlex.quote(str(path))}"),)
+    found = access.shared(path, path.stat())
+    return (KeyFileWarning(f"the key file {path} can be read by others", found.mend),) if found else ()
 
 
 def from_key_file(path: Path) -> service_account.Credentials:

@@ -1,5 +1,6 @@
 """The questions to Windows, and nothing else; the rules are in `windows`."""
 
+import functools
 import os
 import re
 import subprocess
@@ -33,6 +34,21 @@ def bitlocker_command(root: str) -> list[str]:
 def bitlocker_answer(text: str) -> int | None:
     """Parse the output of that command; None if it is not a number."""
     return int(text) if re.fullmatch(r"\s*\d+\s*", text, re.ASCII) else None
+
+
+@functools.cache
+def bitlocker_state(root: str, device: str) -> int | None:
+    """Return BitLocker's state of a volume; None if Windows does not say.
+
+    Each volume is asked for once in a process: a first pull asks nine times, and PowerShell takes a second to start.
+    Accepted: a drive whose protection is suspended while a pull is under way counts as protected until its end.
+
+    Args:
+        root: The volume's root.
+        device: The device behind its letter: another disk that gets the same letter is asked for anew.
+    """
+    del device
+    return bitlocker_answer(run(bitlocker_command(root)))
 
 
 def run(command: list[str]) -> str:
@@ -82,7 +98,7 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
 
         def bitlocker(self, root: str) -> int | None:
             """Return BitLocker's state, or None if Windows does not say."""
-            return bitlocker_answer(run(bitlocker_command(root)))
+            return bitlocker_state(root, self.device(root))
 
 else:
 

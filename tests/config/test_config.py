@@ -397,3 +397,16 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
                 config.find(None, {})
             with pytest.raises(ConfigurationError, match="cannot be written: permission denied"):
                 write_private_text(closed / "key", GEHEIM + "\n", force=False)
+
+
+@pytest.mark.parametrize("place", ["output", "deidentified", "file", "credentials"])
+def test_a_path_that_depends_on_a_drives_current_folder_is_refused(place: str) -> None:
+    r"""`X:baseline.csv` is another file for each program that starts us; the mend is shown."""
+    path = "X:baseline.csv"
+    job: dict[str, object] = JOB | ({"output": path} if place == "output" else {})
+    job |= {"deidentified": {"output": path}} if place == "deidentified" else {}
+    content: dict[str, object] = {"jobs": {"a": job}}
+    content |= {"keys": {"private_keys": [{"file": path}]}} if place == "file" else {}
+    content |= {"google": {"credentials": path}} if place == "credentials" else {}
+    with pytest.raises(ConfigurationError, match=r"such as X:\\baseline.csv"):
+        parse(content, folder=Path.cwd())

@@ -113,3 +113,21 @@ def test_elsewhere_windows_cannot_be_told(tmp_path: Path) -> None:
     """Where this is not Windows, the question has no answer."""
     require.that(sys.platform != "win32", "asks what is not there on Windows")
     assert windows.ask(tmp_path) == Place(UNKNOWN, "an unknown file system", str(tmp_path))
+
+
+def test_bitlocker_is_asked_once_for_each_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine questions on a first pull are one start of PowerShell; another disk under the same letter is asked anew."""
+    started: list[list[str]] = []
+
+    def answer(command: list[str]) -> str:
+        started.append(command)
+        return "1\r\n"
+
+    monkeypatch.setattr(windows_calls, "run", answer)
+    windows_calls.bitlocker_state.cache_clear()
+    device = "\\Device\\HarddiskVolume3"
+    assert {windows_calls.bitlocker_state("C:\\", device) for _ in range(9)} == {1}
+    assert len(started) == 1
+    windows_calls.bitlocker_state("C:\\", "\\Device\\HarddiskVolume4")
+    assert len(started) == 2
+    windows_calls.bitlocker_state.cache_clear()
