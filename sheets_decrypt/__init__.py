@@ -1,6 +1,6 @@
 """Pull a survey's encrypted answers from a Google Sheet, decrypt them here, and put one CSV on the vault drive.
 
-The story, as `pull` tells it: the vault is checked first, then the secrets are read, then Google is asked. The sheet
+What `pull` does: the vault is checked first, then the secrets are read, then Google is asked. The sheet
 comes as a header and pages of rows; each page is decrypted and handed to the vault, where the CSV appears under its
 name only when every row has passed and the keys have proved right. What was done is recorded, without any value.
 
@@ -10,8 +10,7 @@ name only when every row has passed and the keys have proved right. What was don
     config = load(Path("sheets-decrypt.toml"))
     record = pull("baseline", config.jobs["baseline"], config)
 
-Data flows one way: cli → check, schedule, sandbox, twilio → pull → google, decrypt, vault, output, record → ciphers,
-secrets → config → table → errors. A module imports only modules to its right.
+Data flows one way; `tests/README.md` draws the rooms, and which may import which.
 """
 
 from importlib import import_module

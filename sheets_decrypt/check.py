@@ -242,7 +242,7 @@ def _fit(job: _Job) -> str:
     decryption.page(job.sample)
     decryption.judge_keys()
     if warnings := [*decryption.warnings(), *(_failed(decryption))]:
-        raise _Warn("; ".join(warnings), "see the README, section Troubleshooting")
+        raise _Warn("; ".join(warnings), "see docs/troubleshooting.md")
     decrypted = sum(count.decrypted for count in decryption.counts().values())
     if not decrypted:
         raise _Warn("no cell of the first rows holds a token", "see that the columns are the encrypted ones")

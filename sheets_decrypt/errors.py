@@ -3,39 +3,39 @@
     SheetsDecryptError
     ├── ConfigurationError        2   the configuration or an option is wrong
     ├── KeyProblem                4
-    │   ├── KeyMissing                no key is configured for the tokens, or its source gives none
-    │   └── KeyWrong                  the key does not fit the tokens
+    │   ├── KeyMissing                no key is configured for the tokens, or its source has none
+    │   └── KeyWrong                  the key does not decrypt the tokens
     ├── GoogleRefused             5
-    │   ├── CredentialsRefused        the key file, or what Google says of it
+    │   ├── CredentialsRefused        the key file cannot be used, or Google refuses it
     │   ├── ClockWrong                this machine's clock is off
     │   ├── NotShared                 the spreadsheet is not shared with the account
     │   ├── ApiDisabled               the Sheets API is off in the project
     │   ├── ScopeInsufficient         the login may not read spreadsheets
     │   ├── SpreadsheetNotFound       no spreadsheet has that id
-    │   ├── NotASpreadsheet           an Excel file that lies in Drive
+    │   ├── NotASpreadsheet           an Excel file in Drive
     │   └── WorksheetNotFound         no tab has that title or gid
     ├── GoogleUnavailable         6
-    │   ├── QuotaExhausted            429 after every try
-    │   ├── GoogleDown                5xx, 408 or a time-out after every try
+    │   ├── QuotaExhausted            429 on every try
+    │   ├── GoogleDown                5xx, 408 or a time-out on every try
     │   ├── NetworkUnreachable        proxy, TLS, DNS, connection refused
-    │   └── NotGoogle                 a page that is not Google's answered
+    │   └── NotGoogle                 something that is not Google answered
     ├── VaultError                7
-    │   ├── VaultLocked               the target is inside a locked vault, or the drive is not there
+    │   ├── VaultLocked               the target is inside a locked vault, or its drive is missing
     │   ├── VaultNotEncrypted         the target is not, or not known to be, encrypted
     │   ├── VaultUnusable             another user's, dead, full or read-only
     │   ├── VaultFileMissing          no such file in the vault
-    │   └── VaultDamaged              what lies in the vault cannot be decrypted
+    │   └── VaultDamaged              the vault's content cannot be decrypted
     ├── RunUnderWay               8   another run of this job holds the lock
     ├── SheetRefused              9
-    │   ├── ColumnNotFound            a configured column is not there exactly once
-    │   ├── SheetEmpty                there is no header
+    │   ├── ColumnNotFound            a configured column is missing, or appears twice
+    │   ├── SheetEmpty                the tab has no header
     │   ├── SheetShrunk               far fewer rows than last time
     │   ├── CellsRefused              cells cannot be decrypted, and the job says `on_error = "fail"`
     │   └── SheetMoved                rows moved while they were read
     └── Interrupted             130   Ctrl-C
 
 The text of an error is lower case, names the thing, and never holds a cell's value, a token or a secret.
-Anything else that reaches the command line is a bug, exit code 1. Exit code 3 is no error but the outcome of a run: the
+Anything else that reaches the command line is a bug, exit code 1. Exit code 3 is not an error but the outcome of a run: the
 CSV is written, and some cells could not be decrypted.
 """
 
@@ -104,11 +104,11 @@ class KeyMissing(KeyProblem):
 
 
 class KeyWrong(KeyProblem):
-    """The configured key does not fit the tokens."""
+    """The configured key does not decrypt the tokens."""
 
 
 class GoogleRefused(SheetsDecryptError):
-    """Google answered, and the answer is no."""
+    """Google answered and refused."""
 
     exit_code = 5
 
@@ -138,7 +138,7 @@ class SpreadsheetNotFound(GoogleRefused):
 
 
 class NotASpreadsheet(GoogleRefused):
-    """The id names an Excel file that lies in Drive."""
+    """The id names an Excel file in Drive."""
 
 
 class WorksheetNotFound(GoogleRefused):
@@ -152,15 +152,15 @@ class GoogleUnavailable(SheetsDecryptError):
 
 
 class QuotaExhausted(GoogleUnavailable):
-    """429 after every try."""
+    """429 on every try."""
 
 
 class GoogleDown(GoogleUnavailable):
-    """5xx, 408 or a time-out after every try."""
+    """5xx, 408 or a time-out on every try."""
 
 
 class NetworkUnreachable(GoogleUnavailable):
-    """A proxy, TLS, DNS or a refused connection stands between this machine and Google."""
+    """A proxy, TLS, DNS or a refused connection keeps this machine from reaching Google."""
 
 
 class NotGoogle(GoogleUnavailable):
@@ -190,7 +190,7 @@ class VaultFileMissing(VaultError):
 
 
 class VaultDamaged(VaultError):
-    """What lies in the vault is not what was written there."""
+    """The vault's content is not what was written there."""
 
 
 class RunUnderWay(SheetsDecryptError):

@@ -20,7 +20,7 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
     Args:
         path: The file.
         content: All of its content.
-        replace: Whether it may replace a file, even one that somebody makes meanwhile.
+        replace: Whether it may replace a file, even one that is made meanwhile.
 
     Raises:
         FileExistsError: The file already exists, and `replace` is false.
@@ -117,7 +117,7 @@ def sync_folder(folder: Path | int) -> None:
 
 
 def _link(temporary: Path, path: Path, content: bytes) -> None:
-    """Give the file its name only if the name is free; a rename would replace a file that was made just now."""
+    """Link the file to its name, which fails if the name is taken; a rename would replace a file that was made just now."""
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Open a file that somebody else may have put there: regular files only, and no more of them than is expected.
+"""Open a file that another user may have put there: regular files only, up to a limit.
 
 In a folder that other people or programs can write, a name may lead to a named pipe, which blocks the reader for
 ever, to a device such as `/dev/zero`, which never ends, or to a file of gigabytes. Every reader goes through here.

@@ -267,7 +267,7 @@ def _remembered(target: Target, record: Record) -> Record:
         return record
     try:
         append_history(target.vault, target.name, record)
-    except SheetsDecryptError as error:  # the run is over: its result stands
+    except SheetsDecryptError as error:  # the run is over, and its result is kept
         warning = f"the history could not be written: {error.message}"
         return replace(record, warnings=[*record.warnings, warning])
     return record

@@ -79,7 +79,7 @@ def real_crontab(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Give a Google with a survey, a vault, and a configuration that leads from one to the other."""
+    """Yield a Google with a survey, a vault, and a configuration that leads from one to the other."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the lock of runs in this process
     with Sandbox(tmp_path / "google") as google:
         yield World.make(tmp_path, google)

@@ -146,7 +146,7 @@ def as_nobody() -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_to_all() -> Iterator[Path]:
-    """Give a temporary folder that every user may enter, unlike pytest's."""
+    """Return a temporary folder that every user may enter, unlike pytest's."""
     folder = Path(tempfile.mkdtemp(prefix="sheets-decrypt-test-"))
     folder.chmod(0o755)
     try:

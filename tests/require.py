@@ -24,7 +24,7 @@ def missing(reason: str) -> NoReturn:
 
 
 def program(name: str) -> str:
-    """Give the path of a program that the test needs."""
+    """Return the path of a program that the test needs."""
     path = shutil.which(name)
     if path is None:
         missing(f"the program {name} is not installed")

@@ -263,7 +263,7 @@ class World:
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
-    """Give the environment without what leads to a configuration, a key or a Google; homes are below `folder`."""
+    """Return an environment without variables that name a configuration, a key or a Google; homes are below `folder`."""
     ours = ("SHEETS_DECRYPT_", "GOOGLE_", "CLOUDSDK_", "REQUESTS_", "SSL_CERT", "CURL_CA", "XDG_")
     kept = {
         name: value
@@ -318,7 +318,7 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
 
 
 def public_key_of(survey: Survey) -> bytes:
-    """Give the public key that the survey's names were sealed for."""
+    """Return the public key that the survey's names were sealed for."""
     raw = sealed_box.decode_key(survey.private_key.reveal())
     assert raw is not None
     return X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()

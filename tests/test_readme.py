@@ -1,5 +1,6 @@
-"""What the documentation says of commands, options, keys and exit codes is what the program has."""
+"""What the documentation says of commands, options, keys, messages and exit codes is what the program has."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,81 +14,132 @@ import pytest
 from sheets_decrypt import config
 from sheets_decrypt.cli.commands import sheets_decrypt
 from sheets_decrypt.cli.pull import pull_and_decrypt
-from sheets_decrypt.config import writing as setup
+from sheets_decrypt.config import writing
 from sheets_decrypt.errors import EXIT_CODES
 from tests.survey import World
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FILES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = {file.name: file.read_text(encoding="utf-8") for file in FILES}
+README = PAGES["README.md"]
+ALL = "\n".join(PAGES.values())
 KEYS = re.compile(r"(<!-- keys: .*? -->\n).*?(<!-- end of keys -->)", re.DOTALL)
+TABLE_OF_MESSAGES = re.compile(r"^\| the message says \|.*\n\| --- .*\n((?:\|.*\n)+)", re.MULTILINE)
 
 
 def keys_table() -> str:
-    """The README's table of configuration keys, as the program's own models give it."""
-    lines, section = [], ""
-    for key, default, meaning in setup.all_keys():
+    """Return the table of configuration keys, made from the program's own models."""
+    lines: list[str] = []
+    section = None
+    for key, default, meaning in writing.all_keys():
         title, _, name = key.rpartition(" ")
         if title != section:
             section = title
-            lines += ["", f"**`{title}`**" if title.startswith("[") else f"**{title}**"]
+            lines += ["", f"**`{title}`**" if title else "**Above every section**"]
             lines += ["", "| key | default | meaning |", "| --- | --- | --- |"]
         shown = f"`{default}`" if default and default != "must be given" else default
         lines.append(f"| `{name}` | {shown} | {meaning} |")
     return "\n".join(lines).strip() + "\n"
 
 
-def commands(group: click.Group, path: str) -> Iterator[str]:
-    """Every command below a group, as a user types it."""
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command below a group, with its name as a user types it."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
         else:
-            yield f"{path} {name}"
+            yield f"{path} {name}", command
 
 
-def section(title: str) -> str:
-    """The text below a heading, up to the next one of its rank."""
-    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+COMMANDS = dict(commands(sheets_decrypt, "sheets-decrypt"))
 
 
-def test_the_table_of_keys_is_the_program_s() -> None:
-    """Every key with its default and meaning; to renew it: `python -m tests.test_readme`."""
-    found = KEYS.search(README)
-    assert found is not None
-    assert found[0] == f"{found[1]}\n{keys_table()}\n{found[2]}"
-
-
-@pytest.mark.parametrize("command", sorted(commands(sheets_decrypt, "sheets-decrypt")))
-def test_every_command_is_in_the_readme(command: str) -> None:
-    """A command that is there is documented; a subcommand may stand without its first word."""
-    text = section("Commands")
-    short = command.removeprefix("sheets-decrypt ")
-    assert f"`{command}`" in text or f"`{short}`" in text or f"`{command} " in text, command
-
-
-def test_every_command_in_the_readme_is_there() -> None:
-    """No command is documented that the program does not have."""
-    known = {*commands(sheets_decrypt, "sheets-decrypt"), "pull-and-decrypt"}
-    said = re.findall(r"^(?:\| `)?(sheets-decrypt [a-z-]+(?: [a-z-]+)?)", README, re.MULTILINE)
-    for command in said:
-        words = command.split(" ")
-        assert any(" ".join(words[:length]) in known for length in (2, 3)), command
-
-
-def test_every_option_of_a_pull_is_in_the_readme() -> None:
-    """Every option that is shown in the help is in the section on commands, and none that is not."""
-    options = {
+def options(command: click.Command) -> set[str]:
+    """Return the long options that a command's help shows."""
+    return {
         name
-        for parameter in pull_and_decrypt.params
+        for parameter in command.params
         if isinstance(parameter, click.Option) and not parameter.hidden
         for name in parameter.opts
         if name.startswith("--")
     } - {"--version"}
-    assert {name for name in options if f"`{name}" not in section("Commands")} == set()
-    named = set(re.findall(r"^\| `(--[a-z-]+)", section("Commands"), re.MULTILINE))
-    assert named <= options
+
+
+def section(title: str) -> str:
+    """Return the text below a heading of the page on commands, up to the next one of its rank."""
+    return PAGES["commands.md"].split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def anchors(text: str) -> set[str]:
+    """Return what a link can name in a page, as GitHub makes it of the headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def texts() -> Iterator[str]:
+    """Yield every text in the program's code, but docstrings; `…` stands for what is put into it."""
+    for file in (ROOT / "sheets_decrypt").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        described = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in described:
+                yield node.value
+
+
+def test_the_table_of_keys_is_the_program_s() -> None:
+    """Every key with its default and meaning; to renew it: `python -m tests.test_readme`."""
+    found = KEYS.search(PAGES["configuration.md"])
+    assert found is not None
+    assert found[0] == f"{found[1]}\n{keys_table()}\n{found[2]}"
+
+
+def test_every_key_of_a_configuration_is_in_the_table() -> None:
+    """What stands above the sections is in the table as well."""
+    listed = {re.split(r"[. \]]", key.lstrip("["))[0] for key, _, _ in writing.all_keys()}
+    assert set(config.Config.model_fields) <= listed
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_is_documented(name: str) -> None:
+    """A command is on the page on commands; a subcommand may be named without its first word."""
+    text = PAGES["commands.md"]
+    short = name.removeprefix("sheets-decrypt ")
+    assert f"`{name}`" in text or f"`{short}`" in text or f"`{name} " in text, name
+
+
+def test_every_command_that_is_documented_exists() -> None:
+    """No page names a command that the program does not have."""
+    known = {*COMMANDS, "pull-and-decrypt"}
+    for name in re.findall(r"(?:^(?:\| )?|`)(?:`)?(sheets-decrypt [a-z][a-z-]*(?: [a-z][a-z-]*)?)", ALL, re.MULTILINE):
+        groups = " ".join(name.split(" ")[:2]), name
+        assert any(group in known for group in groups), name
+
+
+def test_every_option_of_a_pull_is_documented() -> None:
+    """Every option that is shown in the help is in the section on the command, and none that is not."""
+    text = section("pull-and-decrypt")
+    assert {name for name in options(pull_and_decrypt) if f"`{name}" not in text} == set()
+    assert set(re.findall(r"`(--[a-z-]+)", text)) <= options(pull_and_decrypt)
+
+
+def test_every_other_option_is_documented() -> None:
+    """Every option of every other command is in the section on them, and none that does not exist."""
+    text = section("sheets-decrypt")
+    known = {name for command, found in COMMANDS.items() if command != "sheets-decrypt pull" for name in options(found)}
+    assert {name for name in known if not re.search(rf"`[^`]*{name}\b", text)} == set()
+    assert set(re.findall(r"--[a-z-]+", text.replace("---", ""))) <= known
+
+
+def test_no_page_names_an_option_that_does_not_exist() -> None:
+    """Each option is one of ours, or one of the programs that are named beside it."""
+    known = {name for command in COMMANDS.values() for name in options(command)} | {"--help", "--version"}
+    old = {"--encrypted", "--list", "--secret"}  # csv_decryptor.py's
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", ALL.replace("<!--", "").replace("-->", ""))) - old <= known
 
 
 def test_the_exit_codes_are_the_program_s() -> None:
@@ -96,8 +148,20 @@ def test_the_exit_codes_are_the_program_s() -> None:
     assert found == {str(code): meaning for code, meaning in EXIT_CODES.items()}
 
 
-@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
-def test_every_example_in_the_readme_is_valid(text: str) -> None:
+def test_the_messages_that_are_explained_are_the_program_s() -> None:
+    """Each message in the tables of troubles is one that the program can print."""
+    rows = "".join(TABLE_OF_MESSAGES.findall(README) + TABLE_OF_MESSAGES.findall(PAGES["troubleshooting.md"]))
+    said = {text for row in rows.splitlines() for text in re.findall(r"`(.*?)`", row.split("|")[1])}
+    program = list(texts())
+    missing = {
+        text for text in said if not any(re.search(re.escape(text).replace("…", ".*"), printed) for printed in program)
+    }
+    assert len(said) > 30
+    assert missing == set()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", ALL, re.DOTALL))
+def test_every_example_of_a_configuration_is_valid(text: str) -> None:
     """An example can be copied: with the parts that it leaves out it is a valid configuration."""
     content = tomllib.loads(re.sub(r"^ {3}", "", text, flags=re.MULTILINE).replace("…", "1AbCdEfGhIjKlMnOp"))
     base = {"spreadsheet": "1AbCdEfGhIjKlMnOp", "columns": ["name"], "output": "X:/surveys/baseline.csv"}
@@ -107,8 +171,8 @@ def test_every_example_in_the_readme_is_valid(text: str) -> None:
 
 
 def test_the_python_example_runs(world: World) -> None:
-    """What the README shows of the library pulls a job, warnings as errors."""
-    [program] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    """What the page on the library shows pulls a job, warnings as errors."""
+    [program] = re.findall(r"```python\n(.*?)```", ALL, re.DOTALL)
     assert len([line for line in program.splitlines() if line]) <= 10
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -125,14 +189,25 @@ def test_the_two_lines_are_there() -> None:
     assert lines.count('pip install -e ".[test]" && pytest') == 1
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((#[^)]*)\)", README))))
-def test_every_link_inside_the_readme_leads_somewhere(link: str) -> None:
-    """A link to a heading names one that is there."""
-    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {"#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    assert link in anchors
+@pytest.mark.parametrize("page", FILES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A link names a file of the project, and where it names a heading, one that the file has."""
+    for link in re.findall(r"\]\(([^)]*)\)", PAGES[page.name]):
+        if link.startswith("https://"):
+            continue
+        path, _, heading = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not heading or heading in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    """No page is left for the reader to find."""
+    linked = set(re.findall(r"\]\(docs/([^)#]*)", README))
+    assert linked == {file.name for file in (ROOT / "docs").glob("*.md")}
 
 
 if __name__ == "__main__":
-    renewed = KEYS.sub(lambda found: f"{found[1]}\n{keys_table()}\n{found[2]}", README)
-    (ROOT / "README.md").write_text(renewed, encoding="utf-8")
+    page = ROOT / "docs/configuration.md"
+    renewed = KEYS.sub(lambda found: f"{found[1]}\n{keys_table()}\n{found[2]}", page.read_text(encoding="utf-8"))
+    page.write_text(renewed, encoding="utf-8")

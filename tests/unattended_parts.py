@@ -24,7 +24,7 @@ KEYRING = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
 
 
 def configuration(folder: Path, **jobs: dict[str, Any]) -> Config:
-    """Give a configuration of these jobs, each with a CSV of its own."""
+    """Return a configuration of these jobs, each with a CSV of its own."""
     content = {name: {"output": f"{name}.csv", **JOB, **job} for name, job in (jobs or {"baseline": {}}).items()}
     return config.parse({"jobs": content}, folder=folder)
 
@@ -39,12 +39,12 @@ def record(code: int = 0, *, finished: str = "2026-03-06T06:30:10Z", rows: int =
 
 
 def memory(world: World, job: str = "baseline") -> JobState:
-    """Give what the machine remembers of a job of this world."""
+    """Return what the machine remembers of a job of this world."""
     return state.load(world.load(), job)
 
 
 def scheduled(timing: str, name: str = "baseline", **more: Any) -> interface.Status:
-    """Give an installed schedule."""
+    """Return an installed schedule."""
     return interface.Status(True, name, "cron", timing, **more)
 
 

@@ -30,8 +30,7 @@ def _refuse_old_option(ctx: click.Context, parameter: click.Parameter, value: st
     if value is not None:
         raise ConfigurationError(
             f"{parameter.opts[0]} is an option of csv_decryptor.py, which this program replaces",
-            hint='for a csv that you already have: sheets-decrypt decrypt-file FILE --columns A,B; and see "Moving from'
-            ' csv_decryptor.py" in the README',
+            hint="for a csv that you already have: sheets-decrypt decrypt-file FILE --columns A,B; see docs/moving.md",
         )
 
 

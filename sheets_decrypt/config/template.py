@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sheets_decrypt.config import Google, Job, Keys
+from sheets_decrypt.config import Config, Google, Job, Keys
 
 _TITLE: Final = (
     "# The configuration of sheets-decrypt. A line that begins with # is a remark, or a setting with its default or an",
@@ -36,7 +36,8 @@ def render(
         ("keys", Keys, keys),
         (f"jobs.{job if _BARE_KEY.fullmatch(job) else toml(job)}", Job, settings),
     ]
-    lines = [*_TITLE]
+    workers = Config.model_fields["workers"]
+    lines = [*_TITLE, "", f"# {workers.description}", f"# workers = {toml(workers.default)}"]
     for name, model, given in sections:
         lines += ["", f"[{name}]", *_section(model, given)]
     return "\n".join(lines) + "\n"

@@ -121,6 +121,8 @@ def example() -> str:
 
 def all_keys() -> Iterator[tuple[str, str, str]]:
     """Return the name, default and meaning of every key of the configuration."""
+    sections = {section.partition(".")[0] for section in _SECTIONS}
+    yield from (key for key in template.describe(Config) if key[0] not in sections)
     for section, model in _SECTIONS.items():
         for name, default, meaning in template.describe(model):
             yield f"[{section}] {name}", default, meaning

@@ -23,7 +23,7 @@ class CsvFile:
 
     Raises:
         ConfigurationError: It cannot be read.
-        SheetRefused: It has no header, or is no CSV.
+        SheetRefused: It has no header, or is not a CSV.
     """
 
     row_total: Final = None
@@ -54,10 +54,10 @@ class CsvFile:
         self._file.close()
 
     def pages(self) -> Iterator[Page]:
-        """Give the rows in order, once; the row number counts records, as the sheet does.
+        """Yield the rows in order, once; the row number counts records, as the sheet does.
 
         Raises:
-            SheetRefused: It is no CSV, or it ends in the middle of a row.
+            SheetRefused: It is not a CSV, or it ends in the middle of a row.
         """
         first = 2
         width = last = len(self.header.names)
@@ -78,7 +78,7 @@ class CsvFile:
         return Page(first, rows, overflow=overflow, short=short)
 
     def _rows(self) -> Iterator[list[str]]:
-        """Give the records. A line without a quote is split here, which is faster; the csv module reads the others."""
+        """Yield the records. A line without a quote is split here, which is faster; the csv module reads the others."""
         number = blank = 0  # lines; blank ones at the end of a file are no rows
         line = "\n"
         try:

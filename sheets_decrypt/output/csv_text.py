@@ -90,11 +90,11 @@ class CsvText:
         ] = []  # (row, column) of what Excel cuts, counted from 1 and from 0
 
     def header(self, names: Sequence[str]) -> bytes:
-        """Give the first line, byte order mark included. A name is guarded as a cell is."""
+        """Return the first line, byte order mark included. A name is guarded as a cell is."""
         return self._mark + self.rows([names])
 
     def rows(self, rows: Sequence[Sequence[str]]) -> bytes:
-        """Give the lines of a page.
+        """Return the lines of a page.
 
         Args:
             rows: rows × columns of text, all of one width.
@@ -102,7 +102,7 @@ class CsvText:
         return self.columns(columns_of(rows))
 
     def columns(self, columns: Sequence[Sequence[str]]) -> bytes:
-        """Give the lines of a page.
+        """Return the lines of a page.
 
         Args:
             columns: columns × rows of text, all of one height.
@@ -188,5 +188,5 @@ class RecordCount:
 
     @property
     def rows(self) -> int:
-        """Give the number of records after the header."""
+        """Return the number of records after the header."""
         return max(0, self._ends + (self._last != b"\n") - 1)

@@ -26,7 +26,7 @@ class ReplacePolicy:
         max_shrink: The fraction of the rows, and of each column's decrypted cells, that may be gone, 0 to 1; None
             allows any.
         dry_run: Do everything but write.
-        missing_values: Texts that stand for an unanswered question, in the former CSV.
+        missing_values: What an unanswered question contains, in the former CSV.
         found_columns: The columns are found by their tokens (`"auto"`), so that one without a token was cleared.
     """
 

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def measure(bench: Bench, sizes: list[int], large: int | None) -> Iterator[Row]:
-    """Give every row of the table, the quick ones of a size before those of the next."""
+    """Yield every row of the table, the quick ones of a size before those of the next."""
     for size in sizes:
         yield from decryption.decrypt_rows(bench, size)
     yield decryption.step_row(bench, sizes[-1])

@@ -70,7 +70,7 @@ def _cipher_alone(data: memoryview, sink: Callable[[bytes], object]) -> None:
 
 
 def _ratio(ours: Callable[[], None], theirs: Callable[[], None], runs: int) -> float:
-    """Give how much of the other side's speed ours reaches."""
+    """Return our speed as a share of the other side's."""
     ours()
     theirs()
     taken: dict[Callable[[], None], list[float]] = {ours: [], theirs: []}

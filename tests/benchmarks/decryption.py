@@ -137,7 +137,7 @@ def _cores() -> int:
 
 
 def _operations(program: str, seconds: int) -> float:
-    """Give OpenSSL's exchanges a second on one core, by the clock as ours are (`-elapsed`)."""
+    """Return OpenSSL's exchanges a second on one core, by the clock as ours are (`-elapsed`)."""
     command = [program, "speed", "-elapsed", "-seconds", str(seconds), "ecdhx25519"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = _OPERATIONS.search(done.stdout)
@@ -167,7 +167,7 @@ def growth_rows(bench: Bench, sizes: list[int]) -> Iterator[Row]:
 
 
 def growth_row(words: str, curve: Mapping[int, Rounds], sizes: list[int], missing: str = "needs two sizes") -> Row:
-    """Give time per row at the largest size over that at the size before."""
+    """Return the time per row at the largest size, divided by that at the size before."""
     row = Row(words, "itself", "≤ 1.15", "× per row")
     if len(sizes) < 2 or not all(size in curve for size in sizes[-2:]):
         return Row(row.work, row.reference, row.target, row.unit, note=missing)

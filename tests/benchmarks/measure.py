@@ -55,12 +55,12 @@ class Rounds:
         return median(run.peak for run in self.runs)
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Give every run, for the JSON."""
+        """Return every run, for the JSON."""
         return [asdict(run) for run in self.runs]
 
 
 def ratio(ours: Rounds, reference: Rounds, of: Callable[[Run], float]) -> float:
-    """Give how many times as much the reference takes: the median over the rounds, whose two sides ran one by one."""
+    """Return how many times as much the reference takes: the median over the rounds, whose two sides ran one by one."""
     return median(of(theirs) / of(mine) for mine, theirs in zip(ours.runs, reference.runs, strict=True))
 
 
@@ -100,7 +100,7 @@ def program(environment: Mapping[str, str], *command: str) -> Run:
 
 
 def _descendants(process: int) -> list[int]:
-    """Give the children of a process and theirs; nothing where the system does not tell."""
+    """Return the children of a process and theirs; none where the system does not say."""
     try:
         text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
     except OSError:

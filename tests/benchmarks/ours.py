@@ -45,7 +45,7 @@ def pull(kind: Kind, spreadsheet: str, output: Path, key_file: Path) -> None:
 
 
 def decryption_step(kind: Kind, file: Path, key_file: Path) -> Callable[[], None]:
-    """Give the decryption alone, between reading and writing: pages that are in memory → pages, as `convert` does it.
+    """Return the decryption alone, between reading and writing: pages that are in memory → pages, as `convert` does it.
 
     The start and the end of the worker processes are part of it.
     """

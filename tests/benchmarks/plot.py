@@ -110,7 +110,7 @@ def _legend(sides: Sequence[str]) -> Iterator[str]:
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
-    """Give the powers of ten that enclose the values."""
+    """Return the powers of ten that enclose the values."""
     low = math.floor(math.log10(min(values)))
     return low, max(low + 1, math.ceil(math.log10(max(values))))
 

@@ -44,7 +44,7 @@ def _decrypt(frame: Any, kind: Kind, secret: str) -> Any:
 
 
 def legacy_cell(secret: str) -> Cell:
-    """Give what decrypts one legacy token by PyCryptodome."""
+    """Return a function that decrypts one legacy token with PyCryptodome."""
     aes, padding = import_module("Crypto.Cipher.AES"), import_module("Crypto.Util.Padding")
     key = secret[:16].ljust(16, "0").encode()
 
@@ -57,7 +57,7 @@ def legacy_cell(secret: str) -> Cell:
 
 
 def sealed_cell(secret: str) -> Cell:
-    """Give what decrypts one sealed box, by the library calls that our side makes as well."""
+    """Return a function that decrypts one sealed box, with the library calls that our side makes as well."""
     private_key = X25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(secret + "="))
     public_key = private_key.public_key().public_bytes_raw()
 

@@ -56,7 +56,7 @@ class SandboxProcess:
         return str(self._ask("generate", rows))
 
     def requests(self) -> int:
-        """Give how many requests were answered since this was asked last."""
+        """Return how many requests were answered since the last call."""
         return int(self._ask("requests"))
 
     def _ask(self, *command: Any) -> Any:

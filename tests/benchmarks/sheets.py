@@ -70,7 +70,7 @@ class Library:
         }
 
     def sheet(self, kind: Kind, rows: int) -> Sheet:
-        """Give a sheet, made now where it was not asked for before."""
+        """Return a sheet; the first call makes it."""
         file = self._folder / f"{kind}-{rows}.csv"
         if not file.exists():
             with file.open("w", encoding="utf-8", newline="") as sink:
@@ -118,5 +118,5 @@ def _tokens(kind: Kind, public_key: bytes, values: list[str]) -> list[str]:
 
 
 def questions(number: int) -> list[str]:
-    """Give the readable answers of a row."""
+    """Return the readable answers of a row."""
     return [_QUESTIONS[(number + place) % len(_QUESTIONS)] for place in range(16)]

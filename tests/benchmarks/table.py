@@ -66,7 +66,7 @@ def _number(value: float | None, unit: str) -> str:
 
 
 def as_json(rows: Sequence[Row], curves: dict[str, Any], repeat: int) -> dict[str, Any]:
-    """Give the content of the JSON file."""
+    """Return the content of the JSON file."""
     machine = {
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -31,13 +31,13 @@ def main() -> None:
 
 
 def _cpu() -> float:
-    """Give the seconds of processor time of this process and of its children that ended."""
+    """Return the seconds of processor time of this process and of its children that ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _peak() -> int:
-    """Give the most memory that this process held, in bytes.
+    """Return the most memory that this process held, in bytes.
 
     On Linux ru_maxrss of a fresh program begins with what its parent held, so the kernel's own mark is read.
     """

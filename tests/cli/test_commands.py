@@ -172,7 +172,7 @@ def test_a_one_off_run_takes_keys_and_google_from_a_configuration(world: World, 
 
 @pytest.fixture
 def downloaded(world: World) -> Path:
-    """Give the sheet as a person downloads it, in a folder of its own."""
+    """Return the sheet as a person downloads it, in a folder of its own."""
     path = world.folder / "download/survey.csv"
     path.parent.mkdir()
     path.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet], mark=False))

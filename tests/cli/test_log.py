@@ -19,7 +19,7 @@ def _pull(world: World, *options: object, log: str = "log/pull.log") -> Done:
 
 
 def _lines(world: World, log: str = "log/pull.log") -> list[str]:
-    """Give the lines of the log without their times, which each of them has."""
+    """Return the lines of the log without their times, which each of them has."""
     text = (world.folder / log).read_text(encoding="utf-8")
     assert_nothing_leaked(text, world.survey)
     assert all(TIME.match(line) for line in text.splitlines())

@@ -18,7 +18,7 @@ SECRET = "Übergeheim & 'quoted' #42"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Give a user's environment with a keyring of its own."""
+    """Return a user's environment with a keyring of its own."""
     require.that(find_spec("keyrings.alt"), "keyrings.alt is not installed")
     return clean_environment(tmp_path) | KEYRING | {"XDG_DATA_HOME": str(tmp_path / "data")}
 

@@ -90,7 +90,7 @@ def test_a_program_of_the_system_gets_what_it_needs_and_nothing_else() -> None:
 
 @pytest.fixture
 def survey(tmp_path: Path) -> Iterator[World]:
-    """Give a survey that is large enough for worker processes."""
+    """Return a survey that is large enough for worker processes."""
     with Sandbox(tmp_path / "google") as google:
         yield World.make(tmp_path, google, rows=7_200)
 

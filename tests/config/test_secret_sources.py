@@ -253,7 +253,7 @@ class FileKeyring(KeyringBackend):
 
 @pytest.fixture
 def keyring(world: World) -> dict[str, str]:
-    """Give the environment in which the system's keyring is a file of the test's."""
+    """Return the environment in which the system's keyring is a file of the test's."""
     folder = world.folder / "backend"
     folder.mkdir()
     (folder / "file_keyring.py").write_text(KEYRING)

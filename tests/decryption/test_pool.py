@@ -55,7 +55,7 @@ def _bodies(number: int) -> list[bytes]:
 
 
 def _told(column: Column) -> tuple[list[str | Reason], bytes]:
-    """Give what is to be compared; `Reason` is a `str`, and a reason must not come back as its text."""
+    """Return what is to be compared; `Reason` is a `str`, and a reason must not come back as its text."""
     for value in column.values:
         assert type(value) in {str, Reason}
     return list(column.values), column.keys

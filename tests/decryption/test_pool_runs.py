@@ -126,7 +126,7 @@ ROWS = 90_000
 
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Give a world whose sheet is worth two processes, with a former CSV in the vault."""
+    """Return a world whose sheet is worth two processes, with a former CSV in the vault."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
     with Sandbox(tmp_path / "google") as google:
         world = World.make(tmp_path, google, rows=1)

@@ -21,7 +21,7 @@ class TooSlow(BaseException):
 
 
 def fuzz(target: Target, seconds: float, seed: int, kept: Path | None = None) -> int:
-    """Give a target mutated inputs until the time is over, and return how many.
+    """Feed mutated inputs to a target until the time is over, and return how many.
 
     Args:
         target: What reads them.

@@ -47,13 +47,13 @@ def _content(vault: Vault, name: str = NAME) -> bytes:
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> CryptomatorVault:
-    """Give an open vault; each test puts in place what it starts from."""
+    """Return an open vault; each test puts in place what it starts from."""
     return CryptomatorVault.create(tmp_path_factory.mktemp("vault") / "v", Secret("x"))
 
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Iterator[Vault]:
-    """Give a mounted vault drive that is empty."""
+    """Return a mounted vault drive that is empty."""
     with mounts.gocryptfs(tmp_path) as mounted:
         yield Drive(mounted.point)
 

@@ -16,7 +16,7 @@ from tests.survey import World
 
 @pytest.fixture
 def vault(tmp_path: Path) -> CryptomatorVault:
-    """Give an empty vault, opened."""
+    """Return an empty vault, opened."""
     return CryptomatorVault.create(tmp_path / "v", Secret("x"))
 
 

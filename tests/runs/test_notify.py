@@ -153,7 +153,7 @@ def silent() -> Iterator[int]:
 
 @pytest.fixture
 def nobody() -> int:
-    """Give a port on which nobody listens."""
+    """Return a port on which no program listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -166,7 +166,7 @@ def require_apprise() -> None:
 
 
 def mail_url(port: int) -> str:
-    """Give apprise's address of a mail server, with a password in it."""
+    """Return apprise's address of a mail server, with a password in it."""
     return f"mailto://user:{SECRET}@127.0.0.1:{port}?from=job@example.org&to=me@example.org&mode=insecure"
 
 

@@ -31,7 +31,7 @@ def put(vault: Files, name: str, data: bytes) -> None:
 
 
 def content(vault: Files, name: str) -> bytes:
-    """Give everything that `name` holds."""
+    """Return the content of `name`."""
     with vault.read(name) as file:
         return file.read()
 

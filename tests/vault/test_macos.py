@@ -65,7 +65,7 @@ class Mac:
         self._filevault = filevault
 
     def __call__(self, command: Sequence[str]) -> str:
-        """Give what the command prints."""
+        """Return what the command prints."""
         match command:
             case ("/sbin/mount",):
                 return MOUNTS

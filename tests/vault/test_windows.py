@@ -27,23 +27,23 @@ class Pc:
     substitutes: dict[str, str] = field(default_factory=dict)
 
     def volume(self, path: str) -> str:
-        """Give the drive of a path."""
+        """Return the drive of a path."""
         return path[:3]
 
     def drive_type(self, root: str) -> int:
-        """Give the kind of drive."""
+        """Return the kind of drive."""
         return self.drive
 
     def file_system(self, root: str) -> str:
-        """Give the file system's name."""
+        """Return the file system's name."""
         return self.kind
 
     def device(self, root: str) -> str:
-        """Give the device."""
+        """Return the device."""
         return self.substitutes.get(root, self.behind)
 
     def bitlocker(self, root: str) -> int | None:
-        """Give BitLocker's state."""
+        """Return BitLocker's state."""
         return self.state
 
 

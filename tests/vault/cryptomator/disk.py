@@ -12,22 +12,22 @@ LONG = "long " + "x" * 190 + ".csv"
 
 
 def names_of(folder: Path) -> NameCipher:
-    """Give the cipher of a vault's names, so that a test can find what lies where."""
+    """Return the cipher of a vault's names, so that a test can find each file on disk."""
     opened = opening.unlock(folder, lambda: PASSPHRASE)
     return NameCipher(opened.keys.siv(), opened.threshold)
 
 
 def root_of(folder: Path) -> Path:
-    """Give the folder on disk that holds the root's entries."""
+    """Return the folder on disk that holds the root's entries."""
     return folder / names_of(folder).address("")
 
 
 def on_disk(folder: Path, name: str) -> Path:
-    """Give where the root's entry `name` lies on disk."""
+    """Return where the root's entry `name` is on disk."""
     names = names_of(folder)
     return root_of(folder) / names.on_disk(names.encrypt(name, ""))
 
 
 def as_before(folder: Path) -> dict[str, bytes]:
-    """Give everything that lies on disk, byte for byte."""
+    """Return every file on disk, byte for byte."""
     return {name: (folder / name).read_bytes() for name in stored(folder)}

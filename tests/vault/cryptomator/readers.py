@@ -205,7 +205,7 @@ def cryptomator_ts() -> CryptomatorTs:
 
 
 def digests(folder: Path) -> Mapping[str, str]:
-    """Give what lies in a folder: path → SHA-256 of its content; a folder's path ends in `/` and has no digest."""
+    """Return what a folder contains: path → SHA-256 of its content; a folder's path ends in `/` and has no digest."""
     found = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()

@@ -30,7 +30,7 @@ LINE = b'{"run": 1}\n'
 
 
 def version(number: int) -> bytes:
-    """Give a content that shows whether it is whole, and which one it is."""
+    """Return a content that shows whether it is whole, and which one it is."""
     return b"%010d" % number * (SIZE // 10)
 
 

@@ -57,12 +57,12 @@ def encrypted(folder: Path, size: int, *, gcm: bool | None = None) -> Path:
 
 
 def as_before(folder: Path) -> Mapping[str, bytes]:
-    """Give everything that lies on disk, byte for byte."""
+    """Return every file on disk, byte for byte."""
     return {name: (folder / name).read_bytes() for name in stored(folder)}
 
 
 def keys_of(folder: Path) -> Keys:
-    """Give the vault's keys."""
+    """Return the vault's keys."""
     return opening.unlock(folder, lambda: PASSPHRASE).keys
 
 
@@ -405,7 +405,7 @@ def test_no_byte_of_a_damaged_chunk_is_given(folder: Path, lengths: tuple[int, i
 
 
 def raised(action: Callable[[], object]) -> str:
-    """Give everything that a traceback with locals could show of an error, and of those behind it."""
+    """Return everything that a traceback with locals could show of an error, and of those behind it."""
     with pytest.raises(SheetsDecryptError) as caught:
         action()
     texts: list[str] = []
@@ -419,7 +419,7 @@ def raised(action: Callable[[], object]) -> str:
 
 
 def forms(secret: bytes) -> Iterator[str]:
-    """Give the ways in which bytes may be printed."""
+    """Return the ways in which bytes may be printed."""
     yield from (secret.hex(), repr(secret)[2:-1], repr(list(secret))[1:-1])
     yield from (base64.b64encode(secret).decode().rstrip("="), base64.urlsafe_b64encode(secret).decode().rstrip("="))
 

@@ -17,7 +17,7 @@ from tests.vault.cryptomator.disk import PASSPHRASE, names_of, on_disk, root_of
 
 
 def left_over(folder: Path, host: str | None = None) -> Path:
-    """Give the name of a left-over, by default of this machine."""
+    """Return the name of a left-over temporary file, by default of this machine."""
     return folder / f".sheets-decrypt-{host or disk._host()}-{os.urandom(8).hex()}.tmp"
 
 

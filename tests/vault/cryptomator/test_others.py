@@ -75,7 +75,7 @@ def write_tree(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def in_nfd(contents: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """Give the names as macOS hands them to a program."""
+    """Return the names as macOS hands them to a program."""
     return {unicodedata.normalize("NFD", name): content for name, content in contents.items()}
 
 

@@ -226,7 +226,7 @@ class _Open:
         self._inside: opening.Opened | None = None
 
     def in_folder(self, folder: Path) -> CryptomatorVault:
-        """Give an open, empty vault in `folder`."""
+        """Return an open, empty vault in `folder`."""
         from sheets_decrypt.vault.cryptomator.keys import Keys
         from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault
 
