@@ -117,7 +117,7 @@ def sync_folder(folder: Path | int) -> None:
 
 
 def _link(temporary: Path, path: Path, content: bytes) -> None:
-    """Link the file to its name, which fails if the name is taken; a rename would replace a file that was made just now."""
+    """Link the file to its name, which fails if the name is taken; a rename would replace a file made just now."""
     try:
         os.link(temporary, path)
     except FileExistsError:

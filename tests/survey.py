@@ -263,7 +263,7 @@ class World:
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
-    """Return an environment without variables that name a configuration, a key or a Google; homes are below `folder`."""
+    """Return an environment without variables that name a configuration, a key or Google; homes are in `folder`."""
     ours = ("SHEETS_DECRYPT_", "GOOGLE_", "CLOUDSDK_", "REQUESTS_", "SSL_CERT", "CURL_CA", "XDG_")
     kept = {
         name: value
