@@ -25,6 +25,7 @@ from sheets_decrypt.sandbox.google import Cell, Sandbox, Tab
 from sheets_decrypt.sandbox.sample import cryptojs_passphrase, legacy_cbc
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import quick_vault
 
 HEADER = ("id", "name", "phone", "address", "free")
 ENCRYPTED = ("name", "phone", "address")
@@ -138,7 +139,7 @@ class World:
         survey = make(rows)
         spreadsheet = google.add("Survey", [Tab("notes", [["nothing"]]), Tab("data", survey.sheet, gid=7)])
         world = cls(folder, google, survey, spreadsheet)
-        CryptomatorVault.create(world.vault_folder, Secret(VAULT_PASSPHRASE))
+        quick_vault.create(world.vault_folder, Secret(VAULT_PASSPHRASE))
         sources = {
             "private_keys": survey.private_key,
             "legacy_secrets": survey.legacy_secret,

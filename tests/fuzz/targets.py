@@ -27,6 +27,7 @@ from sheets_decrypt.sandbox.sign_in import ServiceAccount
 from sheets_decrypt.table import Format, Header, Page, Secret
 from sheets_decrypt.vault import linux
 from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening, vault_config
+from tests import quick_vault
 
 OURS: Final = (SheetsDecryptError, Transient)
 _PRIVATE, _PUBLIC = sealing.generate()
@@ -189,7 +190,7 @@ def _mountinfo(folder: Path) -> Target:
 
 
 def _vault(folder: Path) -> Iterator[Any]:
-    CryptomatorVault.create(folder / "vault", _PASSPHRASE)
+    quick_vault.create(folder / "vault", _PASSPHRASE)
     yield folder / "vault"
 
 

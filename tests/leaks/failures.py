@@ -8,8 +8,7 @@ from unittest import mock
 from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.sandbox.google import Fault
 from sheets_decrypt.table import Secret
-from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import mounts
+from tests import mounts, quick_vault
 from tests.leaks.house import PROXY_PASSWORD, House, case, here, some
 from tests.survey import CSV, VAULT_PASSPHRASE
 
@@ -116,7 +115,7 @@ def _a_place_that_is_not_encrypted(house: House) -> None:
 def _a_vault_on_a_full_disk(house: House) -> None:
     world = house.world
     with mounts.tmpfs(world.folder / "small", "256k") as small:
-        CryptomatorVault.create(small / "vault", Secret(VAULT_PASSPHRASE))
+        quick_vault.create(small / "vault", Secret(VAULT_PASSPHRASE))
         world.settings["vault"] = {"cryptomator": str(small / "vault"), "passphrase": {"file": "keys/vault"}}
         world.configure()
         with contextlib.suppress(OSError), (small / "filler").open("wb", buffering=0) as filler:

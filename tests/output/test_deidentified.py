@@ -13,8 +13,7 @@ from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.output.deidentified import kept
 from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
-from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import mounts
+from tests import mounts, quick_vault
 from tests.survey import ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
 
 
@@ -226,7 +225,7 @@ def test_a_failed_run_leaves_both_csvs_as_they_were(world: World, change: dict[s
 def test_a_second_csv_that_cannot_be_written_is_found_out_before_anything_is_read(world: World) -> None:
     """A missing folder, a file in its place and the inside of a locked vault are refused before Google is asked."""
     other = world.folder / "other"
-    CryptomatorVault.create(other, Secret(VAULT_PASSPHRASE))
+    quick_vault.create(other, Secret(VAULT_PASSPHRASE))
     (world.folder / "file").touch()
     for output, words in (
         (other / "d" / "x.csv", "locked Cryptomator vault"),

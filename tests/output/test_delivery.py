@@ -21,7 +21,7 @@ from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.interface import Vault
 from sheets_decrypt.vault.replacement import RenamePolicy
-from tests import mounts
+from tests import mounts, quick_vault
 
 NAME = "a.csv"
 
@@ -48,7 +48,7 @@ def _content(vault: Vault, name: str = NAME) -> bytes:
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> CryptomatorVault:
     """Return an open vault; each test puts in place what it starts from."""
-    return CryptomatorVault.create(tmp_path_factory.mktemp("vault") / "v", Secret("x"))
+    return quick_vault.create(tmp_path_factory.mktemp("vault") / "v", Secret("x"))
 
 
 @pytest.fixture

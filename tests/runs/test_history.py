@@ -11,13 +11,14 @@ from sheets_decrypt.runs.history import append_history, history_name, read_histo
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.table import ColumnCount, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import quick_vault
 from tests.survey import World
 
 
 @pytest.fixture
 def vault(tmp_path: Path) -> CryptomatorVault:
     """Return an empty vault, opened."""
-    return CryptomatorVault.create(tmp_path / "v", Secret("x"))
+    return quick_vault.create(tmp_path / "v", Secret("x"))
 
 
 def _run(job: str = "baseline", path: str = "/v/a.csv") -> Record:

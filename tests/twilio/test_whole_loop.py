@@ -20,6 +20,7 @@ from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio.export import for_job, write
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import quick_vault
 from tests.twilio.runtime import Runtime, execute, questions, running
 from tests.twilio.test_encrypt import ANSWERS
 
@@ -85,7 +86,7 @@ def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     monkeypatch.setenv("LOOP_PRIVATE", private_key.reveal())
     monkeypatch.setenv("LOOP_LEGACY", legacy.reveal())
     monkeypatch.setenv("LOOP_PASSPHRASE", PASSPHRASE.reveal())
-    vault = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE)
+    vault = quick_vault.create(tmp_path / "vault", PASSPHRASE)
     with Sandbox(tmp_path / "google") as google:
         spreadsheet = google.add("Survey", [Tab("data", [COLUMNS])])
         job = {

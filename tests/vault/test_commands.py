@@ -7,6 +7,7 @@ import pytest
 
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import quick_vault
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import CSV, PROGRAM, VAULT_PASSPHRASE, Done, World, assert_nothing_leaked
 
@@ -56,7 +57,7 @@ def _failed(done: Done, code: int, *words: str) -> None:
 @pytest.fixture
 def two(world: World) -> CryptomatorVault:
     """Add a second vault under [vaults], which the job `second` writes into; give it."""
-    vault = CryptomatorVault.create(world.folder / "other", Secret(VAULT_PASSPHRASE))
+    vault = quick_vault.create(world.folder / "other", Secret(VAULT_PASSPHRASE))
     world.configure({"baseline": {}, "second": {"vault": "shared"}})
     section = '[vaults.shared]\ncryptomator = "other"\npassphrase = {file = "keys/vault"}\n'
     world.path.write_text(world.path.read_text("utf-8") + section, "utf-8")

@@ -16,11 +16,10 @@ import pytest
 from sheets_decrypt.errors import VaultError, VaultUnusable
 from sheets_decrypt.private_file import write_private
 from sheets_decrypt.table import Secret
-from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Vault
 from sheets_decrypt.vault.replacement import RenamePolicy
-from tests import mounts
+from tests import mounts, quick_vault
 from tests.long import scaled
 from tests.vault import syscalls
 from tests.vault.contract import FORMER, content, put, stored
@@ -59,7 +58,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
             drive = Drive(mounted.point)
             yield Subject(drive, mounted.cipher, lambda name, data: put(drive, name, data))
         return
-    vault = CryptomatorVault.create(tmp_path / "vault", Secret("crash"))
+    vault = quick_vault.create(tmp_path / "vault", Secret("crash"))
 
     def write(name: str, data: bytes) -> None:
         vault.check()  # a run starts here
@@ -226,7 +225,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, kind: str, count: Counted) -> None
             with mounts.gocryptfs(tmp_path) as mounted:
                 outcomes = fill(Drive(mounted.point), disk, count)
         else:
-            vault = CryptomatorVault.create(disk / "vault", Secret("full"))
+            vault = quick_vault.create(disk / "vault", Secret("full"))
             outcomes = fill(vault, disk, count)
     assert outcomes == {FORMER, NEW}
 

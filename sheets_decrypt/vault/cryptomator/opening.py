@@ -25,7 +25,7 @@ from sheets_decrypt.vault.cryptomator.own_files import MASTERKEY_FILE, TAMPERED,
 from sheets_decrypt.vault.cryptomator.vault_config import FORMAT, new_vault_config, read_vault_config
 
 _MASTERKEY_VERSION: Final = 999
-_SCRYPT_COST: Final = 32768
+SCRYPT_COST: Final = 32768
 _SCRYPT_BLOCK: Final = 8
 _SCRYPT_MEMORY: Final = 256 * 1024**2  # bytes; 8 times what Cryptomator's own parameters take, and so the time
 _SALT_BYTES: Final = 8
@@ -85,14 +85,14 @@ def unlock(folder: Path, passphrase: Callable[[], Secret]) -> Opened:
     return Opened(keys, config.combo, config.threshold)
 
 
-def new_files(keys: Keys, passphrase: Secret, combo: Combo) -> Mapping[str, bytes]:
+def new_files(keys: Keys, passphrase: Secret, combo: Combo, scrypt_cost: int) -> Mapping[str, bytes]:
     """Return a new vault's own files, name → content, as Cryptomator writes them."""
     salt = os.urandom(_SALT_BYTES)
-    kek = _derive(passphrase, salt, _SCRYPT_COST, _SCRYPT_BLOCK)
+    kek = _derive(passphrase, salt, scrypt_cost, _SCRYPT_BLOCK)
     masterkey = {
         "version": _MASTERKEY_VERSION,
         "scryptSalt": _base64(salt),
-        "scryptCostParam": _SCRYPT_COST,
+        "scryptCostParam": scrypt_cost,
         "scryptBlockSize": _SCRYPT_BLOCK,
         "primaryMasterKey": _base64(aes_key_wrap(kek.reveal(), keys.encryption.reveal())),
         "hmacMasterKey": _base64(aes_key_wrap(kek.reveal(), keys.mac.reveal())),

@@ -47,13 +47,21 @@ class CryptomatorVault:
         self._unlocked: UnlockedVault | None = None
 
     @classmethod
-    def create(cls, folder: Path, passphrase: Secret, *, cipher_combo: Combo = "SIV_GCM") -> Self:
+    def create(
+        cls,
+        folder: Path,
+        passphrase: Secret,
+        *,
+        cipher_combo: Combo = "SIV_GCM",
+        scrypt_cost: int = opening.SCRYPT_COST,
+    ) -> Self:
         """Create a vault as Cryptomator does.
 
         Args:
             folder: An empty folder, or a path that does not exist yet.
             passphrase: The new vault's passphrase.
             cipher_combo: How content is encrypted; Cryptomator's own new vaults are `SIV_GCM`.
+            scrypt_cost: How costly a guess at the passphrase is (RFC 7914's N); the default is Cryptomator's own.
 
         Raises:
             VaultUnusable: The folder is not empty, or cannot be written.
@@ -64,7 +72,7 @@ class CryptomatorVault:
             if any(folder.iterdir()):
                 raise VaultUnusable(f"the folder {folder} is not empty", hint="name a new folder for the vault")
             keys = Keys.generate()
-            files = opening.new_files(keys, passphrase, cipher_combo)
+            files = opening.new_files(keys, passphrase, cipher_combo, scrypt_cost)
             vault._unlocked = UnlockedVault(extended(folder), opening.Opened(keys, cipher_combo, THRESHOLD))
             vault._unlocked.tree.make_root()
             for name, content in files.items():  # vault.cryptomator last: without it, this is not yet a vault

@@ -6,6 +6,7 @@ import pytest
 
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.cryptomator.content import Combo
+from tests import quick_vault
 from tests.vault.cryptomator.disk import PASSPHRASE
 
 
@@ -24,4 +25,4 @@ def storage(tmp_path: Path) -> Path:
 @pytest.fixture
 def vault(storage: Path, combo: Combo) -> CryptomatorVault:
     """A new vault, opened."""
-    return CryptomatorVault.create(storage, PASSPHRASE, cipher_combo=combo)
+    return quick_vault.create(storage, PASSPHRASE, cipher_combo=combo)

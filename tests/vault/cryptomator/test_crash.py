@@ -15,7 +15,7 @@ import pytest
 from sheets_decrypt.errors import VaultFileMissing
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import require
+from tests import quick_vault, require
 from tests.long import scaled
 from tests.vault.contract import content, put
 from tests.vault.cryptomator.readers import pycryptomator
@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_whole_files(tmp_path: Path, p
     """Old or new, every file opens; others see no broken entry; the next run leaves no left-over."""
     require.that(sys.platform != "win32", "a process cannot be forked here")
     folder, chance = tmp_path / "vault", random.Random()
-    vault = CryptomatorVault.create(folder, PASSPHRASE)
+    vault = quick_vault.create(folder, PASSPHRASE)
     put(vault, "baseline.csv", version(0))
     put(vault, LONG, version(0))
     in_the_middle, listing = 0, dict[str, str]()

@@ -18,6 +18,7 @@ from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.cryptomator.keys import Key, Keys
 from sheets_decrypt.vault.cryptomator.vault_config import DIGESTS
+from tests import quick_vault
 from tests.vault.contract import content, put, stored
 
 PASSPHRASE = Secret("a passphrase that must not be seen")
@@ -30,7 +31,7 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A vault with two files."""
     folder = tmp_path_factory.mktemp("original") / "vault"
     combo: Combo = "SIV_GCM" if request.param == "SIV_GCM" else "SIV_CTRMAC"
-    vault = CryptomatorVault.create(folder, PASSPHRASE, cipher_combo=combo)
+    vault = quick_vault.create(folder, PASSPHRASE, cipher_combo=combo)
     put(vault, "baseline.csv", os.urandom(SIZE))
     put(vault, "endline.csv", os.urandom(SIZE + 1))
     return folder

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sheets_decrypt.errors import VaultDamaged, VaultError, VaultLocked, VaultUnusable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import mounts, require
+from tests import mounts, quick_vault, require
 from tests.vault.contract import content, put
 from tests.vault.cryptomator.disk import LONG, PASSPHRASE, on_disk, root_of
 from tests.vault.cryptomator.test_left_overs import left_over
@@ -145,7 +145,7 @@ def _umask() -> int:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A vault that all examples tamper with, each from its original masterkey."""
     folder = tmp_path_factory.mktemp("shared") / "vault"
-    CryptomatorVault.create(folder, PASSPHRASE)
+    quick_vault.create(folder, PASSPHRASE)
     (folder / "original").write_bytes((folder / "masterkey.cryptomator").read_bytes())
     return folder
 

@@ -21,7 +21,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.interface import Protection
-from tests import require
+from tests import quick_vault, require
 from tests.vault.contract import VaultContract, content, put, stored
 from tests.vault.cryptomator.disk import LONG, PASSPHRASE, as_before, names_of, on_disk, root_of
 
@@ -66,7 +66,7 @@ def test_the_passphrases_source_may_fail(vault: CryptomatorVault, storage: Path)
 
 def test_a_passphrase_means_the_same_in_nfc_and_in_nfd(storage: Path) -> None:
     """An umlaut typed on a Mac opens a vault made on Windows."""
-    CryptomatorVault.create(storage, Secret(unicodedata.normalize("NFD", "Schlüssel")))
+    quick_vault.create(storage, Secret(unicodedata.normalize("NFD", "Schlüssel")))
     CryptomatorVault(storage, Secret(unicodedata.normalize("NFC", "Schlüssel"))).check()
 
 
@@ -75,7 +75,7 @@ def test_a_new_vault_is_never_made_among_other_files(storage: Path) -> None:
     storage.mkdir()
     (storage / "thesis.docx").write_bytes(b"x")
     with pytest.raises(VaultUnusable, match="not empty"):
-        CryptomatorVault.create(storage, PASSPHRASE)
+        quick_vault.create(storage, PASSPHRASE)
     assert stored(storage) == ["thesis.docx"]
 
 
@@ -97,7 +97,7 @@ def test_the_check_says_when_the_vault_is_read_only(combo: Combo) -> None:
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         folder = Path(parent) / "vault"
-        CryptomatorVault.create(folder, PASSPHRASE, cipher_combo=combo)
+        quick_vault.create(folder, PASSPHRASE, cipher_combo=combo)
         root = root_of(folder)
         root.chmod(0o555)
         before, user = as_before(folder), os.geteuid()
