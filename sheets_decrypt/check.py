@@ -245,7 +245,7 @@ def _fit(job: _Job) -> str:
         raise _Warn("; ".join(warnings), "see docs/troubleshooting.md")
     decrypted = sum(count.decrypted for count in decryption.counts().values())
     if not decrypted:
-        raise _Warn("no cell of the first rows holds a token", "see that the columns are the encrypted ones")
+        raise _Warn("no cell of the first rows holds a token", "check that these are the encrypted columns")
     return f"{decrypted} cells of the first {len(job.sample.rows)} rows decrypt"
 
 
@@ -258,7 +258,7 @@ def _key_pair(job: _Job) -> str:
     """Make a token with the configured public key, as Twilio would, and decrypt it with the private keys."""
     public_key = job.config.keys_of(job.job).public_key
     if public_key is None:
-        raise _Skip("not tried: no public_key is configured")
+        raise _Skip("optional: no public_key is set")
     cipher = job.ciphers.get(Format.SEALED_BOX)
     key = check_public_key(public_key, cipher.secrets if isinstance(cipher, sealed_box.SealedBox) else ())
     if cipher is None:

@@ -35,8 +35,8 @@
     └── Interrupted             130   Ctrl-C
 
 The text of an error is lower case, names the thing, and never holds a cell's value, a token or a secret.
-Anything else that reaches the command line is a bug, exit code 1. Exit code 3 is not an error but a run's outcome: the
-CSV is written, and some cells could not be decrypted.
+Anything else that reaches the command line is a bug, exit code 1. Exit code 3 is not an error but the outcome of a
+run: the CSV is written, and some cells could not be decrypted.
 """
 
 from collections.abc import Mapping

@@ -77,7 +77,7 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.DAMAGED: "the token is cut off or was changed",
     Reason.AMBIGUOUS: "more than one configured key seems to fit, and this format cannot tell which is right",
     Reason.SHEET_ERROR: "the cell was retyped, and sheets turned the token into a formula's error",
-    Reason.OUTSIDE: "a token lies to the right of the header",
+    Reason.OUTSIDE: "a token is to the right of the header",
     Reason.FOUND_LATE: 'columns = "auto" found out only in later rows that the column is encrypted; name it in columns',
 }
 
@@ -122,7 +122,7 @@ class Header:
         if times:
             raise ColumnNotFound(
                 f'"{name}" appears {"twice" if times == 2 else f"{times} times"} in the header',  # noqa: PLR2004
-                hint="give each column a name of its own in the sheet",
+                hint="use a different name for each column in the sheet",
             )
         # Suggest only a close match: a first row that is not a header holds people's answers.
         close = difflib.get_close_matches(name, self.names, n=1, cutoff=_NEARLY)

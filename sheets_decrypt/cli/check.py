@@ -40,8 +40,12 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
 
 def _verdict(outcomes: Mapping[str, int]) -> str:
     """Return in one line what the checks together mean."""
-    found = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+    found = ", ".join(f"{number} {_plural(outcome, number)}" for outcome, number in outcomes.items())
     return f"{'a pull would fail' if outcomes.get('error') else 'ready to pull'}: {found}"
+
+
+def _plural(outcome: str, number: int) -> str:
+    return f"{outcome}s" if number > 1 and outcome in {"error", "warning"} else outcome
 
 
 def _lines(result: Check) -> list[str]:

@@ -12,15 +12,15 @@ _COMMANDS: Final = {
     "check": ("check", "check", "Try everything that a pull needs, and say what is missing."),
     "keygen": ("setup", "keygen", "Make a key pair for a survey."),
     "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),
-    "decrypt-file": ("decrypt_file", "decrypt_file", "Decrypt a CSV that was downloaded already."),
+    "decrypt-file": ("decrypt_file", "decrypt_file", "Decrypt a CSV that you already downloaded."),
     "vault": ("vault", "vault", "List, read and write files in a Cryptomator vault."),
     "twilio": ("twilio", "twilio", "Set up the sending half."),
-    "secret": ("secret", "secret", "Keep a secret in the system's keyring, and try it."),
+    "secret": ("secret", "secret", "Store a secret in the system's keyring, and try it."),
     "schedule": ("schedule", "schedule", "Let pull-and-decrypt run by itself."),
     "status": ("status", "status", "Show how each job is doing."),
     "history": ("history", "history", "List the last runs."),
     "config": ("setup", "config", "Validate or explain the configuration."),
-    "sandbox": ("demo", "sandbox", "Play Google on this machine, for trials and tests."),
+    "sandbox": ("demo", "sandbox", "Run a stand-in for Google on this machine, for trials and tests."),
 }
 
 

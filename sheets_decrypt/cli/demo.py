@@ -23,7 +23,7 @@ from sheets_decrypt.sandbox.serving import serve_csv
 def demo(folder: Path | None) -> int:
     """Show the whole job with sample data on this machine.
 
-    A made-up survey lies with a Google that runs on this machine; it is pulled, decrypted, and put into a Cryptomator
+    A made-up survey is in a stand-in for Google on this machine; it is pulled, decrypted, and put into a Cryptomator
     vault that is made for it. Nothing leaves this machine.
     """
     place = folder or Path(tempfile.mkdtemp(prefix="sheets-decrypt-demo-"))
@@ -87,7 +87,7 @@ def sandbox(
     faults: tuple[str, ...],
     powershell: bool,
 ) -> int:
-    """Play Google on this machine, until Ctrl-C: each CSV becomes a tab of one spreadsheet.
+    """Run a stand-in for Google on this machine, until Ctrl-C: each CSV becomes a tab of one spreadsheet.
 
     Prints what to set so that pull-and-decrypt asks this Google instead of the real one.
     """

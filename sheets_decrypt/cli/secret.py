@@ -23,7 +23,7 @@ def set_(name: str, force: bool) -> int:
     entry = _entry(name)
     text = terminal.ask_unseen(f"secret for {entry}")
     if not text:
-        raise KeyMissing("the secret is empty", hint="type it, or give it on standard input")
+        raise KeyMissing("the secret is empty", hint="type it, or pipe it to standard input")
     store(entry, Secret(text), replace=force)
     terminal.write_line(f"the keyring has {entry}")
     return 0

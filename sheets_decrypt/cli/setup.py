@@ -142,7 +142,9 @@ def keys() -> int:
     "--file", type=click.Path(path_type=Path), help="Keep the private key in this file, which only you can read."
 )
 @click.option("--print", "show", is_flag=True, help="Print the private key on the terminal, and keep it nowhere.")
-@click.option("--force", is_flag=True, help="Replace an existing key. Without it, what was encrypted for it is lost!")
+@click.option(
+    "--force", is_flag=True, help="Replace an existing key. Without a copy of it, what was encrypted for it is lost!"
+)
 def keygen(**options: Any) -> int:
     """Make a key pair: the public key goes to Twilio, the private key stays with you.
 
@@ -152,7 +154,7 @@ def keygen(**options: Any) -> int:
         raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
     pair = new_key_pair()
     if options["show"]:
-        terminal.write_line(f"private key (never to Twilio, never into the sheet): {pair.private_key.reveal()}")
+        terminal.write_line(f"private key (never put it into Twilio, the Sheet or a mail): {pair.private_key.reveal()}")
     elif options["file"]:
         write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
         terminal.write_line(
@@ -163,8 +165,8 @@ def keygen(**options: Any) -> int:
         store(entry, pair.private_key, replace=options["force"])
         terminal.write_line(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
     terminal.write_line("")
-    terminal.write_line("to Twilio, as the variable ENCRYPTION_PUBLIC_KEY, and as public_key under [keys]:")
+    terminal.write_line("the public key, for Twilio (ENCRYPTION_PUBLIC_KEY) and as public_key under [keys]:")
     terminal.write_line(f"  {pair.public_key}")
-    terminal.write_line("never to Twilio, never into the sheet, never into a mail: the private key")
+    terminal.write_line("never put the private key into Twilio, the Sheet or a mail")
     terminal.write_line(f"fingerprint of the pair: {pair.fingerprint}")
     return 0

@@ -25,7 +25,7 @@ def twilio() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @config_option
 @click.option("--job", metavar="NAME", help="The job whose columns are asked for; needed where there are several.")
-@click.option("--plain", metavar="A,B", default="", help="Questions that are sent as they are, not encrypted.")
+@click.option("--plain", metavar="A,B", default="", help="Questions whose answers are not encrypted.")
 @click.option("--domain", metavar="HOST", default="", help="The functions' domain, such as survey-1234-dev.twil.io.")
 def export(folder: Path, config_path: Path | None, job: str | None, plain: str, domain: str) -> int:
     """Write the functions, the flow, a header row and a page of steps for a job into FOLDER."""

@@ -122,7 +122,11 @@ class Google(Section):
         examples=["corporate-ca.pem"],
     )
     deadline: float = Field(
-        300, gt=0, le=3600, description="seconds after which a request and its repetitions are given up"
+        300,
+        gt=0,
+        le=3600,
+        description="seconds after which a request, its repetitions, the sign-in and name resolution are given up;"
+        " keep at least 100, so that a used-up quota can refill",
     )
 
 
@@ -137,7 +141,7 @@ class Keys(Section):
     public_key: str | None = Field(
         None,
         pattern=f"^{_KEY.pattern}$",
-        description="the public key that Twilio encrypts to, no secret: `check` tries it, `twilio export` hands it on",
+        description="the public key that Twilio encrypts for; not a secret: `check` tries it, `twilio export` passes it on",
         examples=["the line that keygen printed"],
     )
     legacy_secrets: Secrets = Field(
@@ -188,7 +192,7 @@ class Deidentified(Section):
     """A second CSV, without any decrypted column."""
 
     output: FilePath = Field(
-        description="the CSV to write; it may lie outside the vault", examples=["D:/analysis/baseline_deidentified.csv"]
+        description="the CSV to write; it may be outside the vault", examples=["D:/analysis/baseline_deidentified.csv"]
     )
     drop: tuple[str, ...] = Field((), description="columns to leave out as well", examples=[["free_text"]])
     keep: tuple[str, ...] | None = Field(

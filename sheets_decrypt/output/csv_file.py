@@ -1,6 +1,7 @@
 """A CSV that was downloaded from a sheet, as header and pages: the source of `decrypt-file`."""
 
 import csv
+import io
 import os
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -13,6 +14,13 @@ from sheets_decrypt.table import Header, Page
 
 _PAGE_ROWS: Final = 5000
 _AGAIN: Final = "download it again: File, Download, Comma-separated values"
+_KINDS: Final = {
+    b"PK\x03\x04": "an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"%PDF": "a PDF",
+}
 
 
 class CsvFile:
@@ -31,14 +39,17 @@ class CsvFile:
     def __init__(self, path: Path) -> None:
         self._path: Final = path
         try:
-            self._file: Final[TextIO] = os.fdopen(open_regular(path), encoding="utf-8-sig", newline="")
+            content = os.fdopen(open_regular(path), "rb")
+            start = content.peek(4)
         except OSError as error:
             raise ConfigurationError(
                 f"{path} cannot be read: {reason_of(error)}", hint="check the path of the file"
             ) from None
+        self._file: Final[TextIO] = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
         self._ended = True
         self._records: Final = self._rows()
         try:
+            _refuse_other_kinds(path, start)
             names = next(self._records, [])
             if not any(names):
                 raise SheetEmpty(f"{path} has no header", hint="its first line must hold the columns' names")
@@ -98,5 +109,12 @@ class CsvFile:
                     blank = 0
                 yield row
         except (csv.Error, UnicodeDecodeError):  # their text could hold a value
-            raise SheetRefused(f"{self._path} is not a csv in utf-8 (line {number})", hint=_AGAIN) from None
+            near = max(number, 1)  # bytes are decoded some thousand ahead
+            raise SheetRefused(f"{self._path} is not a csv in utf-8 (near line {near})", hint=_AGAIN) from None
         self._ended = line.endswith(("\r", "\n"))  # a record of several lines that is cut off was refused above
+
+
+def _refuse_other_kinds(path: Path, start: bytes) -> None:
+    for magic, kind in _KINDS.items():
+        if start.startswith(magic):
+            raise SheetRefused(f"{path} is {kind}, not a csv in utf-8", hint=_AGAIN)

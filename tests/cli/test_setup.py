@@ -244,7 +244,7 @@ def test_keygen_prints_the_private_key_only_when_asked(world: World) -> None:
     done = world.run("keygen", "--print")
     assert done.code == 0
     line = done.out.splitlines()[0]
-    assert line.startswith("private key (never to Twilio")
+    assert line.startswith("private key (never put it into Twilio")
     key = sealed_box.PrivateKey(Secret(line.rpartition(": ")[2]))
     assert key.public_key == _public_key(done.out)
     assert sorted(world.folder.rglob("*")) == before

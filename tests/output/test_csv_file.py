@@ -68,7 +68,7 @@ def test_rows_are_as_wide_as_the_header(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"a,b,c\r\n1,2,3\r\n4,5", b"a,b\n1,2\n3", b'a,b,c\n"1","2","3"\n"4","5"'])
 def test_a_file_that_ends_in_the_middle_of_a_row_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A download that broke off is no sheet that ends there."""
+    """A download that broke off is not taken for the whole sheet."""
     with CsvFile(_file(tmp_path, content)) as file, pytest.raises(SheetRefused, match="is cut off in row"):
         list(file.pages())
 
@@ -96,9 +96,9 @@ def test_a_file_without_a_header_is_refused(tmp_path: Path, content: bytes) -> N
 
 @pytest.mark.parametrize("content", [b'"geheim', b"\xffgeheim\n", b'a\n"geheim" x\n', b"a\ngeheim\xff\n"])
 def test_what_is_no_csv_is_refused_without_a_value(tmp_path: Path, content: bytes) -> None:
-    """The file and the line are named, never what stands there."""
+    """The file and the line are named, never what is in it."""
     with (
-        pytest.raises(SheetRefused, match=r"is not a csv in utf-8 \(line ") as caught,
+        pytest.raises(SheetRefused, match=r"is not a csv in utf-8 \(near line [1-3]\)") as caught,
         CsvFile(_file(tmp_path, content)) as file,
     ):
         list(file.pages())
@@ -112,3 +112,20 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         CsvFile(tmp_path / "nothing.csv")
     with pytest.raises(ConfigurationError, match="is a directory"):
         CsvFile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", "an Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook"),
+        ("name\tphone\r\n".encode("utf-16"), "UTF-16 text"),
+        (b"\xfe\xff\x00n\x00a", "UTF-16 text"),
+        (b"%PDF-1.7\n", "a PDF"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, content: bytes, kind: str) -> None:
+    """What people download or save by mistake is named, and how to get the CSV is the hint."""
+    with pytest.raises(SheetRefused, match=f"is {kind}, not a csv in utf-8") as caught:
+        CsvFile(_file(tmp_path, content))
+    assert "Comma-separated values" in caught.value.hint
