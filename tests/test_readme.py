@@ -19,6 +19,7 @@ from sheets_decrypt.errors import EXIT_CODES
 from tests.survey import World
 
 ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "config/sheets-decrypt.example.toml"
 FILES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = {file.name: file.read_text(encoding="utf-8") for file in FILES}
 README = PAGES["README.md"]
@@ -102,6 +103,11 @@ def test_every_key_of_a_configuration_is_in_the_table() -> None:
     """What stands above the sections is in the table as well."""
     listed = {re.split(r"[. \]]", key.lstrip("["))[0] for key, _, _ in writing.all_keys()}
     assert set(config.Config.model_fields) <= listed
+
+
+def test_the_example_file_is_the_program_s() -> None:
+    """The commented example in config/ is what `config example` prints; to renew it: `python -m tests.test_readme`."""
+    assert EXAMPLE.read_text(encoding="utf-8") == writing.example()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -211,3 +217,4 @@ if __name__ == "__main__":
     page = ROOT / "docs/configuration.md"
     renewed = KEYS.sub(lambda found: f"{found[1]}\n{keys_table()}\n{found[2]}", page.read_text(encoding="utf-8"))
     page.write_text(renewed, encoding="utf-8")
+    EXAMPLE.write_text(writing.example(), encoding="utf-8")

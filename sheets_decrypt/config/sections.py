@@ -141,7 +141,7 @@ class Keys(Section):
     public_key: str | None = Field(
         None,
         pattern=f"^{_KEY.pattern}$",
-        description="the public key that Twilio encrypts for; not a secret: `check` tries it, `twilio export` passes it on",
+        description="the public key that Twilio encrypts for, not a secret: `check` tries it, `twilio export` uses it",
         examples=["the line that keygen printed"],
     )
     legacy_secrets: Secrets = Field(
