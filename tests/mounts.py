@@ -42,7 +42,7 @@ class Mounted:
 
 
 def is_mounted(point: Path) -> bool:
-    """Tell whether the kernel lists a mount at `point`."""
+    """Return whether the kernel lists a mount at `point`."""
     return f" {point} " in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
 
 
@@ -78,7 +78,7 @@ def cryfs(folder: Path) -> Iterator[Mounted]:
     point.mkdir()
     environment = {
         "CRYFS_FRONTEND": "noninteractive",  # no question, and the passphrase from the standard input
-        "CRYFS_NO_UPDATE_CHECK": "true",  # a test asks nobody on the internet
+        "CRYFS_NO_UPDATE_CHECK": "true",  # a test asks no one on the internet
         "CRYFS_LOCAL_STATE_DIR": str(folder / "state"),
     }
     command = [program, "-f", "--logfile", str(folder / "log"), str(cipher), str(point)]

@@ -42,7 +42,7 @@ def test_all_is_well(world: World) -> None:
 
 
 def test_people_read_a_line_for_each_check(world: World) -> None:
-    """On a terminal a check is a line, and a hint stands below it."""
+    """On a terminal a check is a line, and a hint is below it."""
     world.configure(columns=["nam"])
     done = world.process("check", "--config", world.path)
     assert done.code == 9
@@ -56,7 +56,7 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--no-network"]])
 def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]) -> None:
-    """Nobody counts the lines to know whether a pull would work."""
+    """No one counts the lines to know whether a pull would work."""
     *checks, verdict = world.process("check", "--config", world.path, *options).out.splitlines()
     skipped = sum(line.startswith("skipped") for line in checks)
     assert verdict == f"ready to pull: {len(checks) - skipped} ok, {skipped} skipped"
@@ -197,7 +197,7 @@ def test_no_token_at_all_is_a_warning(world: World) -> None:
 
 
 def test_some_cells_that_do_not_decrypt_are_a_warning(world: World) -> None:
-    """A damaged token in the sample is told, and does not fail the check."""
+    """A damaged token in the sample is reported, and does not fail the check."""
     world.survey.sheet[2][1] = str(world.survey.sheet[2][1])[:-8]
     world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
     code, checks = _check(world)

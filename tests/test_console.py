@@ -30,7 +30,7 @@ def test_a_missing_and_a_closed_stream_are_no_terminal(tmp_path: Path) -> None:
 
 
 def test_a_secret_is_not_asked_for_at_the_null_device(tmp_path: Path) -> None:
-    """`secret set NAME < NUL` ends; on Windows it waited for keys that nobody presses."""
+    """`secret set NAME < NUL` ends; on Windows it waited for keys that no one presses."""
     done = subprocess.run(
         [*PROGRAM, "secret", "set", "name"],
         env=clean_environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,

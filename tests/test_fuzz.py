@@ -1,4 +1,4 @@
-"""What somebody else wrote ends in an answer or an error of ours, in bounded time and memory."""
+"""What someone else wrote ends in an answer or an error of ours, in bounded time and memory."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -42,7 +42,7 @@ def floors() -> Iterator[str]:
 
 
 def drawing() -> str:
-    """What stands between the guide's two marks."""
+    """What is between the guide's two marks."""
     return "\n".join(
         [
             "```text",

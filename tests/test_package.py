@@ -49,7 +49,7 @@ def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
 
 
 def test_importing_the_package_imports_no_library() -> None:
-    """Nobody waits for what a pull needs who has not asked for it."""
+    """No one waits for what a pull needs who has not asked for it."""
     code = "import sys, sheets_decrypt; sys.exit(bool({'pydantic', 'gspread', 'cryptography'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -46,7 +46,7 @@ def test_a_former_file_is_replaced_with_a_private_one(tmp_path: Path) -> None:
 
 
 def test_a_file_is_not_replaced_where_that_is_not_wanted(tmp_path: Path) -> None:
-    """Not even what a dangling link stands for, and nothing else is left."""
+    """Not even what a dangling link points to, and nothing else is left."""
     (tmp_path / "former").write_bytes(b"former")
     (tmp_path / "dangling").symlink_to("nowhere")
     for name in ("former", "dangling"):

@@ -73,7 +73,7 @@ def test_every_byte_goes_in_and_comes_out() -> None:
 
 
 def test_a_program_need_not_read_its_input() -> None:
-    """One that ends first is no error of ours, and its exit code is returned."""
+    """One that ends first is not an error of ours, and its exit code is returned."""
     done = programs.run([sys.executable, "-c", "exit(7)"], seconds=PLENTY, env=os.environ, stdin=b"x" * 1_000_000)
     assert done.code == 7
 

@@ -100,7 +100,7 @@ def test_the_table_of_keys_is_the_program_s() -> None:
 
 
 def test_every_key_of_a_configuration_is_in_the_table() -> None:
-    """What stands above the sections is in the table as well."""
+    """What is above the sections is in the table as well."""
     listed = {re.split(r"[. \]]", key.lstrip("["))[0] for key, _, _ in writing.all_keys()}
     assert set(config.Config.model_fields) <= listed
 

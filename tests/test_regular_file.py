@@ -1,4 +1,4 @@
-"""Files that somebody else may have put there are opened without hanging, and never read beyond their limit."""
+"""Files that someone else may have put there are opened without hanging, and never read beyond their limit."""
 
 import os
 import socket

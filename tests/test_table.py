@@ -78,7 +78,7 @@ def test_a_secret_has_no_other_door() -> None:
 
 
 def test_secrets_compare_by_what_they_hold() -> None:
-    """Two secrets of one text are one key of a dictionary; a secret is no text."""
+    """Two secrets of one text are one key of a dictionary; a secret is not text."""
     assert Secret(HIDDEN) == Secret(HIDDEN) != Secret("other")
     assert len({Secret(HIDDEN), Secret(HIDDEN), Secret("other")}) == 2
     assert Secret(HIDDEN) != HIDDEN

@@ -93,7 +93,7 @@ def web_server() -> Iterator[Web]:
             try:
                 self.send_response(code)
                 self.end_headers()
-            except OSError:  # nobody waited for the answer
+            except OSError:  # no one waited for the answer
                 return
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the library's name)

@@ -4,7 +4,7 @@
 
 Each side of a ratio is a process of its own; the sides take turns, and the median over the rounds counts. Without
 `--large`, pulls that Google's quota makes slow are left out. Needs the extra `benchmark`. Run it on a quiet machine:
-the ratios by processor time tell how much was disturbed.
+the ratios by processor time show how much was disturbed.
 """
 
 import argparse

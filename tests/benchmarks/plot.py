@@ -34,7 +34,7 @@ class _Panel:
     Args:
         title: What its vertical axis shows.
         left: Where it begins.
-        unit: What stands after each number of the vertical axis.
+        unit: What follows each number of the vertical axis.
         curves: Side → (rows, value).
     """
 

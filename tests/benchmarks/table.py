@@ -1,4 +1,4 @@
-"""The table of ratios: as text, and as JSON. It judges nothing: the target stands beside what was measured."""
+"""The table of ratios: as text, and as JSON. It judges nothing: the target is shown beside the measurement."""
 
 import os
 import platform

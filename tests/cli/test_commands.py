@@ -51,7 +51,7 @@ def test_the_help_of_a_pull_lists_the_exit_codes(world: World) -> None:
 
 
 def test_without_a_command_the_help_is_shown(world: World) -> None:
-    """Nothing to do is no error."""
+    """Nothing to do is not an error."""
     done = world.process()
     assert (done.code, done.err) == (0, "")
     assert "Commands:" in done.out
@@ -95,7 +95,7 @@ def test_a_shell_completes_commands_and_public_options(world: World) -> None:
     ],
 )
 def test_a_secret_is_no_option(world: World, command: str, arguments: list[str]) -> None:
-    """Whoever gives a secret on the command line is told why not, in any spelling, and it is not shown."""
+    """Whoever gives a secret on the command line is shown why not, in any spelling, and it is not shown."""
     done = world.run(command, *arguments)
     assert (done.code, done.out) == (2, "")
     assert GEHEIM not in done.err
@@ -119,7 +119,7 @@ def test_a_secret_is_no_option(world: World, command: str, arguments: list[str])
     ],
 )
 def test_a_secret_that_stands_anywhere_is_not_shown(world: World, arguments: list[str]) -> None:
-    """As an argument, an option or a command, what nobody expects is not repeated."""
+    """As an argument, an option or a command, what no one expects is not repeated."""
     _usage_error(world.run(*arguments))
 
 
@@ -153,7 +153,7 @@ def test_a_one_off_run_needs_its_options(world: World, options: list[str], words
 
 
 def test_a_one_off_run_takes_keys_and_google_from_a_configuration(world: World, tmp_path: Path) -> None:
-    """With --config, what the options do not say stands in the file; a key that the environment holds is not asked."""
+    """With --config, what the options do not say is in the file; a key that the environment holds is not asked."""
     with mounts.gocryptfs(tmp_path) as drive:
         output = drive.point / "one.csv"
         done = world.run(
@@ -185,7 +185,7 @@ def _decrypt(world: World, *arguments: object, **more: str) -> Done:
 
 
 def test_a_downloaded_csv_is_decrypted_beside_itself(world: World, downloaded: Path, tmp_path: Path) -> None:
-    """The default name is the old one, the keys come from the environment, and nobody is asked."""
+    """The default name is the old one, the keys come from the environment, and no one is asked."""
     with mounts.gocryptfs(tmp_path) as drive:
         there = drive.point / "survey.csv"
         there.write_bytes(downloaded.read_bytes())
@@ -204,7 +204,7 @@ def test_a_downloaded_csv_is_decrypted_beside_itself(world: World, downloaded: P
 
 
 def test_a_downloaded_csv_is_not_decrypted_onto_a_plain_disk(world: World, downloaded: Path) -> None:
-    """The default output is beside the input; where that is no vault, nothing is written and no secret is read."""
+    """The default output is beside the input; where that is not a vault, nothing is written and no secret is read."""
     done = _decrypt(world, downloaded, SHEETS_DECRYPT_PASSPHRASE_COMMAND="touch asked", SHEETS_DECRYPT_PASSPHRASE="")
     assert done.code == 7
     assert "not encrypted" in done.err
@@ -301,7 +301,7 @@ def test_the_history_is_a_table(world: World) -> None:
 
 
 def test_a_job_without_runs_has_no_history(world: World) -> None:
-    """It is said, and is no error."""
+    """It is reported, and is not an error."""
     done = world.run("history", "--config", world.path)
     assert done == Done(0, "", "there are no runs yet\n")
 

@@ -38,7 +38,7 @@ def _redirected(world: World, *options: str, log: str = "pull.log") -> int:
 
 
 def test_each_job_is_a_line_with_its_time(world: World) -> None:
-    """Good and bad runs are told one after the other, quiet or not, and the folder is made."""
+    """Good and bad runs are reported one after the other, quiet or not, and the folder is made."""
     world.configure({"good": {"output": "good.csv"}, "bad": {"output": "bad.csv", "columns": ["nobody"]}})
     assert _pull(world, "--quiet").code == 9
     first = _lines(world)
@@ -80,7 +80,7 @@ def test_the_log_is_cut_off_and_its_parts_are_kept(world: World) -> None:
 
 
 def test_a_log_whose_parts_cannot_be_moved_goes_on(world: World) -> None:
-    """Where a part is held by somebody (here: a folder stands in its place), the line is written all the same."""
+    """Where a part is held by someone (here: a folder is in its place), the line is written all the same."""
     log = world.folder / "pull.log"
     log.write_text("2026-03-06 06:30:10,000 " + "x" * 999_970 + "\n", encoding="utf-8")
     (world.folder / "pull.log.1" / "full").mkdir(parents=True)

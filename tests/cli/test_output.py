@@ -91,7 +91,7 @@ def test_a_file_of_the_vault_that_is_cut_short_is_an_error(world: World) -> None
 
 
 def test_what_is_lost_stands_in_the_log(world: World) -> None:
-    """Without a terminal the log is where somebody looks."""
+    """Without a terminal the log is where someone looks."""
     log = world.folder / "pull.log"
     done = _shell(world, '"$@" >/dev/full 2>/dev/full', "pull", "--config", world.path, "--log", log)
     assert done.returncode == 0

@@ -116,7 +116,7 @@ def test_the_history_shows_escapes_spelt_out(world: World) -> None:
 
 
 def test_a_status_of_another_host_shows_escapes_spelt_out(tmp_path: Path) -> None:
-    """Every column of the table is text of somebody's."""
+    """Every column of the table is text that someone else chose."""
     config = configuration(tmp_path)
     found = status.survey(config, ["baseline"], [], datetime.now(UTC))
     shown = status.page([_with(found[0], ESCAPE)], datetime.now(UTC))

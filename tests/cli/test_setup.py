@@ -1,4 +1,4 @@
-"""`init` and `keygen`: a configuration and a key pair for somebody who has neither."""
+"""`init` and `keygen`: a configuration and a key pair for someone who has neither."""
 
 import errno
 import os
@@ -72,7 +72,7 @@ def test_init_replaces_no_configuration_unasked(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["spreadsheet", "columns", "output", "credentials"])
 def test_init_without_a_terminal_names_the_option_that_is_missing(world: World, name: str) -> None:
-    """It does not wait for an answer that nobody gives, and writes nothing."""
+    """It does not wait for an answer that no one gives, and writes nothing."""
     done = world.run(*_answers(world, **{name: ""}))
     assert done.code == 2
     assert f"--{name} is missing, and without a terminal it cannot be asked for" in done.err
@@ -95,7 +95,7 @@ def test_init_without_a_terminal_names_the_option_that_is_missing(world: World, 
     ],
 )
 def test_init_writes_no_configuration_that_is_not_valid(world: World, more: dict[str, object]) -> None:
-    """A wrong answer is told without its value where that could be a secret, and nothing is written."""
+    """A wrong answer is reported without its value where that could be a secret, and nothing is written."""
     done = world.run(*_answers(world, **more))
     assert done.code == 2
     assert GEHEIM not in done.err
@@ -124,7 +124,7 @@ def test_init_knows_every_kind_of_source(world: World) -> None:
 
 
 def test_init_writes_windows_paths_with_slashes(world: World) -> None:
-    """A drive's path is taken as it is typed there."""
+    """A drive's path is taken as it was typed."""
     path = world.folder / "new/sheets-decrypt.toml"
     more = {"output": "X:\\surveys\\a.csv", "worksheet": 'Tab "1"', "columns": "auto"}
     assert world.run(*_answers(world, **more)).code == 0
@@ -181,7 +181,7 @@ def test_init_asks_again_after_an_answer_that_cannot_be(world: World) -> None:
 
 
 def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: World) -> None:
-    """Nobody answers four questions to hear that the first word was wrong."""
+    """No one answers four questions to hear that the first word was wrong."""
     path = world.folder / "asked.toml"
     shown, code = on_a_terminal(world, "init", "--config", path, "--spreadsheet", "not a sheet", answers=[])
     assert code == 2
@@ -224,7 +224,7 @@ def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> No
 
 
 def test_keygen_never_overwrites_a_key(world: World) -> None:
-    """What was encrypted for it would be lost; only --force does, and a link is no way around it."""
+    """What was encrypted for it would be lost; only --force does, and a link does not get around it."""
     path = world.folder / "keys/private_keys"
     before = path.read_bytes()
     link = world.folder / "keys/link"
@@ -259,7 +259,7 @@ def test_keygen_without_a_keyring_says_what_else_to_do(world: World) -> None:
 
 
 def test_keygen_takes_one_place(world: World) -> None:
-    """Two at once are refused, and a place that cannot be written is told."""
+    """Two at once are refused, and a place that cannot be written is reported."""
     assert "exclude each other" in world.run("keygen", "--print", "--file", "x").err
     done = world.run("keygen", "--file", world.path / "below")
     assert done.code == 2

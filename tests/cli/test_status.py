@@ -77,7 +77,7 @@ def _text(found: list[JobStatus], *, plain: bool = True, width: int = 200) -> st
 
 
 def test_the_last_success_its_age_and_the_schedule_are_told(tmp_path: Path) -> None:
-    """A job is told by what its machine remembers and by what is installed."""
+    """A job is shown by what its machine remembers and by what is installed."""
     found = _one(tmp_path, [scheduled("daily 06:30", next_run="2026-03-07 06:30")], "2026-03-06T06:30:10Z", rows=(1, 2))
     assert found == JobStatus("baseline", replace(HELD, rows=(1, 2)), 8990, "daily 06:30", "2026-03-07 06:30")
 
@@ -99,7 +99,7 @@ def test_the_last_success_its_age_and_the_schedule_are_told(tmp_path: Path) -> N
         ("every 7m", "2026-03-06T08:16:01Z", False),  # divides no day: counted from the last success
         ("every 7m", "2026-03-06T08:15:59Z", True),
         ("every 7m", "", True),
-        ("OnCalendar=odd", "", False),  # changed by hand to what nobody can judge
+        ("OnCalendar=odd", "", False),  # changed by hand to what no one can judge
     ],
 )
 def test_a_job_is_stale_when_a_run_that_should_be_over_has_not_gone_well(
@@ -119,7 +119,7 @@ def test_schedules_are_local_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_job_without_a_schedule_is_never_stale(tmp_path: Path) -> None:
-    """Nobody said when it should run; a schedule of another job, or one that is not there any more, is none."""
+    """No one said when it should run; a schedule of another job, or one that is not there any more, is none."""
     gone = replace(scheduled("daily 06:30"), installed=False)
     found = _one(tmp_path, [scheduled("daily 06:30", "other"), gone])
     assert found == JobStatus("baseline", JobState())
@@ -174,7 +174,7 @@ def test_an_age_is_told_in_one_unit(seconds: float | None, words: str) -> None:
 def test_the_last_run_is_told_and_a_locked_vault_is_a_state_of_its_own(
     changes: dict[str, Any], words: str, colour: str
 ) -> None:
-    """What failed stands in the table, in a colour of its own."""
+    """What failed is in the table, in a colour of its own."""
     assert f"\x1b[{colour}m{words}" in _text([_held(**changes)])
 
 
@@ -190,7 +190,7 @@ def test_the_trend_of_rows_is_a_sparkline_on_a_terminal_and_numbers_off_one() ->
 
 
 def test_status_follows_what_happens_to_a_job(world: World) -> None:
-    """Never ran, good, failed, locked: `status` tells each from what the last runs left, even locked."""
+    """Never ran, good, failed, locked: `status` distinguishes each by what the last runs left, even locked."""
     assert "never ran" in world.run("status", "--config", world.path).out
     world.pull()
     done = world.run("status", "--config", world.path)
@@ -220,7 +220,7 @@ def test_status_as_json_is_one_line_for_each_job(world: World) -> None:
 
 
 def test_a_scheduler_that_cannot_be_read_hides_nothing(world: World, tmp_path: Path) -> None:
-    """Where somebody cut our block in the crontab in half, that is a warning, and the jobs are told all the same."""
+    """Where someone cut our block in the crontab in half, that is a warning, and the jobs are shown all the same."""
     programs = tmp_path / "bin"
     programs.mkdir()
     crontab = programs / "crontab"

@@ -1,4 +1,4 @@
-"""The configuration: where it is found, what it means, and how what is wrong with it is told."""
+"""The configuration: where it is found, what it means, and how it says what is wrong."""
 
 import tomllib
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_the_configuration_is_found_in_four_places(world: World) -> None:
 
 
 def test_without_a_configuration_the_places_are_named(world: World) -> None:
-    """A user who has none is told where it was looked for and how to make one."""
+    """A user who has none learns where it was looked for and how to make one."""
     done = world.run("pull", folder=world.folder / "keys")
     assert done.code == 2
     assert "looked for config/sheets-decrypt.toml and " in done.err
@@ -71,7 +71,7 @@ def test_a_configuration_that_is_named_and_missing_is_told(world: World) -> None
 
 
 def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
-    """A place that cannot be looked into holds no configuration, and is no bug."""
+    """A place that cannot be looked into holds no configuration, and is not a bug."""
     hidden = world.folder / "home/.config/sheets-decrypt"
     hidden.parent.mkdir(parents=True)
     hidden.write_text("a file where a folder belongs")
@@ -96,7 +96,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
     ],
 )
 def test_a_malformed_configuration_is_one_clear_line(world: World, text: str, words: str) -> None:
-    """What is wrong is named with its place and a hint, exit code 2, and nobody is asked."""
+    """What is wrong is named with its place and a hint, exit code 2, and no one is asked."""
     world.path.write_text(text)
     done = world.pull()
     assert (done.code, done.out) == (2, "")
@@ -132,14 +132,14 @@ def test_a_configuration_that_is_no_text_is_told(world: World) -> None:
     ],
 )
 def test_an_unknown_key_is_told_with_the_closest(content: dict[str, Any], name: str, meant: str) -> None:
-    """Wherever it stands, a key that nobody knows is an error that says which was meant, before anything missing."""
+    """Wherever it is, a key that no one knows is an error that says which was meant, before anything missing."""
     error = _error(content)
     assert error.message == f"unknown key {name}"
     assert error.hint == f'did you mean "{meant}"?'
 
 
 def test_every_problem_is_told_at_once() -> None:
-    """Nobody runs a command five times to hear of five mistakes; the hint is the first one's."""
+    """No one runs a command five times to hear of five mistakes; the hint is the first one's."""
     content = {"gogle": {}, "jobs": {"a": JOB | {"columns": [], "colums": [], "spreadsheet": "? ?"}}}
     error = _error(content)
     told = error.message.split("; ")
@@ -149,7 +149,7 @@ def test_every_problem_is_told_at_once() -> None:
 
 
 def test_many_problems_are_counted() -> None:
-    """The first six are told."""
+    """The first six are listed."""
     error = _error({f"key{number}": 1 for number in range(10)})
     assert error.message.count("unknown key") == 6
     assert error.message.endswith("; and 4 more")
@@ -203,7 +203,7 @@ def test_a_broken_rule_names_its_place_and_no_value(content: dict[str, Any], nam
 
 
 def test_a_list_of_columns_says_what_is_wrong_with_it() -> None:
-    """A column that is no text is not mistaken for a wrong spelling of "auto"."""
+    """A column that is not text is not mistaken for a wrong spelling of "auto"."""
     assert "auto" not in _error({"jobs": {"a": JOB | {"columns": [1]}}}).message
 
 
@@ -261,7 +261,7 @@ def test_relative_paths_are_relative_to_the_file() -> None:
 
 
 def test_a_job_may_have_its_own_keys_vault_and_notifications() -> None:
-    """What stands in a job wins over what stands for all."""
+    """What is in a job wins over what holds for all."""
     own = {"keys": {"passphrases": {"env": "OWN"}}, "vault": {"cryptomator": "w", "passphrase": {"env": "P"}},
            "notify": {"on": ["success"]}}  # fmt: skip
     shared = {
@@ -386,7 +386,7 @@ def test_paths_are_written_with_slashes() -> None:
 
 
 def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that may not be looked into is passed by, and a key that cannot be kept there is told."""
+    """A place that may not be looked into is passed by, and a key that cannot be kept there is reported."""
     with mounts.open_to_all() as folder:
         closed = folder / "closed"
         closed.mkdir(mode=0o700)

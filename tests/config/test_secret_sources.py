@@ -63,7 +63,7 @@ def test_one_line_break_at_the_end_is_not_part_of_a_secret(tmp_path: Path, conte
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n"])
 def test_an_empty_secret_is_missing(tmp_path: Path, content: bytes) -> None:
-    """A file with nothing in it is told as that."""
+    """A file with nothing in it is called empty."""
     assert _refused(_file(tmp_path, content)).message.endswith("is empty")
 
 
@@ -109,7 +109,7 @@ def test_an_environment_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_command_is_run_without_a_shell() -> None:
-    """Its output is the secret; its complaints and its arguments are shown to nobody."""
+    """Its output is the secret; its complaints and its arguments are shown to no one."""
     assert secrets.resolve(SecretSource(command=(sys.executable, "-c", PRINT.format(GEHEIM)))).reveal() == GEHEIM
     failing = SecretSource(command=(sys.executable, "-c", f"import sys; sys.exit('{GEHEIM}')"))
     assert _refused(failing).message == f"the command {sys.executable} gave no secret: it ended with code 1"
@@ -117,7 +117,7 @@ def test_a_command_is_run_without_a_shell() -> None:
 
 
 def test_a_command_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that waits for somebody must not hold a nightly run for ever."""
+    """A program that waits for someone must not hold a nightly run for ever."""
     monkeypatch.setattr(secrets, "_COMMAND_SECONDS", 0.2)
     error = _refused(SecretSource(command=(sys.executable, "-c", "import time; time.sleep(600)")))
     assert "no answer within 0.2 seconds" in error.message
@@ -136,7 +136,7 @@ def test_a_systemd_credential_is_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_prompt_needs_a_terminal() -> None:
-    """A run that nobody watches does not wait for an answer."""
+    """A run that no one watches does not wait for an answer."""
     assert "this run has no terminal" in _refused(SecretSource(prompt=True)).message
 
 
@@ -152,7 +152,7 @@ def test_a_secret_is_asked_for_on_a_terminal(world: World) -> None:
 
 
 def test_no_answer_at_the_prompt_is_a_missing_key(world: World) -> None:
-    """Ctrl-D at the prompt is no bug: there is no secret, and nothing is written."""
+    """Ctrl-D at the prompt is not a bug: there is no secret, and nothing is written."""
     world.keys["legacy_secrets"] = [{"prompt": True}]
     world.configure()
     shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=["\x04"])
@@ -308,7 +308,7 @@ PASTED = ("hunter2-§ geheim", "a passphrase that nobody guesses", "x" * 101, "p
 @pytest.mark.parametrize("pasted", PASTED)
 @pytest.mark.parametrize("kind", ["env", "keyring", "credential"])
 def test_a_secret_in_place_of_a_name_is_not_shown(monkeypatch: pytest.MonkeyPatch, kind: str, pasted: str) -> None:
-    """Who pastes the secret itself is told that it was not found, and does not find it in a log."""
+    """Whoever pastes the secret itself reads that it was not found, and does not find it in a log."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     value = f"service/{pasted}" if kind == "keyring" else pasted
     source = SecretSource.model_validate({kind: value})

@@ -1,4 +1,4 @@
-"""Configurations and files that somebody else may have put there or can read, and outputs that are one file."""
+"""Configurations and files that someone else may have put there or can read, and outputs that are one file."""
 
 import os
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_a_historys_name_is_what_the_configuration_takes_it_for() -> None:
 
 
 def test_outputs_of_different_names_are_accepted() -> None:
-    """The same name in another vault, and a history's name without its CSV, are nobody else's."""
+    """The same name in another vault, and a history's name without its CSV, are no one else's."""
     folder = {"passphrase": {"prompt": True}}
     vaults = {name: folder | {"cryptomator": name} for name in ("v", "w")}
     jobs = {

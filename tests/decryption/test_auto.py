@@ -24,7 +24,7 @@ from tests.decryption.sheets import (
 
 
 def test_every_column_that_holds_tokens_is_decrypted() -> None:
-    """Columns of each format are found among others, and the others stay as they are."""
+    """Columns of each format are found among others, and the others stay unchanged."""
     row = ["1", SEALED, "Ana", JS, CBC, "", "No Data", "+57 300 1234567"]
     run = Run("idsnjcbmp", [[*row, HASHES[number]] for number in range(4)], "auto")
     assert run.rows == [["1", "Ana", "Ana", "Ana", "Ana", *row[5:], HASHES[number]] for number in range(4)]
@@ -64,7 +64,7 @@ def test_a_wrong_key_of_one_marked_column_is_noticed() -> None:
 @pytest.mark.parametrize("keys", [KEYS, {Format.LEGACY_CBC: 0}])
 @pytest.mark.parametrize("answer", ["v2:hello", "v2: better than before", "U2FsdGVkX1+ is my password"])
 def test_an_answer_that_begins_as_a_token_does_not_stop_the_run(answer: str, keys: Mapping[Format, object]) -> None:
-    """A readable column in which somebody wrote what looks like a mark is still a readable column."""
+    """A readable column in which someone wrote what looks like a mark is still a readable column."""
     run = Run(["name", "comment"], [[CBC, "good"], [CBC, answer], [CBC, "bad"]], "auto", keys, blank=True)
     assert run.rows == [["Ana", "good"], ["Ana", answer], ["Ana", "bad"]]
     run.decryption.judge_keys()
@@ -86,7 +86,7 @@ def test_a_column_whose_tokens_start_in_a_later_page_is_decrypted(token: str) ->
 
 
 def test_a_retyped_token_is_named() -> None:
-    """In a column that holds tokens, `#ERROR!` is a token that somebody retyped, and not a readable answer."""
+    """In a column that holds tokens, `#ERROR!` is a token that someone retyped, and not a readable answer."""
     run = Run(["a", "sum"], [[CBC, "#REF!"], ["#ERROR!", "#REF!"], [CBC, "3"]], "auto")
     assert run.decryption.failures() == [CellFailure(3, "a", Reason.SHEET_ERROR)]
     assert (run.count.failed, run.count.not_encrypted) == (1, 0)
@@ -122,7 +122,7 @@ def test_a_column_that_was_rewritten_stays_among_the_decrypted_ones() -> None:
 
 @pytest.mark.parametrize(("right", "wrong"), [(CBC, WRONG_CBC), (JS, WRONG_JS)])
 def test_most_of_the_tokens_must_decrypt(right: str, wrong: str) -> None:
-    """At exactly half, a column without sealed boxes is left as it is; with one more it is decrypted."""
+    """At exactly half, a column without sealed boxes is left unchanged; with one more it is decrypted."""
     for count in (1, 2, 5):
         half = column([*[right] * count, *[wrong] * count], "auto")
         assert half.rows == [*[[right]] * count, *[[wrong]] * count]

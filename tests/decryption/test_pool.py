@@ -211,7 +211,7 @@ def test_where_nothing_can_be_blocked_processes_start_all_the_same(monkeypatch: 
 
 
 def test_close_ends_the_processes() -> None:
-    """None is left, also where nobody has waited for what was begun; a second time is no error."""
+    """None is left, also where no one waited for what was begun; a second time is not an error."""
     before = workers_of(os.getpid())
     found = Pool(CIPHER, 2, worth=1)
     found.submit(CIPHER, _bodies(400))

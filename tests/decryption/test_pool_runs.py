@@ -61,7 +61,7 @@ def small_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_pull_gives_the_same_csv_with_workers_and_without(world: World, small_is_worth_it: list[int]) -> None:
-    """Not a byte differs, and the record tells the same."""
+    """Not a byte differs, and the record says the same."""
     settings = world.path.read_text("utf-8")
     for count in (2, 1):
         world.path.write_text(f"workers = {count}\n{settings}", "utf-8")
@@ -77,7 +77,7 @@ def test_a_pull_gives_the_same_csv_with_workers_and_without(world: World, small_
 def test_a_file_gives_the_same_csv_with_workers_and_without(
     world: World, tmp_path: Path, small_is_worth_it: list[int]
 ) -> None:
-    """The same for a CSV that was downloaded, with a token of somebody else's in it."""
+    """The same for a CSV that was downloaded, with a token of someone else's in it."""
     [foreign] = sealing.seal(["theirs"], encryption.public_of(FOREIGN))
     rows = [[str(cell) for cell in row] for row in world.survey.sheet]
     rows[3][1] = foreign

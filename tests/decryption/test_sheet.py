@@ -60,7 +60,7 @@ from tests.decryption.sheets import (
     ],
 )
 def test_the_first_reading_that_fits_a_cell_decides(cell: str, value: str, counted: str) -> None:
-    """Blank, missing value, token, else readable: each cell counts once, and what is no token stays as it is."""
+    """Blank, missing value, token, else readable: each cell counts once, and what is not a token stays unchanged."""
     run = column([cell])
     assert run.rows == [[value]]
     counts = {name: getattr(run.count, name) for name in ("decrypted", "blank", "missing", "not_encrypted", "failed")}
@@ -113,7 +113,7 @@ def test_cells_that_fail_can_become_blank(columns: Columns) -> None:
 
 
 def test_a_token_without_a_key_is_a_failure_of_its_own() -> None:
-    """A token whose format has no key is told as that, unless it is cut off; a wrong key is never blamed."""
+    """A token whose format has no key is called that, unless it is cut off; a wrong key is never blamed."""
     run = Run(
         ["a"], [[SEALED], [JS], [CBC], [CBC], ["U2FsdGVkX18"]], ["a"], {Format.SEALED_BOX: 0, Format.LEGACY_CBC: 0}
     )
@@ -208,7 +208,7 @@ class TestHeader:
         assert Header(("id", "")).index_of("") == 1
 
     def test_a_column_that_is_not_there_gets_a_suggestion(self) -> None:
-        """Only a name that is nearly the same is suggested: a first row that is no header holds people's answers."""
+        """Only a name that is nearly the same is suggested: a first row that is not a header holds people's answers."""
         header = Header(("id", "phone_number", "name"))
         with pytest.raises(ColumnNotFound, match="not found in row 1") as caught:
             header.index_of("phone_numbr")
@@ -225,7 +225,7 @@ class TestHeader:
     @pytest.mark.parametrize("columns", [("name",), "auto"])
     @pytest.mark.parametrize("token", [SEALED, JS, CBC])
     def test_a_sheet_without_a_header_is_refused_and_no_token_is_shown(self, columns: Columns, token: str) -> None:
-        """A first row of tokens is no header: nothing of it is said, and no row of answers becomes the header."""
+        """A first row of tokens is not a header: nothing of it is said, and no row of answers becomes the header."""
         with pytest.raises(SheetEmpty, match="no header") as caught:
             Decryption(Header(("1", token)), KEYS, Rules(columns, MISSING))
         assert token not in caught.value.message + caught.value.hint

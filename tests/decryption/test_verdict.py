@@ -170,7 +170,7 @@ class TestKnownKey:
     def test_planted_tokens_in_a_readable_column_stop_no_pull(
         self, rows: int, right: str, _wrong: str, _format: Format, planted: str, other: str
     ) -> None:
-        """With `auto`, nine answers that look like tokens stay as they are, in a column that others left blank too."""
+        """With `auto`, nine answers that look like tokens stay unchanged, in a column that others left blank too."""
         comments = [*[planted] * min(rows, 9), *[other] * (rows - 9)]
         run = Run(["name", "comment"], [[right, comment] for comment in comments], "auto", blank=True)
         run.decryption.judge_keys()

@@ -1,4 +1,4 @@
-"""Fuzz what reads somebody else's bytes: `python -m tests.fuzz --minutes 10 [--target cell]`.
+"""Fuzz what reads someone else's bytes: `python -m tests.fuzz --minutes 10 [--target cell]`.
 
 Each target runs in a process of its own, with a limit on memory and on the time of a single input. With atheris
 (`pip install -e ".[fuzz]"`) the inputs follow what the code has not yet done; without it they are mutations of valid

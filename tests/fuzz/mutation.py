@@ -30,7 +30,7 @@ def fuzz(target: Target, seconds: float, seed: int, kept: Path | None = None) ->
         kept: Where the input is written that breaks the target.
 
     Raises:
-        BaseException: What an input brought about that is no error of ours.
+        BaseException: What an input brought about that is not an error of ours.
     """
     chance = random.Random(seed)
     former = signal.signal(signal.SIGALRM, _too_slow)

@@ -1,4 +1,4 @@
-"""What is fuzzed: each target reads bytes as the program reads what somebody else may have written."""
+"""What is fuzzed: each target reads bytes as the program reads what someone else may have written."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ _LEGACY, _PASSPHRASE = Secret("legacy-Geheim-77"), Secret("a passphrase that nob
 
 @dataclass(frozen=True)
 class Target:
-    """Something that reads bytes of somebody else's.
+    """Something that reads bytes that someone else wrote.
 
     Args:
         seeds: Inputs that it reads without an error, or nearly.

@@ -21,7 +21,7 @@ _LARGEST: Final = 8 * 1024 * 1024  # bytes of a file that are searched
 def forms(text: str) -> set[bytes]:
     """Return a text as it could be written: plain, escaped, in base64, hex, percent signs and UTF-16.
 
-    Base64 depends on what stands before: of each of its three alignments, the part that does not.
+    Base64 depends on what comes before: of each of its three alignments, the part that does not.
     """
     texts = {text, "".join(text.split()), text[:_FIRST] if len(text) >= _LONG else text}
     escaped = {
@@ -37,7 +37,7 @@ def forms(text: str) -> set[bytes]:
     for data in raw:
         found |= {data.hex().encode(), data.hex().upper().encode()}
         for before in range(3):
-            # each character is six bits: those that mix with what stands before or after are cut off
+            # each character is six bits: those that mix with what comes before or after are cut off
             whole = base64.b64encode(b"\0" * before + data)[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
             found |= {whole, whole.translate(bytes.maketrans(b"+/", b"-_"))}
     return {form for form in found if len(form) >= _SHORTEST}

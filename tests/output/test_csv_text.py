@@ -42,7 +42,7 @@ def test_the_byte_order_mark_comes_once() -> None:
 
 
 def test_lines_end_as_rfc_4180_has_it() -> None:
-    """Every record ends with CR LF; a line break within a cell stays as it is, in quotes."""
+    """Every record ends with CR LF; a line break within a cell stays unchanged, in quotes."""
     text = CsvText("utf-8", "off")
     assert text.rows([["a\nb", "c\rd"], ['e"f', "g,h"]]) == b'"a\nb","c\rd"\r\n"e""f","g,h"\r\n'
     assert text.rows([]) == b""

@@ -181,7 +181,7 @@ def test_a_full_disk_for_the_second_csv_does_not_hold_back_the_first(
 
 
 def test_an_unchanged_second_csv_is_left_alone(world: World) -> None:
-    """A second run touches neither CSV; one that somebody removed or changed is made again."""
+    """A second run touches neither CSV; one that someone removed or changed is made again."""
     second = _second(world)
     world.pull()
     before = second.stat()

@@ -14,7 +14,7 @@ from tests.output.csv_cells import CELLS, GUARDS, read
 
 
 def guarded(cell: str, guard: Guard) -> bool:
-    """Say whether the guard puts a `'` before a cell, and prove that it does nothing else."""
+    """Return whether the guard puts a `'` before a cell, and prove that it does nothing else."""
     text = CsvText("utf-8", guard)
     ((written,),) = read(text.rows([[cell]]))
     assert written in {cell, "'" + cell}

@@ -1,4 +1,4 @@
-"""The history beside a CSV in the vault, also where somebody else has put something in its place."""
+"""The history beside a CSV in the vault, also where someone else has put something in its place."""
 
 import json
 import os

@@ -47,7 +47,7 @@ def test_the_lock_is_released_after_an_error() -> None:
 
 
 def test_the_lock_s_name_tells_nothing(tmp_path: Path) -> None:
-    """Its file is empty and named after a hash, so that no path stands outside of the vault; any path will do."""
+    """Its file is empty and named after a hash, so that no path is outside the vault; any path will do."""
     with one_run("surveys/geheim\udcff.csv"):
         [lock] = (path for path in (tmp_path / "state").rglob("*") if path.is_file())
         assert "geheim" not in lock.name

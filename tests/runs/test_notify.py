@@ -205,7 +205,7 @@ def test_a_broken_heartbeat_is_tried_again_and_told(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
-    """What a run tells goes to the configured address alone, and a redirect is told."""
+    """What a run reports goes to the configured address alone, and a redirect is reported."""
     web.answers += [status]
     warnings = announce(Recipients(healthchecks=web.url), DONE, QUICK)
     assert web.paths == [""]
@@ -236,7 +236,7 @@ def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, m
 
 
 def test_a_heartbeat_that_is_down_or_slow_is_a_warning(nobody: int, silent: int) -> None:
-    """Nobody there, and nobody who answers: a warning without the URL's secret."""
+    """No one there, and no one who answers: a warning without the URL's secret."""
     for port, name in ((nobody, "ConnectionError"), (silent, "ReadTimeout")):
         settings = Recipients(healthchecks=f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}")
         assert announce_start(settings, "baseline", IMPATIENT) == [f"the heartbeat to http://127.0.0.1 failed: {name}"]
@@ -251,7 +251,7 @@ def test_a_service_that_outlives_every_time_out_is_left_behind(silent: int) -> N
 
 @pytest.mark.parametrize("url", ["not a url", "ftp://example.org/x", "http://[broken", "http:///x"])
 def test_a_wrong_address_is_a_warning(url: str) -> None:
-    """Whatever stands in the configuration, the run goes on."""
+    """Whatever the configuration says, the run goes on."""
     warnings = announce(Recipients(healthchecks=url), DONE, QUICK)
     assert len(warnings) == 1
     assert url not in warnings[0]

@@ -1,4 +1,4 @@
-"""Around each run, from the command line: who is told of what, and that telling never changes how a run ends."""
+"""Around each run, from the command line: who is notified of what, and that a notification never changes how a run ends."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 @pytest.fixture
 def web(world: World) -> Iterator[Web]:
-    """Run a web server, and hold that nothing that it is told holds an answer, a token or a secret."""
+    """Run a web server, and hold that nothing sent to it contains an answer, a token or a secret."""
     with web_server() as server:
         yield server
     assert server.told
@@ -34,7 +34,7 @@ def web(world: World) -> Iterator[Web]:
 
 
 def _notify(world: World, web: Web, **more: object) -> None:
-    """Tell the server of every run of `baseline`, and of what is news."""
+    """Return the server of every run of `baseline`, and of what is news."""
     settings = {"healthchecks": f"{web.url}/ping", "urls": [f"json://127.0.0.1:{web.port}/news"], **more}
     world.configure(notify=settings)
 
@@ -76,7 +76,7 @@ def test_success_is_news_where_that_is_asked_for(world: World, web: Web) -> None
 
 
 def test_a_partial_run_is_a_failure_and_the_next_good_one_a_recovery(world: World, web: Web) -> None:
-    """Exit code 3 is told each time, and so is its end."""
+    """Exit code 3 is reported each time, and so is its end."""
     _notify(world, web)
     good = world.survey.sheet
     damaged = [list(row) for row in good]
@@ -92,7 +92,7 @@ def test_a_partial_run_is_a_failure_and_the_next_good_one_a_recovery(world: Worl
 
 
 def test_a_locked_vault_is_told_only_when_it_stays_locked(world: World, web: Web, tmp_path: Path) -> None:
-    """A laptop whose vault is locked at night alarms nobody, also not by a recovery; a vault that stays locked does."""
+    """A laptop whose vault is locked at night alarms no one, also not by a recovery; a vault that stays locked does."""
     _notify(world, web, locked_after=3)
     shutil.move(world.vault_folder, tmp_path / "away")
     for _ in range(2):
@@ -113,7 +113,7 @@ def test_a_locked_vault_is_told_only_when_it_stays_locked(world: World, web: Web
 
 
 def test_a_damaged_vault_is_a_failure_at_once(world: World, web: Web) -> None:
-    """Only a vault that is locked is passed over in the night; another trouble with it is told the first time."""
+    """Only a vault that is locked is passed over in the night; another trouble with it is reported the first time."""
     _notify(world, web)
     (world.vault_folder / "masterkey.cryptomator").write_bytes(b"{}")
     assert world.pull().code == 7
@@ -175,7 +175,7 @@ def test_an_address_that_nobody_expects_stops_no_run(world: World, web: Web) -> 
 
 
 def test_a_job_may_tell_somebody_else(world: World, web: Web) -> None:
-    """A job's own [notify] stands in place of the one for all."""
+    """A job's own [notify] replaces the one for all."""
     jobs: dict[str, dict[str, object]] = {
         "one": {"output": "one.csv"},
         "two": {"output": "two.csv", "notify": {"healthchecks": f"{web.url}/two"}},
@@ -239,7 +239,7 @@ def test_whether_an_answer_changed_is_not_said(world: World, web: Web) -> None:
 
 
 def test_a_title_from_the_sheet_is_not_sent(world: World, web: Web) -> None:
-    """Errors and hints name tabs and columns to the person at this computer, and to nobody else."""
+    """Errors and hints name tabs and columns to the person at this computer, and to no one else."""
     _notify(world, web)
     sheet = [list(row) for row in world.survey.sheet]
     sheet[0][4] = "phishing-link"

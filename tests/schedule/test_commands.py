@@ -258,7 +258,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A vault that was locked for some minutes is no failed run, and nobody is notified of one."""
+    """A vault that was locked for some minutes is no failed run, and no one is notified of one."""
     away = world.folder / "locked"
     slept: list[float] = []
 

@@ -115,7 +115,7 @@ def test_every_other_byte_survives_install_and_remove(before: str, after: str) -
 
 
 def test_a_new_timing_takes_the_place_of_the_old_one() -> None:
-    """Installing again replaces the block where it stands; a second copy goes."""
+    """Installing again replaces the block in its place; a second copy goes."""
     text = with_block("# first", task()) + "# last\n" + BACKEND.render(task())["crontab"] + "# end\n"
     changed = with_block(text, task(parse(daily="7:00")))
     assert changed.count("# >>> sheets-decrypt: baseline") == 1

@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path)
 
 
 def test_files_are_looked_at_and_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A missing file is no error; one that another user owns is."""
+    """A missing file is not an error; one that another user owns is."""
     (tmp_path / "folder.txt").mkdir()
     (tmp_path / "b.txt").write_bytes(b"b")
     found = steps.read(Look(files=(tmp_path / "a", tmp_path / "b.txt"), commands=(("no-such-program",),)))

@@ -99,7 +99,7 @@ def test_a_key_file_with_literal_line_breaks_is_refused(former: World) -> None:
 
 
 def test_a_key_file_that_is_a_folder_is_refused(former: World) -> None:
-    """A folder is told as one, exit code 5."""
+    """A folder is reported as one, exit code 5."""
     former.google_settings["credentials"] = str(former.folder)
     former.configure()
     refused(former, 5, "is a folder")
@@ -151,7 +151,7 @@ def test_blank_and_duplicate_names_of_other_columns_are_written_as_they_are(worl
 
 
 def test_cells_that_sheets_turned_into_errors_are_named(world: World) -> None:
-    """A token that somebody retyped became #ERROR!; its row is named, and the rest is written."""
+    """A token that someone retyped became #ERROR!; its row is named, and the rest is written."""
     world.survey.sheet[4][2] = "#ERROR!"
     world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
     done = world.pull()
@@ -193,7 +193,7 @@ def test_values_come_out_as_they_went_in(world: World) -> None:
 
 
 def test_a_sheet_without_rows_is_a_header_and_a_warning(world: World) -> None:
-    """A survey that nobody has answered yet is no error."""
+    """A survey that no one has answered yet is not an error."""
     world.google.replace_rows(world.spreadsheet, "data", [list(HEADER)])
     done = world.pull()
     assert done.code == 0

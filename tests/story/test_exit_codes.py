@@ -49,7 +49,7 @@ def test_an_unexpected_error_names_no_value(former: World) -> None:
 
 
 def test_some_cells_stay_encrypted(world: World) -> None:
-    """A damaged token stays as it is, is named by row, column and reason, and the exit code is 3."""
+    """A damaged token stays unchanged, is named by row, column and reason, and the exit code is 3."""
     row = world.survey.sheet[2]
     row[1] = str(row[1])[:-8]
     world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)

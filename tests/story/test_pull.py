@@ -9,7 +9,7 @@ from tests.survey import CSV, ENCRYPTED, HEADER, RECORD_KEYS, Done, World, asser
 
 
 def test_a_pull_puts_the_whole_survey_into_the_vault(world: World) -> None:
-    """A first run writes the CSV that the design describes, tells of it in one line, and remembers it."""
+    """A first run writes the CSV that the design describes, reports it in one line, and remembers it."""
     done = world.process("pull", "--config", world.path)
     where = f"{CSV} in the Cryptomator vault {world.vault_folder}"
     assert done.code == 0
@@ -64,7 +64,7 @@ def test_the_record_holds_what_the_design_says(world: World) -> None:
 
 
 def test_a_failed_run_has_a_record_with_its_error(world: World) -> None:
-    """On failure `error` stands in place of `output`, in the JSON and in the history alike."""
+    """On failure `error` replaces `output`, in the JSON and in the history alike."""
     world.configure(columns=["nobody"])
     done = world.pull("--json")
     [record] = done.records()
@@ -167,7 +167,7 @@ def test_columns_auto_finds_what_decrypts(world: World) -> None:
 
 
 def test_a_reader_that_goes_away_stops_no_job(world: World) -> None:
-    """Where nobody reads the output any more, every job runs all the same, and the exit code tells of it."""
+    """Where no one reads the output any more, every job runs all the same, and the exit code shows it."""
     world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nobody"]},
                      "three": {"output": "three.csv"}})  # fmt: skip
     reader, writer = os.pipe()

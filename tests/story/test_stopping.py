@@ -16,7 +16,7 @@ from tests.survey import CSV, HEADER, Done, World, assert_nothing_leaked
 
 
 def test_another_run_of_the_same_csv_is_refused(former: World) -> None:
-    """While a run holds the lock, another of the same output ends with exit code 8 and asks nobody."""
+    """While a run holds the lock, another of the same output ends with exit code 8 and asks no one."""
     with one_run(former.vault.identity(CSV)):
         refused(former, 8, "under way", "--wait")
     assert former.google.requests == []

@@ -80,7 +80,7 @@ def test_a_drive_is_known_by_its_mark(world: World, tmp_path: Path) -> None:
 
 
 def test_a_history_that_cannot_be_written_is_a_warning(world: World, tmp_path: Path) -> None:
-    """The run is over and its result stands, but it is not silent."""
+    """The run is over and its result is kept, but it is not silent."""
     del world.settings["vault"]
     with mounts.gocryptfs(tmp_path) as drive:
         world.configure(output=str(drive.point / "a.csv"))

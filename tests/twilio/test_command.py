@@ -157,7 +157,7 @@ def test_columns_that_are_found_by_themselves_cannot_be_asked_for(world: World, 
 
 
 def test_a_file_that_was_changed_is_never_overwritten(world: World, folder: Path, public_key: str) -> None:
-    """Somebody's own settings or steps stay, and nothing else is written beside them."""
+    """Someone's own settings or steps stay, and nothing else is written beside them."""
     assert _export(world, folder).code == 0
     (folder / "STEPS.md").write_text("my own notes", "utf-8")
     (folder / "header.csv").unlink()
@@ -167,7 +167,7 @@ def test_a_file_that_was_changed_is_never_overwritten(world: World, folder: Path
 
 
 def test_the_same_export_again_is_no_error(world: World, folder: Path, public_key: str) -> None:
-    """Files that are as they would be written stay as they are."""
+    """Files that are as they would be written stay unchanged."""
     assert _export(world, folder).code == 0
     before = _written(folder)
     assert _export(world, folder).code == 0

@@ -172,7 +172,7 @@ def test_numbers_and_booleans_are_encrypted_as_text_and_null_is_no_answer(runtim
 
 
 def test_a_parameter_that_holds_several_values_fails_and_is_named(runtime: Runtime) -> None:
-    """There is no text that it could be."""
+    """It cannot be any text."""
     answer = runtime.call_json("encrypt_fields", {"name": {"first": "Ana"}})
     assert answer.status == 500
     assert answer.body["error"] == 'the parameter "name" is not a single value'

@@ -147,7 +147,7 @@ def test_answers_that_are_too_long_for_one_item_arrive_whole(queue: Queue) -> No
 
 @pytest.mark.parametrize("setting", ["SYNC_SERVICE_SID", "AUTH_TOKEN"])
 def test_with_a_wrong_setting_of_sync_the_row_is_written_directly(tmp_path: Path, setting: str) -> None:
-    """The team is told; the respondent's answers are in the Sheet."""
+    """The team is alerted; the respondent's answers are in the Sheet."""
     with surveying(tmp_path, changes={setting: "wrong"}) as queue:
         assert queue.publish({"name": TOKEN, "_submission": submission()}).body["status"] == "written"
         assert queue.rows() == [[TOKEN, "", ""]]

@@ -119,7 +119,7 @@ class VaultContract:
         assert list(vault.names("")) == ["baseline.csv"]
 
     def test_it_says_under_which_name_it_was_stored(self, vault: Vault) -> None:
-        """Nothing stood in the way, so the name is the one asked for and there is nothing to note."""
+        """Nothing was in the way, so the name is the one asked for and there is nothing to note."""
         with vault.replace("surveys/baseline.csv") as new:
             new.write(NEW)
         assert new.stored_as == "surveys/baseline.csv"
@@ -263,7 +263,7 @@ class VaultContract:
         assert vault.modified("baseline.csv") >= first > 1_700_000_000
 
     def test_removing_is_final_and_may_be_repeated(self, vault: Vault, storage: Path) -> None:
-        """A removed file is gone, also on disk, and removing what is not there is no error."""
+        """A removed file is gone, also on disk, and removing what is not there is not an error."""
         before = stored(storage)
         put(vault, "baseline.csv", NEW)
         vault.remove("baseline.csv")
@@ -308,7 +308,7 @@ class VaultContract:
         assert sorted(storage.parent.iterdir()) == around
 
     def test_a_folder_is_not_a_file(self, vault: Vault) -> None:
-        """A folder cannot be replaced, read, appended to or removed as if it were a file, and stays as it is."""
+        """A folder cannot be replaced, read, appended to or removed as if it were a file, and stays unchanged."""
         put(vault, "surveys/baseline.csv", NEW)
         with pytest.raises(VaultError):
             put(vault, "surveys", NEW)
@@ -322,7 +322,7 @@ class VaultContract:
         assert content(vault, "surveys/baseline.csv") == NEW
 
     def test_a_file_is_not_a_folder(self, vault: Vault) -> None:
-        """A name below a file is refused, and the file stays as it is."""
+        """A name below a file is refused, and the file stays unchanged."""
         put(vault, "baseline.csv", FORMER)
         with pytest.raises(VaultError):
             put(vault, "baseline.csv/inside.csv", NEW)

@@ -11,7 +11,7 @@ from tests import quick_vault
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import CSV, PROGRAM, VAULT_PASSPHRASE, Done, World, assert_nothing_leaked
 
-# Everything that must pass through as it is: no UTF-8, line breaks of all kinds, NUL, an escape; more than one piece.
+# Everything that must pass through unchanged: no UTF-8, line breaks of all kinds, NUL, an escape; more than one piece.
 BYTES = bytes(range(256)) + b"\r\n\n\r\x1b[31m\x00" + b"piece " * 200_000
 FORMER = b"the former content\r\n"
 
@@ -84,7 +84,7 @@ def test_a_folder_is_listed_however_its_slashes_are_written(world: World, path: 
 
 
 def test_an_empty_vault_lists_nothing(world: World) -> None:
-    """That is no error."""
+    """That is not an error."""
     assert _vault(world, "ls") == Done(0, "", "")
 
 
@@ -110,7 +110,7 @@ def test_a_file_goes_into_a_pipe_as_it_is(world: World, path: str) -> None:
 
 
 def test_a_terminal_asks_before_it_shows_a_file(world: World) -> None:
-    """Plaintext on a screen is seen by whoever stands behind: no is the default, and then nothing is printed."""
+    """Plaintext on a screen is seen by whoever is behind: no is the default, and then nothing is printed."""
     _store(world, "a.txt", FORMER)
     for answer in (b"n\n", b"\n"):
         code, seen = _at_a_terminal(world, "cat", "a.txt", answer=answer)
@@ -176,7 +176,7 @@ def test_a_damaged_file_is_not_taken_for_a_whole_one(world: World) -> None:
 
 
 def test_a_file_is_put_into_the_vault(world: World, tmp_path: Path) -> None:
-    """Folders that are missing are made, and where it went is told."""
+    """Folders that are missing are made, and the command says where it went."""
     (tmp_path / "local.bin").write_bytes(BYTES)
     done = _vault(world, "put", "/new/folder/data.bin", tmp_path / "local.bin")
     where = f"new/folder/data.bin in the Cryptomator vault {world.vault_folder}"
@@ -240,7 +240,7 @@ def test_with_several_vaults_one_is_named(world: World, two: CryptomatorVault) -
 
 
 def test_a_vault_that_several_jobs_share_is_one(world: World) -> None:
-    """Nobody is asked which of two names for the same vault is meant."""
+    """A user is not asked which of two names for the same vault is meant."""
     world.configure({"baseline": {}, "endline": {"output": "surveys/endline.csv"}})
     _store(world, "a.csv", b"x")
     assert _vault(world, "ls").out == "a.csv\n"

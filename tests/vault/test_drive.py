@@ -153,7 +153,7 @@ def test_root_is_refused_as_well_by_another_users_vault(tmp_path: Path) -> None:
             os.chown(path, mounts.NOBODY, mounts.NOBODY)
         as_nobody = f"{setpriv} --reuid={mounts.NOBODY} --regid={mounts.NOBODY} --clear-groups"
         options = "-q -nosyslog -extpass 'echo secret'"
-        # In a namespace of its own, so that the device node that everybody may open is seen by nobody else.
+        # In a namespace of its own, so that the device node that everybody may open is seen by no one else.
         script = f"""
             mknod {folder}/fuse c 10 229 && chmod 666 {folder}/fuse && mount --bind {folder}/fuse /dev/fuse || exit 77
             {as_nobody} {gocryptfs} -init -scryptn 10 {options} {cipher} || exit 77

@@ -95,7 +95,7 @@ def test_a_file_that_stays_open_gets_no_second_copy_of_the_same(folder: Path, si
 
 @pytest.mark.parametrize("newest", [NEW[:-1] + b"x", NEW[:-1], NEW + b"x", None])
 def test_only_the_newest_copy_beside_it_can_stand_for_the_new_file(folder: Path, newest: bytes | None) -> None:
-    """An older copy that holds the same does not: the reader would find the newest. A folder is no copy."""
+    """An older copy that holds the same does not: the reader would find the newest. A folder is not a copy."""
     drive = Drive(folder, policy=HeldOpen("baseline.csv", 32, times=1000).policy())
     (folder / "baseline.2026-01-01T00-00-00Z.csv").write_bytes(NEW)
     beside = folder / "baseline.2026-01-01T00-00-00Z-2.csv"

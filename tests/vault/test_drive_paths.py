@@ -50,7 +50,7 @@ def test_the_output_folder_is_made_inside_of_a_vault(folder: Path) -> None:
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
-    """The message names the file that stands in the way."""
+    """The message names the file that is in the way."""
     (folder / "surveys").write_bytes(FORMER)
     for path in (folder / "surveys", folder / "surveys" / "2026"):
         with pytest.raises(VaultUnusable, match="surveys is not a folder"):
@@ -176,7 +176,7 @@ def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_pat
 
 
 def test_a_missing_file_of_a_vault_that_is_there_is_missing(folder: Path) -> None:
-    """Reading below a folder that is not there yet is no other error than of a missing file."""
+    """Reading below a folder that is not there yet is the error of a missing file."""
     drive = Drive(folder / "surveys")
     assert drive.size("baseline.csv") is None
     with pytest.raises(VaultFileMissing):

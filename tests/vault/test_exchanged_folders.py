@@ -1,4 +1,4 @@
-"""Folders that somebody exchanges while a run resolves its output's path: a vault error, never a bug or a leak."""
+"""Folders that someone exchanges while a run resolves its output's path: a vault error, never a bug or a leak."""
 
 import contextlib
 import itertools

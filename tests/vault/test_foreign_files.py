@@ -1,4 +1,4 @@
-"""What somebody else has put in the place of a file neither hangs, nor fills the memory, nor ends as a bug."""
+"""What someone else has put in the place of a file neither hangs, nor fills the memory, nor ends as a bug."""
 
 import errno
 import os
@@ -49,7 +49,7 @@ def test_a_drive_refuses_what_is_not_a_regular_file(tmp_path: Path, plant: Calla
 
 
 def test_a_named_pipe_with_a_temporary_name_is_left_alone(tmp_path: Path) -> None:
-    """It looks like the left-over of a killed run, and stops nobody."""
+    """It looks like the left-over of a killed run, and stops no one."""
     pipe = tmp_path / ".baseline.csv.0123456789abcdef.sheets-decrypt-tmp"
     os.mkfifo(pipe)
     drive = Drive(tmp_path, classify=as_vault)

@@ -64,7 +64,7 @@ def test_a_link_in_a_locked_vault_that_leads_out_is_fine(tmp_path: Path) -> None
 
 
 def test_a_masterkey_alone_is_not_a_vault(tmp_path: Path) -> None:
-    """A copy of the master key that somebody keeps elsewhere locks nothing."""
+    """A copy of the master key that someone keeps elsewhere locks nothing."""
     refuse_if_locked(make(tmp_path, "masterkey.cryptomator"))
 
 

@@ -130,7 +130,7 @@ def test_filevault_counts_only_when_it_is_complete(status: str, answer: Protecti
 
 
 def test_a_mac_that_says_nothing_cannot_be_told() -> None:
-    """No answer is no reason to write plaintext."""
+    """Without an answer, no plaintext is written."""
     assert macos.classify("/Users/ana", lambda _: "") == Place(UNKNOWN, "an unknown file system", "/Users/ana")
 
 

@@ -105,7 +105,7 @@ def test_a_mark_is_written_once(tmp_path: Path) -> None:
     "name", ["a:b.csv", "a\\b.csv", "NUL", "nul.csv", "x/CON", "com1.txt", "LPT9", "a. ", "a.", "what?.csv", "CONIN$"]
 )
 def test_names_that_windows_reads_otherwise_are_refused_there(name: str) -> None:
-    """A device, a stream or a wildcard is no file: `NUL.csv` would swallow the data in silence."""
+    """A device, a stream or a wildcard is not a file: `NUL.csv` would swallow the data in silence."""
     assert parts_of(name, windows=False)
     with pytest.raises(VaultUnusable, match="Windows"):
         parts_of(name, windows=True)
@@ -155,7 +155,7 @@ def test_each_error_of_the_system_says_what_it_means(
 
 @pytest.mark.parametrize("code", [21, 55, 433, 1167])
 def test_a_windows_drive_that_is_gone_is_called_gone(tmp_path: Path, code: int) -> None:
-    """Windows reports a drive that was pulled as "access denied"; its own number tells."""
+    """Windows reports a drive that was pulled as "access denied"; its own number shows it."""
     error = OSError(errno.EACCES, "not ready")
     error.winerror = code  # type: ignore[attr-defined] # as Windows' Python has it
     assert "drive was disconnected" in explain(error, tmp_path).message

@@ -98,7 +98,7 @@ def test_bitlocker_is_asked_without_an_administrator() -> None:
     ("text", "state"), [("1\r\n", 1), (" 6 ", 6), ("", None), ("on", None), ("-1", None), ("٣", None)]
 )
 def test_bitlockers_answer_is_a_number_or_none(text: str, state: int | None) -> None:
-    """Anything but a plain number is no answer."""
+    """Anything but a plain number is not an answer."""
     assert windows_calls.bitlocker_answer(text) == state
 
 

@@ -87,7 +87,7 @@ def test_a_cryptojs_token_of_any_text_comes_back(text: str) -> None:
 
 @given(st.lists(TEXT, max_size=6))
 def test_a_column_in_one_call_keeps_its_order(texts: list[str]) -> None:
-    """Tokens of any lengths that are decrypted in one call come back in order, whatever stands before them."""
+    """Tokens of any lengths that are decrypted in one call come back in order, whatever comes before them."""
     tokens = [encryption.legacy_cbc(text, "your_secret_key1") for text in texts]
     assert list(opened(Format.LEGACY_CBC, LEGACY, *tokens).values) == texts
     row = encryption.sealed_row(texts, PRIVATE)
@@ -127,7 +127,7 @@ def _columns_of_tokens(draw: st.DrawFn) -> list[str]:
 
 @given(_columns_of_tokens())
 def test_a_column_is_read_at_once_as_its_cells_are_one_by_one(cells: list[str]) -> None:
-    """`read_all` gives what `read` gives for each cell, and nothing where one of them is no whole token."""
+    """`read_all` returns what `read` returns for each cell, and None where one of them is not a whole token."""
     for wire in FORMATS:
         bodies = [wire.read(cell) for cell in cells]
         assert wire.read_all(cells) == (bodies if all(bodies) else None)
@@ -185,7 +185,7 @@ def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
 
 
 def test_several_private_keys_open_each_others_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a rotation the tag tells which key fits, and the key that fitted last is tried first."""
+    """In a rotation the tag shows which key fits, and the key that fitted last is tried first."""
     cipher = SealedBox([Secret(encryption.key_text(key)) for key in (PRIVATE, OTHER)])
     tokens = [encryption.sealed_box(f"answer {number}", key) for number, key in enumerate([OTHER, OTHER, PRIVATE])]
     tried: list[int] = []
@@ -318,7 +318,7 @@ def test_fingerprints_name_keys_without_telling_them() -> None:
 
 
 def test_no_tokens_give_no_values() -> None:
-    """An empty column is no error for any format."""
+    """An empty column is not an error for any format."""
     for cipher in (BOX, LEGACY, PASSPHRASE):
         assert list(cipher.decrypt([]).values) == []
 

@@ -70,7 +70,7 @@ def test_a_file_that_went_during_the_run_is_no_conflict(vault: CryptomatorVault,
 
 
 def test_a_chunk_that_was_changed_in_place_is_noticed(vault: CryptomatorVault, storage: Path) -> None:
-    """Cryptomator keeps the header when a program changes a part of a file; the chunk's nonce tells."""
+    """Cryptomator keeps the header when a program changes a part of a file; the chunk's nonce shows it."""
     data = os.urandom(100_000)
     put(vault, "baseline.csv", data)
     vault.check()
@@ -96,7 +96,7 @@ def test_a_chunk_that_was_changed_in_place_is_noticed(vault: CryptomatorVault, s
 
 
 def test_a_sync_client_that_touches_the_times_makes_no_conflict(vault: CryptomatorVault, storage: Path) -> None:
-    """Only content counts once the run has looked at the file: a new time or inode is no change."""
+    """Only content counts once the run has looked at the file: a new time or inode is not a change."""
     put(vault, "baseline.csv", b"former")
     vault.check()
     assert vault.size("baseline.csv") == 6

@@ -35,7 +35,7 @@ def version(number: int) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Say whether this is all of one version."""
+    """Return whether this is all of one version."""
     return len(data) == SIZE and data == data[:10] * (SIZE // 10)
 
 

@@ -122,7 +122,7 @@ def test_a_passphrase_that_is_no_text_opens_nothing(folder: Path) -> None:
     "claim", [{"shorteningThreshold": 200}, {"cipherCombo": "SIV_CTRMAC"}, {"cipherCombo": "SIV_GCM"}]
 )
 def test_a_changed_claim_breaks_the_signature(folder: Path, claim: Mapping[str, object]) -> None:
-    """Without the keys nobody can change what the vault says of itself."""
+    """Without the keys no one can change what the vault says of itself."""
     header, claims = parts(folder)
     if {**claims, **claim} == claims:
         claim = {"jti": "another"}
@@ -219,7 +219,7 @@ def test_a_threshold_without_sense_is_refused(folder: Path, threshold: object) -
     "token", [b"", b"x", b"..", b"a.b.c", b"e30.e30.", b"W10.e30.AAAA", b"[" * 60_000, b"x" * 100_000, b"\xff\xfe"]
 )
 def test_a_vault_file_that_is_no_token_is_refused(folder: Path, token: bytes) -> None:
-    """Whatever stands there, it is an error and no crash."""
+    """Whatever is there, it is an error and not a crash."""
     (folder / "vault.cryptomator").write_bytes(token)
     refused(folder, VaultDamaged, r"vault\.cryptomator")
 
@@ -253,7 +253,7 @@ def test_a_masterkey_that_cannot_be_read_is_told(folder: Path) -> None:
     "text", [b"", b"no json", b"[]", b"null", b"{" * 50_000, b'{"a":' * 9_000, b"\xff", b"x" * 70_000]
 )
 def test_a_masterkey_that_is_no_json_is_refused(folder: Path, text: bytes) -> None:
-    """Whatever stands there, it is an error and no crash."""
+    """Whatever is there, it is an error and not a crash."""
     (folder / "masterkey.cryptomator").write_bytes(text)
     refused(folder, VaultDamaged, r"masterkey\.cryptomator was changed")
 
@@ -292,7 +292,7 @@ def test_a_key_of_another_length_is_refused(folder: Path, name: str) -> None:
 
 
 def test_a_changed_key_is_refused(folder: Path) -> None:
-    """The first key tells a wrong passphrase; where that fits and the second does not, the file was changed."""
+    """The first key shows a wrong passphrase; where that fits and the second does not, the file was changed."""
     change(folder, hmacMasterKey=base64.b64encode(bytes(40)).decode())
     refused(folder, VaultDamaged, "hmacMasterKey is wrong")
     change(folder, primaryMasterKey=base64.b64encode(bytes(40)).decode())

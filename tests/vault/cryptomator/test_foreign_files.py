@@ -193,7 +193,7 @@ def test_the_parameters_of_other_programs_still_open(shared: Path) -> None:
     ],
 )
 def test_a_half_synced_vault_is_not_called_an_old_one(shared: Path, version: int | None, words: str, hint: str) -> None:
-    """Without `vault.cryptomator`, the masterkey's version tells format 8 (999) from the formats up to 7."""
+    """Without `vault.cryptomator`, the masterkey's version distinguishes format 8 (999) from the formats up to 7."""
     values = json.loads((shared / "original").read_bytes()) | {"version": version}
     (shared / "masterkey.cryptomator").write_text(json.dumps(values))
     config = (shared / "vault.cryptomator").read_bytes()

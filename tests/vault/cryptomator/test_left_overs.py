@@ -57,7 +57,7 @@ def test_a_place_that_no_folder_refers_to_goes_with_its_left_over(vault: Cryptom
 
 @pytest.mark.parametrize("folder_id", ["an-id", ""])
 def test_a_place_that_holds_files_is_never_removed(vault: CryptomatorVault, storage: Path, folder_id: str) -> None:
-    """A forged left-over cannot make us remove somebody's files, nor the root."""
+    """A forged left-over cannot make us remove someone's files, nor the root."""
     put(vault, "a.csv", b"x")
     prepared = left_over(root_of(storage))
     prepared.mkdir()

@@ -92,7 +92,7 @@ def write_large(vault: CryptomatorVault) -> str:
 
 
 def counter_wraps(ciphertext: Path) -> bool:
-    """Say whether a chunk's counter passes 2³² within the chunk.
+    """Return whether a chunk's counter passes 2³² within the chunk.
 
     Cryptomator then carries on into the upper 96 bits, and so do we. cryptomator-ts starts the lower 32 bits anew
     instead, and decrypts the rest of such a chunk wrongly: it is one chunk in two million.

@@ -55,7 +55,7 @@ def test_the_passphrase_is_asked_for_once_and_not_before_it_is_needed(vault: Cry
 
 
 def test_the_passphrases_source_may_fail(vault: CryptomatorVault, storage: Path) -> None:
-    """What the source of the passphrase says comes through as it is."""
+    """What the source of the passphrase says comes through unchanged."""
 
     def ask() -> Secret:
         raise KeyMissing("the keyring has no entry")
@@ -71,7 +71,7 @@ def test_a_passphrase_means_the_same_in_nfc_and_in_nfd(storage: Path) -> None:
 
 
 def test_a_new_vault_is_never_made_among_other_files(storage: Path) -> None:
-    """A folder that holds anything is refused, and stays as it is."""
+    """A folder that holds anything is refused, and stays unchanged."""
     storage.mkdir()
     (storage / "thesis.docx").write_bytes(b"x")
     with pytest.raises(VaultUnusable, match="not empty"):
@@ -153,7 +153,7 @@ def test_what_is_no_name_is_refused(vault: CryptomatorVault, storage: Path, name
 def test_a_name_in_the_vault_that_leads_elsewhere_is_not_even_listed(
     vault: CryptomatorVault, storage: Path, name: str
 ) -> None:
-    """Someone who has the keys may store such a name; nobody who lists the vault here meets it."""
+    """Someone who has the keys may store such a name; no one who lists the vault here meets it."""
     put(vault, "good.csv", b"x")
     evil = root_of(storage) / names_of(storage).encrypt(name, "")
     evil.write_bytes(on_disk(storage, "good.csv").read_bytes())
@@ -174,7 +174,7 @@ def test_what_other_programs_leave_in_the_folders_is_passed_over(
 
 
 def test_a_long_name_that_cannot_be_read_is_passed_over(vault: CryptomatorVault, storage: Path) -> None:
-    """A shortened entry whose full name is no text is not listed."""
+    """A shortened entry whose full name is not text is not listed."""
     put(vault, LONG, b"x")
     (on_disk(storage, LONG) / "name.c9s").write_bytes(b"\xff\xff")
     assert list(vault.names("")) == []
