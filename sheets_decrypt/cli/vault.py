@@ -102,7 +102,9 @@ def _open(config_path: Path | None, name: str | None) -> CryptomatorVault:
         folder = vaults[name]
     else:
         raise ConfigurationError(
-            f'no Cryptomator vault is called "{name}"' if name else f"the configuration has {len(folders)} vaults",
+            f'no Cryptomator vault is called "{name}"'
+            if name
+            else f"the configuration has {len(folders) or 'no'} Cryptomator vaults",
             hint=f"--vault: choose from {', '.join(sorted(vaults))}" if vaults else "add a vault to the configuration",
         )
     opened = CryptomatorVault(folder.cryptomator, lambda: resolve(folder.passphrase))

@@ -125,8 +125,8 @@ class Google(Section):
         300,
         gt=0,
         le=3600,
-        description="seconds after which a request, its repetitions, the sign-in and name resolution are given up;"
-        " keep at least 100, so that a used-up quota can refill",
+        description="seconds after which a request is given up, with its repetitions, the sign-in and name resolution;"
+        " 100 or more let a used-up quota refill",
     )
 
 

@@ -1,4 +1,4 @@
-"""Around each run, from the command line: who is notified of what, and that it never changes how a run ends.
+"""Around each run, from the command line: who is notified of what, and that it never changes how a run ends."""
 
 import base64
 import os
