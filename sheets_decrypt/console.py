@@ -1,4 +1,4 @@
-"""Whether a stream is a terminal, at which somebody can read and type."""
+"""Whether a stream is a terminal, at which a person can read and type."""
 
 import sys
 from typing import IO
@@ -21,7 +21,7 @@ if sys.platform == "win32":  # pragma: no cover  (only Windows can answer)
     import msvcrt
 
     def _is_console(descriptor: int) -> bool:
-        """Return whether a device is the console: `isatty` is also true of `NUL`, where nobody types."""
+        """Return whether a device is the console: `isatty` is also true of `NUL`, where no one types."""
         handle, mode = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor)), ctypes.c_ulong()
         return bool(ctypes.WinDLL("kernel32").GetConsoleMode(handle, ctypes.byref(mode)))
 

@@ -141,7 +141,7 @@ def remove(config_path: Path | None, job: str | None, backend: str) -> int:
 
 
 def _missing(job: str | None, installed: list[str]) -> str:
-    """Say that a schedule does not exist, and which ones do."""
+    """Report that a schedule does not exist, and which ones do."""
     if not installed:
         return "nothing is scheduled"
     use = f"use --job {installed[0]}" if installed[0] != ALL_JOBS else "leave out --job"

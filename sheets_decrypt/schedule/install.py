@@ -105,7 +105,7 @@ def remove(backend: Backend, name: str) -> bool:
 
 
 def status(backend: Backend, name: str) -> Status:
-    """Return one schedule as it is read back."""
+    """Return one schedule, read back."""
     return backend.status(name, look(backend, name))
 
 

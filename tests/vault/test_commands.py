@@ -232,7 +232,12 @@ def test_with_several_vaults_one_is_named(world: World, two: CryptomatorVault) -
     """By its name under [vaults], or by a job that writes into it; the hint lists both."""
     _store(world, "first.csv", b"x")
     _store(world, "second.csv", b"x", two)
-    _failed(_vault(world, "ls"), 2, "the configuration has 2 vaults", "--vault: choose from baseline, second, shared")
+    _failed(
+        _vault(world, "ls"),
+        2,
+        "the configuration has 2 Cryptomator vaults",
+        "--vault: choose from baseline, second, shared",
+    )
     assert _vault(world, "ls", "--vault", "baseline").out == "first.csv\n"
     assert _vault(world, "ls", "--vault", "shared").out == "second.csv\n"
     assert _vault(world, "ls", "--vault", "second").out == "second.csv\n"
@@ -259,7 +264,7 @@ def test_without_a_vault_in_the_configuration_that_is_told(world: World) -> None
     """A job that writes onto a mounted drive has no vault to look into, by its name neither."""
     del world.settings["vault"]
     world.configure(output=str(world.folder / "drive/a.csv"))
-    _failed(_vault(world, "ls"), 2, "the configuration has 0 vaults", "add a vault to the configuration")
+    _failed(_vault(world, "ls"), 2, "the configuration has no Cryptomator vaults", "add a vault to the configuration")
     _failed(_vault(world, "ls", "--vault", "baseline"), 2, 'no Cryptomator vault is called "baseline"')
 
 

@@ -32,7 +32,7 @@ TOKENS = {
 
 
 def format_of(cell: str) -> Format | None:
-    """Say as which format a cell is read."""
+    """Return the format that a cell is read as."""
     return next((wire.format for wire in FORMATS if wire.read(cell) is not None), None)
 
 
