@@ -10,6 +10,7 @@ import pytest
 from sheets_decrypt import secret_sources as secrets
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.table import Secret
 from tests import require, survey
 from tests.pseudo_terminal import on_a_terminal
@@ -30,7 +31,7 @@ def _refused(source: SecretSource) -> KeyMissing:
 
 def _file(folder: Path, content: bytes, mode: int = 0o600) -> SecretSource:
     path = folder / "secret"
-    path.write_bytes(content)
+    write_private(path, content)
     path.chmod(mode)
     return SecretSource(file=path)
 
