@@ -8,14 +8,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import require
+from tests import require, systems
 
 PASSPHRASE = "correct horse battery staple"  # of vaults that live as long as a test
 NOBODY = 65534
@@ -121,7 +120,7 @@ def _ends(process: subprocess.Popen[bytes]) -> bool:
 @contextlib.contextmanager
 def tmpfs(point: Path, size: str, *options: str) -> Iterator[Path]:
     """Mount a file system of a few kilobytes in memory."""
-    require.that(sys.platform == "linux" and os.geteuid() == 0, "only root can mount a file system")
+    systems.root("linux", "only root can mount a file system")
     point.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", point], check=True)
     try:
@@ -133,7 +132,7 @@ def tmpfs(point: Path, size: str, *options: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def as_nobody() -> Iterator[None]:
     """Be another user than the one who mounted."""
-    require.that(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can become another user")
+    systems.root("posix", "only root can become another user")
     group = os.getegid()
     os.setegid(NOBODY)
     os.seteuid(NOBODY)

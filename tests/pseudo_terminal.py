@@ -1,14 +1,13 @@
 """A terminal that a person sits at, for the tests of what is asked and typed there."""
 
 import os
-import pty
 import select
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests import require, survey
+from tests import survey, systems
 from tests.survey import World
 
 
@@ -24,6 +23,9 @@ def at_a_terminal(
         after: The end of the question that the keys answer.
         keys: What is typed then; nothing is where it is empty.
     """
+    systems.only_on("posix", "a pseudo-terminal stands for the person")
+    import pty
+
     main, other = pty.openpty()
     seen = b""
     with subprocess.Popen(
@@ -47,7 +49,9 @@ def at_a_terminal(
 
 def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple[str, int]:
     """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code."""
-    require.that(hasattr(os, "fork"), "there are no pseudo-terminals here")
+    systems.only_on("posix", "a pseudo-terminal stands for the person")
+    import pty
+
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover — another program by now
         os.chdir(world.folder)

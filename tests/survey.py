@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sheets_decrypt import cli, config
 from sheets_decrypt.config import template
 from sheets_decrypt.decryption.ciphers import sealed_box, sealing
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.sandbox.google import Cell, Sandbox, Tab
 from sheets_decrypt.sandbox.sample import cryptojs_passphrase, legacy_cbc
 from sheets_decrypt.table import Secret
@@ -183,8 +184,7 @@ class World:
         """Keep a secret in a file that only its owner can read."""
         path = self.folder / "keys" / name
         path.parent.mkdir(exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_private(path, f"{text}\n".encode())
         return path
 
     def configure(self, jobs: Mapping[str, Mapping[str, object]] | None = None, **settings: object) -> Path:

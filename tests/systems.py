@@ -16,6 +16,8 @@ from typing import Final
 
 import pytest
 
+from tests import require
+
 WINDOWS: Final = os.name == "nt"
 WINE: Final = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
 _HERE: Final = {"posix": not WINDOWS, "linux": sys.platform == "linux", "windows": WINDOWS}
@@ -26,6 +28,12 @@ def only_on(system: str, reason: str) -> None:
     """Go on only on the system that the rest of a test belongs to."""
     if not _HERE[system]:
         pytest.skip(_belongs(system, reason))
+
+
+def root(system: str, reason: str) -> None:
+    """Go on only on that system, a POSIX one, and only as its root."""
+    only_on(system, reason)
+    require.that(sys.platform == "win32" or os.geteuid() == 0, reason)
 
 
 def not_under_wine(what: str) -> None:

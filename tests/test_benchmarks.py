@@ -16,6 +16,8 @@ from tests.benchmarks.measure import Rounds, Run
 from tests.benchmarks.table import Row
 from tests.benchmarks.work import high_water
 
+pytestmark = pytest.mark.system("posix", "the benchmarks measure by what POSIX counts")
+
 ROOT = Path(__file__).parents[1]
 SMALL, LARGE = 100, 300
 WORK_OF_EACH_SIZE = {

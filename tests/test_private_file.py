@@ -2,14 +2,13 @@
 
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 
 from sheets_decrypt.private_file import sync_folder, write_new, write_private
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="mode bits mean nothing on Windows")
+pytestmark = pytest.mark.system("posix", "mode bits mean nothing on Windows")
 
 
 def mode(path: Path) -> int:

@@ -48,7 +48,7 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, follow: bool) -
             open_regular(tmp_path / "pipe", flags, follow=follow)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no device files on Windows")
+@pytest.mark.system("posix", "no device files on Windows")
 def test_a_device_is_refused(tmp_path: Path) -> None:
     """A link to `/dev/zero` has no content."""
     (tmp_path / "link").symlink_to("/dev/zero")
@@ -56,7 +56,7 @@ def test_a_device_is_refused(tmp_path: Path) -> None:
         read_small(tmp_path / "link", limit=5)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no socket files on Windows")
+@pytest.mark.system("posix", "no socket files on Windows")
 def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket is called one."""
     monkeypatch.chdir(tmp_path)  # a socket's path may have about 100 characters

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import require
+from tests import systems
 
 ROOT = Path(__file__).parents[1]
 SAME_EVERYWHERE = """
@@ -43,7 +43,7 @@ def _pytest(folder: Path, content: str, *options: str) -> subprocess.CompletedPr
 
 def test_every_machine_is_the_same_and_numbers_are_summed_up(tmp_path: Path) -> None:
     """What a machine has set is not seen, Ctrl-C works in a background job, and several processes' counts are one."""
-    require.that(os.name == "posix", "there is no crontab")
+    systems.only_on("posix", "there is no crontab")
     done = _pytest(tmp_path, SAME_EVERYWHERE, "--numprocesses=2")
     assert done.returncode == 0, done.stdout
     assert "\napples: 7\n" in done.stdout

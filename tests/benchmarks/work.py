@@ -6,7 +6,6 @@ Imports are not part of what is timed; a program's start is a row of its own.
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +31,8 @@ def main() -> None:
 
 def _cpu() -> float:
     """Return the seconds of processor time of this process and of its children that ended."""
+    import resource
+
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
@@ -45,6 +46,8 @@ def _peak() -> int:
     if status.exists():
         return high_water(status.read_text(encoding="ascii", errors="replace"))
     unit = 1 if sys.platform == "darwin" else 1024
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 

@@ -13,7 +13,7 @@ from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.private_file import write_private_text
 from sheets_decrypt.table import Secret
-from tests import mounts, require
+from tests import mounts, systems
 from tests.pseudo_terminal import on_a_terminal
 from tests.survey import ENCRYPTED, World, assert_nothing_leaked
 
@@ -215,7 +215,7 @@ def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> No
     assert (done.code, done.err) == (0, "")
     private_key = path.read_text().rstrip("\n")
     assert private_key not in done.out
-    require.that(os.name == "posix", "permissions are not told by mode bits here")
+    systems.only_on("posix", "permissions are not told by mode bits here")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     cipher = sealed_box.PrivateKey(Secret(private_key))
     assert cipher.public_key == _public_key(done.out)
@@ -328,7 +328,7 @@ def test_a_key_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("force", [True, False])
 def test_a_key_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool) -> None:
     """The name of the file, and of each folder that was made for it, is synced after it was given."""
-    require.that(os.name == "posix", "folders cannot be synced here")
+    systems.only_on("posix", "folders cannot be synced here")
     path, sync, synced = tmp_path / "new" / "folder" / "key", os.fsync, set[int]()
 
     def noted(descriptor: int) -> None:

@@ -15,7 +15,7 @@ from sheets_decrypt.errors import KeyMissing
 from sheets_decrypt.sandbox.google import Sandbox
 from sheets_decrypt.schedule import steps
 from sheets_decrypt.secret_sources import from_environment, resolve, system_environment, withheld
-from tests import require
+from tests import require, systems
 from tests.survey import PROGRAM, VAULT_PASSPHRASE, World
 
 FIXED = ("SHEETS_DECRYPT_PRIVATE_KEY", "SHEETS_DECRYPT_LEGACY_SECRET", "SHEETS_DECRYPT_PASSPHRASE")
@@ -67,7 +67,7 @@ def test_a_variable_that_is_not_set_is_missing_however_often(monkeypatch: pytest
 @pytest.mark.usefixtures("_variables")
 def test_a_worker_process_inherits_no_secret() -> None:
     """A process of multiprocessing gets a copy of the environment, and in it there is none."""
-    require.that(sys.platform == "linux", "/proc is Linux's")
+    systems.only_on("linux", "/proc is Linux's")
     with withheld(_config()), get_context("spawn").Pool(1) as pool:
         inherited = pool.apply(_inherited)
     assert any(entry.startswith("PATH=") for entry in inherited)

@@ -10,8 +10,9 @@ import pytest
 from sheets_decrypt import secret_sources as secrets
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
+from sheets_decrypt.private_file import write_private
 from sheets_decrypt.table import Secret
-from tests import require, survey
+from tests import survey, systems
 from tests.pseudo_terminal import on_a_terminal
 from tests.survey import ENCRYPTED, World
 
@@ -30,7 +31,7 @@ def _refused(source: SecretSource) -> KeyMissing:
 
 def _file(folder: Path, content: bytes, mode: int = 0o600) -> SecretSource:
     path = folder / "secret"
-    path.write_bytes(content)
+    write_private(path, content)
     path.chmod(mode)
     return SecretSource(file=path)
 
@@ -69,7 +70,7 @@ def test_an_empty_secret_is_missing(tmp_path: Path, content: bytes) -> None:
 
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     """On a system with permissions the file must be its owner's alone; the hint is the command that makes it so."""
-    require.that(os.name == "posix", "permissions are not told by mode bits here")
+    systems.only_on("posix", "permissions are not told by mode bits here")
     error = _refused(_file(tmp_path, GEHEIM.encode(), 0o640))
     assert "can be read by others" in error.message
     assert error.hint.startswith("chmod 600 ")

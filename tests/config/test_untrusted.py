@@ -9,7 +9,7 @@ import pytest
 from sheets_decrypt.config import jobs, load, parse
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.runs.history import HISTORY_SUFFIX
-from tests import require
+from tests import systems
 from tests.survey import World
 
 JOB: dict[str, Any] = {"spreadsheet": "1AbCdEfGh", "columns": ["name"], "output": "out/a.csv"}
@@ -45,7 +45,7 @@ def _assert_refused(world: World, place: Path, words: str) -> None:
 @pytest.mark.parametrize("sticky", [0, 0o1000])
 def test_a_configuration_here_that_everybody_can_write_is_refused(world: World, part: str, sticky: int) -> None:
     """What anybody can put there would run anybody's commands; it can be named by who trusts it."""
-    require.that(os.name == "posix", "mode bits mean nothing here")
+    systems.only_on("posix", "mode bits mean nothing here")
     place = _lying_about(world)
     shared = {"file": place, "folder": place.parent, "current folder": place.parent.parent}[part]
     shared.chmod(0o666 if part == "file" else 0o777 | sticky)
@@ -59,7 +59,7 @@ def test_a_configuration_here_that_everybody_can_write_is_refused(world: World, 
 @pytest.mark.parametrize("part", ["file", "folder", "current folder"])
 def test_a_configuration_here_of_another_user_is_refused(world: World, part: str) -> None:
     """A colleague's folder does not decide what this user runs."""
-    require.that(os.name == "posix" and os.getuid() == 0, "only root can give a file away")
+    systems.root("posix", "only root can give a file away")
     place = _lying_about(world)
     theirs = {"file": place, "folder": place.parent, "current folder": place.parent.parent}[part]
     os.chown(theirs, 12345, -1)
@@ -124,7 +124,7 @@ def test_outputs_of_different_names_are_accepted() -> None:
 @pytest.mark.parametrize("named", [True, False])
 def test_a_key_file_that_others_can_read_is_a_warning(world: World, mode: int, named: bool) -> None:
     """`check` says what to run, and goes on with the key all the same."""
-    require.that(os.name == "posix", "mode bits mean nothing here")
+    systems.only_on("posix", "mode bits mean nothing here")
     environment = {} if named else {"GOOGLE_APPLICATION_CREDENTIALS": str(world.google.key_file)}
     if not named:
         del world.google_settings["credentials"]

@@ -2,12 +2,11 @@
 
 import dataclasses
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import require
+from tests import systems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Process:
 
 
 def _processes() -> list[Process]:
-    require.that(sys.platform == "linux", "only Linux has /proc")
+    systems.only_on("linux", "only Linux has /proc")
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -52,7 +51,7 @@ def wait_until(holds: Callable[[], object]) -> None:
 
 def signal_is(pid: int, kind: str) -> bool:
     """Read in /proc whether SIGINT is among a process's signals of a kind, such as `SigIgn`."""
-    require.that(sys.platform == "linux", "only Linux has /proc")
+    systems.only_on("linux", "only Linux has /proc")
     status = Path(f"/proc/{pid}/status").read_text("utf-8")
     [mask] = [line.split()[1] for line in status.splitlines() if line.startswith(f"{kind}:")]
     return bool(int(mask, 16) >> (signal.SIGINT - 1) & 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import require
+from tests import systems
 from tests.decryption.sheets import CBC, JS, SEALED, column
 
 LONGEST = 50_000
@@ -42,7 +42,7 @@ def test_any_long_cell_ends_in_a_value_or_a_reason(mark: str) -> None:
 
 def test_no_cell_takes_more_time_than_its_length() -> None:
     """Cells that a search with steps back would go over again and again: a processor limit ends the program."""
-    require.that(sys.platform != "win32", "Windows has no limit of a process's time")
+    systems.only_on("posix", "Windows has no limit of a process's time")
     subprocess.run([sys.executable, "-c", SORT], check=True)
 
 

@@ -15,7 +15,7 @@ from sheets_decrypt.errors import GoogleUnavailable
 from sheets_decrypt.google.session import open_session
 from sheets_decrypt.google.sheet import open_sheet
 from sheets_decrypt.sandbox.google import Sandbox
-from tests import require
+from tests import systems
 from tests.google.slow_server import BELOW_HTTP, REPLIES, SlowServer
 from tests.long import scaled
 
@@ -124,7 +124,7 @@ def test_a_metadata_server_that_drips_ends_at_the_deadline(
 @pytest.fixture
 def hanging_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Put a program gcloud on the path that hangs; the file that holds its process id says that it was started."""
-    require.that(os.name == "posix", "the program is a shell script")
+    systems.only_on("posix", "the program is a shell script")
     programs, pid = tmp_path / "bin", tmp_path / "pid"
     programs.mkdir()
     (programs / "gcloud").write_text(f"#!/bin/sh\necho $$ > '{pid}'\nexec sleep 60\n")

@@ -15,7 +15,7 @@ from sheets_decrypt.errors import CredentialsRefused, NotGoogle, SheetsDecryptEr
 from sheets_decrypt.google.cells import plain
 from sheets_decrypt.google.failures import Transient
 from sheets_decrypt.sandbox.google import Sandbox
-from tests import require
+from tests import systems
 from tests.google import entry_points
 
 OURS = (SheetsDecryptError, Transient)
@@ -193,7 +193,7 @@ def test_a_key_file_that_is_too_large_is_not_read(tmp_path: Path, size: int) -> 
 
 def test_a_named_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
     """A pipe that nothing writes to, and a device without an end, are refused for what they are."""
-    require.that(os.name == "posix", "only POSIX has named pipes in folders")
+    systems.only_on("posix", "only POSIX has named pipes in folders")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     with pytest.raises(CredentialsRefused, match="a named pipe"):

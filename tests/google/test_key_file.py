@@ -1,16 +1,14 @@
 """A key file that other users of the machine can read is reported by whatever uses it."""
 
-import os
-
 import pytest
 
-from tests import require
+from tests import systems
 from tests.survey import World
 
 
 @pytest.fixture(autouse=True)
 def _posix() -> None:
-    require.that(os.name == "posix", "only POSIX has mode bits")
+    systems.only_on("posix", "only POSIX has mode bits")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])

@@ -20,7 +20,7 @@ from sheets_decrypt.google.replies import Reply
 from sheets_decrypt.google.retry import retry
 from sheets_decrypt.google.session import open_session
 from sheets_decrypt.sandbox.google import Fault, Sandbox
-from tests import require
+from tests import systems
 from tests.google.pulling import kinds, read
 
 
@@ -179,7 +179,7 @@ def test_no_time_left_is_an_error_before_anything_is_sent(google: Sandbox) -> No
 
 def test_ctrl_c_ends_a_wait(google: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long wait is interrupted by SIGINT, and nothing is sent after it."""
-    require.that(os.name == "posix", "only POSIX sends SIGINT to a process itself")
+    systems.only_on("posix", "only POSIX sends SIGINT to a process itself")
     google.fault(Fault(kind="values", status=429, retry_after="200"))
     real = time.sleep
 

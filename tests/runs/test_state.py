@@ -10,7 +10,7 @@ import pytest
 
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.state import JobState
-from tests import require
+from tests import systems
 from tests.survey import World
 from tests.unattended_parts import configuration, memory, record
 
@@ -208,7 +208,7 @@ def test_changes_from_several_processes_are_all_kept(tmp_path: Path) -> None:
 
 def test_a_job_whose_path_is_not_utf_8_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The CSV is written by then: what the machine remembers of it must not fail."""
-    require.that(os.name == "posix", "paths are text here")
+    systems.only_on("posix", "paths are text here")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     config = configuration(Path(os.fsdecode(b"/vault/caf\xe9")))
     state.change(config, "baseline", lambda _: JobState(last_run="2026-03-06T06:30:10Z", exit_code=7))

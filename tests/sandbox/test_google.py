@@ -1,7 +1,6 @@
 """The sandbox over TLS: connections, permissions, and gspread as it comes."""
 
 import json
-import os
 import socket
 import ssl
 from pathlib import Path
@@ -13,7 +12,7 @@ import requests
 from sheets_decrypt.sandbox.google import Formula, Quota, Sandbox, Tab
 from sheets_decrypt.sandbox.quota import RequestCounter
 from sheets_decrypt.sandbox.refusals import Refusal
-from tests import require
+from tests import systems
 from tests.sandbox.client import DRIVE, READING, SHEETS, TIMEOUT, Client, error_of
 
 
@@ -92,7 +91,7 @@ def test_a_client_that_does_not_trust_the_authority_is_turned_away_by_itself(goo
 
 def test_the_files_are_private_and_hold_no_way_out(google: Sandbox) -> None:
     """The key file and the server's key are for their owner alone."""
-    require.that(os.name == "posix", "mode bits mean nothing on Windows")
+    systems.only_on("posix", "mode bits mean nothing on Windows")
     for name in ("credentials.json", "server.pem"):
         assert (google.key_file.parent / name).stat().st_mode & 0o077 == 0
     assert json.loads(google.key_file.read_text())["client_email"] == google.client_email

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from google.auth import crypt, jwt
 
 from sheets_decrypt.sandbox.refusals import Refusal
 from sheets_decrypt.sandbox.sign_in import GRANT_TYPE, TOKEN_URI, ServiceAccount
-from tests import require
+from tests import systems
 
 NOW = 1_700_000_000.0
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
@@ -63,7 +62,7 @@ def test_a_good_assertion_gets_a_token(account: Account) -> None:
 
 def test_the_key_file_is_private(account: Account) -> None:
     """Only the owner may read it."""
-    require.that(os.name == "posix", "mode bits mean nothing on Windows")
+    systems.only_on("posix", "mode bits mean nothing on Windows")
     assert account[1].stat().st_mode & 0o777 == 0o600
 
 

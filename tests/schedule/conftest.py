@@ -1,6 +1,5 @@
 """Fixtures of the scheduling tests: a PATH of stand-in programs, and the user's crontab with Debian's cron."""
 
-import os
 import subprocess
 import tempfile
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests import require
+from tests import require, systems
 from tests.schedule.cron_daemon import crontab, put_crontab, wait_for
 
 
@@ -46,7 +45,7 @@ def running_cron(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], by
     require.patience("cron looks at its crontabs once a minute")
     cron = require.program("cron")
     request.getfixturevalue("own_crontab")
-    require.that(os.geteuid() == 0, "only root can start cron")
+    systems.root("posix", "only root can start cron")
     daemon = subprocess.Popen([cron, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(2)
     while not 2 < time.time() % 60 < 40:  # cron does not notice a crontab of the very second in which it looks

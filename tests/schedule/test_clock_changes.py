@@ -20,7 +20,7 @@ from sheets_decrypt.schedule.launchd import Launchd
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import Every, Timing, lost_to_clock_changes, parse
-from tests import require
+from tests import require, systems
 from tests.schedule.tasks import task, windows_task
 
 TODAY = datetime(2026, 11, 24)  # noqa: DTZ001  (schedulers mean local time)
@@ -173,7 +173,7 @@ TZ=Europe/Berlin exec faketime -f "@2027-03-28 01:59:30" cron -f
 def test_debians_cron_makes_up_for_a_fixed_time_and_not_for_a_starred_one(tmp_path: Path) -> None:
     """Debian's own cron, with a clock that goes forward after half a minute and a spool of its own."""
     require.patience("a clock has to go forward")
-    require.that(os.geteuid() == 0, "only root can start cron")
+    systems.root("posix", "only root can start cron")
     for program in ("cron", "faketime", "unshare"):
         require.program(program)
     expressions = {"fixed": "30 2 * * *", "starred": "*/15 2 * * *", "usual": "*/15 * * * *"}

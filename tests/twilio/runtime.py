@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sheets_decrypt.sandbox import certificates
-from tests import require
+from tests import require, systems
 
 _NODE: Final = Path(__file__).parents[1] / "node"
 _PACKAGES: Final = _NODE / "twilio" / "node_modules"
@@ -228,7 +228,7 @@ def running(folder: Path, environment: Mapping[str, str], *, fork: bool = False)
             written as backslash and n.
         fork: Start a process for each call, as the runtime does by default. It is slow; the functions cannot tell.
     """
-    require.that(os.name == "posix", "the tests start Twilio's runtime on Linux and macOS only")
+    systems.only_on("posix", "the tests start Twilio's runtime on Linux and macOS only")
     node = require.program("node")
     require.that((_PACKAGES / "twilio-run").is_dir(), "twilio-run is not installed (npm install in tests/node/twilio)")
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()), "utf-8")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sheets_decrypt.errors import VaultError
-from tests import require
+from tests import require, systems
 
 DONE, REFUSED, BUG = 0, 7, 1
 
@@ -43,7 +43,7 @@ def run(action: Callable[[], object], log: Path, inject: str = "", *, stopped: C
         inject: What strace does to which call, as in `-e inject=…`; blank: nothing.
         stopped: Called when the process was stopped by an injected SIGSTOP, before it goes on.
     """
-    require.that(sys.platform == "linux", "strace is for Linux")
+    systems.only_on("linux", "strace is for Linux")
     strace = require.program("strace")
     reading, writing = os.pipe()
     is_ready, ready = os.pipe()

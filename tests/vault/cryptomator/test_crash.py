@@ -4,7 +4,6 @@ import hashlib
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from sheets_decrypt.errors import VaultFileMissing
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import quick_vault, require
+from tests import quick_vault, systems
 from tests.long import scaled
 from tests.vault.contract import content, put
 from tests.vault.cryptomator.readers import pycryptomator
@@ -97,7 +96,7 @@ def history(vault: CryptomatorVault) -> bytes:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_run_that_is_killed_at_any_moment_leaves_whole_files(tmp_path: Path, part: int) -> None:
     """Old or new, every file opens; others see no broken entry; the next run leaves no left-over."""
-    require.that(sys.platform != "win32", "a process cannot be forked here")
+    systems.only_on("posix", "a process cannot be forked here")
     folder, chance = tmp_path / "vault", random.Random()
     vault = quick_vault.create(folder, PASSPHRASE)
     put(vault, "baseline.csv", version(0))

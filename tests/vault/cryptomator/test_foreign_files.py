@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,15 +15,15 @@ from hypothesis import strategies as st
 from sheets_decrypt.errors import VaultDamaged, VaultError, VaultLocked, VaultUnusable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import mounts, quick_vault, require
+from tests import mounts, quick_vault, systems
 from tests.vault.contract import content, put
 from tests.vault.cryptomator.disk import LONG, PASSPHRASE, on_disk, root_of
 from tests.vault.cryptomator.test_left_overs import left_over
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes and devices")
+pytestmark = pytest.mark.system("posix", "needs named pipes and devices")
 
 PLANTS: dict[str, Callable[[Path], None]] = {
-    "a named pipe": os.mkfifo,
+    "a named pipe": lambda path: os.mkfifo(path),  # noqa: PLW0108  (Windows has none)
     "a link to a device": lambda path: path.symlink_to("/dev/zero"),
 }
 
@@ -108,7 +107,7 @@ except VaultDamaged:
 
 def test_a_huge_folder_id_is_not_read(vault: CryptomatorVault, storage: Path) -> None:
     """`dir.c9r` of 1.5 GB, in a folder and in a planted left-over, costs no memory."""
-    require.that(sys.platform == "linux", "the peak is measured in kilobytes on Linux only")
+    systems.only_on("linux", "the peak is measured in kilobytes on Linux only")
     put(vault, "surveys/baseline.csv", b"x")
     prepared = left_over(root_of(storage))
     prepared.mkdir()
@@ -124,7 +123,7 @@ def test_a_huge_folder_id_is_not_read(vault: CryptomatorVault, storage: Path) ->
 
 def test_somebody_elses_ciphertext_does_not_decide_who_may_write(vault: CryptomatorVault, storage: Path) -> None:
     """Only the own former file's mode is kept, without others' permission to write."""
-    require.that(os.geteuid() == 0, "only root can make a file of another user")
+    systems.root("posix", "only root can make a file of another user")
     put(vault, "baseline.csv", b"x")
     on_disk(storage, "baseline.csv").chmod(0o666)
     put(vault, "baseline.csv", b"y")
@@ -167,6 +166,8 @@ def test_no_scrypt_parameter_is_more_than_an_error(shared: Path, cost: int, bloc
     if (cost, block) == (32768, 8):
         values["scryptSalt"] = base64.b64encode(b"tampered").decode()
     (shared / "masterkey.cryptomator").write_text(json.dumps(values))
+    import resource
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises((VaultDamaged, VaultLocked)) as caught:
         CryptomatorVault(shared, PASSPHRASE).check()

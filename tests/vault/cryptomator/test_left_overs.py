@@ -11,7 +11,7 @@ import pytest
 from sheets_decrypt.errors import VaultUnusable
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.cryptomator import storage as disk
-from tests import require
+from tests import systems
 from tests.vault.contract import content, put, stored
 from tests.vault.cryptomator.disk import PASSPHRASE, names_of, on_disk, root_of
 
@@ -77,7 +77,7 @@ def test_a_file_that_another_process_writes_is_not_taken_for_a_left_over(
     vault: CryptomatorVault, storage: Path
 ) -> None:
     """Two jobs write into one folder of one vault at the same time."""
-    require.that(sys.platform != "win32", "this needs flock")
+    systems.only_on("posix", "this needs flock")
     script = (
         "import sys; from pathlib import Path\n"
         "from sheets_decrypt.vault.cryptomator.storage import Temporary\n"
@@ -101,7 +101,7 @@ def test_where_the_file_system_has_no_locks_age_decides(
     vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network's file system without locks: a young temporary file may be in use, one of a day is not."""
-    require.that(sys.platform != "win32", "this needs flock")
+    systems.only_on("posix", "this needs flock")
     import fcntl
 
     def no_locks(_handle: int, _operation: int) -> None:
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing(
 
 def test_a_replaced_file_keeps_its_readers(vault: CryptomatorVault, storage: Path) -> None:
     """Who could read the former ciphertext, such as a sync service, can read the new one."""
-    require.that(os.name == "posix", "modes mean nothing here")
+    systems.only_on("posix", "modes mean nothing here")
     put(vault, "a.csv", b"x")
     on_disk(storage, "a.csv").chmod(0o640)
     put(vault, "a.csv", b"y")

@@ -15,7 +15,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.cryptomator.vault import extended_windows
-from tests import require
+from tests import systems
 from tests.long import scaled
 from tests.vault.contract import content, put, stored
 from tests.vault.cryptomator.disk import PASSPHRASE, as_before, on_disk
@@ -51,7 +51,7 @@ def test_the_systems_errors_become_ours_and_change_nothing(
 
 def test_a_disk_that_fills_up_while_writing_is_told(vault: CryptomatorVault, storage: Path) -> None:
     """The limit on a file's size ends the writing in the middle; the error is ours and nothing is left."""
-    require.that(sys.platform != "win32", "no limit on a file's size here")
+    systems.only_on("posix", "no limit on a file's size here")
     import resource
     import signal
 
@@ -193,7 +193,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> None:
     """Four (long form: ten) times the size takes no more memory, give or take the allocator's mood."""
-    require.that(sys.platform == "linux", "the peak is measured in kilobytes on Linux only")
+    systems.only_on("linux", "the peak is measured in kilobytes on Linux only")
     peaks = {}
     for size in (10_000_000, LARGE):
         (tmp_path / str(size)).mkdir()

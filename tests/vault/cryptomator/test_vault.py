@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 import unicodedata
 import uuid
@@ -21,7 +20,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.interface import Protection
-from tests import quick_vault, require
+from tests import quick_vault, require, systems
 from tests.vault.contract import VaultContract, content, put, stored
 from tests.vault.cryptomator.disk import LONG, PASSPHRASE, as_before, names_of, on_disk, root_of
 
@@ -93,7 +92,7 @@ def test_a_new_vault_has_the_shape_of_cryptomators_own(vault: CryptomatorVault, 
 
 def test_the_check_says_when_the_vault_is_read_only(combo: Combo) -> None:
     """A root that this user may not write is found before anything is decrypted."""
-    require.that(sys.platform != "win32", "modes mean nothing here")
+    systems.only_on("posix", "modes mean nothing here")
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         folder = Path(parent) / "vault"
