@@ -1,5 +1,6 @@
 """The log of `--log`: every line that a terminal gets goes here too, with its time."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 _file: "LogFile | None" = None
 
 
-def open_log(path: Path) -> None:
-    """Write a log to this file from now on.
+def open_log(path: Path, outputs: Sequence[IO[str] | None], report: Callable[[str], None]) -> None:
+    """Write a log to this file from now on; see `LogFile`.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -25,7 +26,7 @@ def open_log(path: Path) -> None:
     close_log()
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        _file = LogFile(path)
+        _file = LogFile(path, outputs, report)
     except OSError as error:
         reason = reason_of(error)
         raise ConfigurationError(f"the log {path} cannot be written: {reason}", hint="name another --log") from None

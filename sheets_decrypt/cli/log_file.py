@@ -3,13 +3,13 @@
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, Final
 
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import reason_of
 from sheets_decrypt.regular_file import open_regular
 
@@ -22,16 +22,19 @@ class LogFile(RotatingFileHandler):
 
     Args:
         path: The file. A pipe or a device is refused: it could block the run.
+        outputs: The standard streams, which a scheduler may have redirected into the same file.
+        report: Called once, with the warning, when a line cannot be written.
 
     Raises:
         OSError: It cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outputs: Sequence[IO[str] | None], report: Callable[[str], None]) -> None:
         super().__init__(path, maxBytes=_BYTES, backupCount=_OLD_PARTS, encoding="utf-8", errors="replace")
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         # Checked once: after rotation the stream still writes to the old file.
-        self.streams = [stream for stream in (sys.stdout, sys.stderr) if _are_one_file(stream, self.stream)]
+        self.streams = [stream for stream in outputs if _are_one_file(stream, self.stream)]
+        self._report = report
         self._warned = False
 
     def add(self, text: str) -> None:
@@ -55,11 +58,11 @@ class LogFile(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
         """Warn once that lines are lost."""
         del record
-        if not self._warned and sys.stderr is not None:
+        if not self._warned:
             self._warned = True
             error = sys.exc_info()[1]
             reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
-            sys.stderr.write(printable(f"warning: the log {self.baseFilename} cannot be written: {reason}") + "\n")
+            self._report(f"warning: the log {self.baseFilename} cannot be written: {reason}")
 
 
 def _are_one_file(one: IO[str] | None, other: IO[str] | None) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sheets_decrypt.cli import log, usage
+from sheets_decrypt.cli import terminal, usage
 from sheets_decrypt.cli.options import config_option, job_option, json_option
 from sheets_decrypt.errors import EXIT_CODES, ConfigurationError
 
@@ -97,6 +97,6 @@ def pull_and_decrypt(**options: Any) -> int:
     from sheets_decrypt.cli.jobs import RunOptions, configuration, run_jobs  # noqa: PLC0415  (see above)
 
     if options["log"]:
-        log.open_log(options["log"])
+        terminal.log_to(options["log"])
     config = configuration(options)
     return run_jobs(config, options["jobs"], RunOptions.of(options), jitter=options["jitter"])

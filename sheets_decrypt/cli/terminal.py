@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 import click
@@ -67,6 +68,15 @@ def _prepare_process() -> None:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def log_to(path: Path) -> None:
+    """Write a log to this file from now on.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    log.open_log(path, (sys.stdout, sys.stderr), lambda warning: _write(printable(warning), sys.stderr))
 
 
 def _output_is_lost(reason: str) -> None:

@@ -170,7 +170,8 @@ def test_ctrl_c_ends_a_run_with_its_workers(large: World, when: str) -> None:
         process.communicate()
     assert_nothing_leaked(out + err, large.survey)
     assert process.returncode == 130
-    assert err.strip().splitlines() == ["error: interrupted", "hint: a csv that was not finished is as it was before"]
+    hint = "hint: an unfinished csv was discarded; the previous one is unchanged"
+    assert err.strip().splitlines() == ["error: interrupted", hint]
     assert large.encrypted_files() == before
     assert pids
     wait_until(lambda: are_gone(pids))

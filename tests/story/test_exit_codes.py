@@ -1,8 +1,6 @@
 """Exit codes besides 0, and cells that stay encrypted."""
 
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -12,24 +10,6 @@ from sheets_decrypt.story import Options, pull
 from tests import survey
 from tests.story.refusals import FORMER, refused
 from tests.survey import ENCRYPTED, HEADER, World, assert_nothing_leaked, csv_of
-
-
-def test_an_output_that_takes_nothing_is_a_bug_without_a_value(world: World) -> None:
-    """An error that is not ours is exit code 1, told by its type and place alone."""
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*survey.PROGRAM, "pull", "--config", str(world.path)],
-            env=world.environment(),
-            cwd=world.folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            check=False,
-        )
-    assert done.returncode == 1
-    assert_nothing_leaked(done.stderr, world.survey)
-    assert "error: unexpected error: OSError in " in done.stderr
-    assert "please report this line" in done.stderr
 
 
 def test_an_unexpected_error_names_no_value(former: World) -> None:
