@@ -114,7 +114,7 @@ def test_a_metadata_server_that_drips_ends_at_the_deadline(
     folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Looking for a machine's own account keeps to the deadline, though google-auth does it by itself."""
-    monkeypatch.delenv("NO_GCE_CHECK", raising=False)
+    monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", False, raising=False)  # google-auth reads it once, at its import
     with SlowServer(folder, place) as server:
         monkeypatch.setenv("GCE_METADATA_IP", f"127.0.0.1:{server.port}")
         # google-auth read the variable once, at its import, in older releases

@@ -85,7 +85,12 @@ def test_a_new_vault_has_the_shape_of_cryptomators_own(vault: CryptomatorVault, 
         ["masterkey.cryptomator", "vault.cryptomator", str(root.relative_to(storage) / "dirid.c9r")]
     )
     assert (root / "dirid.c9r").stat().st_size == {"SIV_GCM": 68 + 28, "SIV_CTRMAC": 88 + 48}[combo]
-    masterkey = json.loads((storage / "masterkey.cryptomator").read_bytes())
+
+
+def test_a_new_vault_is_as_hard_to_guess_as_cryptomators_own(tmp_path: Path, combo: Combo) -> None:
+    """Its scrypt parameters are those of Cryptomator."""
+    CryptomatorVault.create(tmp_path / "new", Secret("x"), cipher_combo=combo)
+    masterkey = json.loads((tmp_path / "new" / "masterkey.cryptomator").read_bytes())
     assert masterkey["version"] == 999
     assert (masterkey["scryptCostParam"], masterkey["scryptBlockSize"]) == (32768, 8)
 
