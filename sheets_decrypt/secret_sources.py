@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from sheets_decrypt import access, programs
 from sheets_decrypt.config import Keys, SecretSource, Section
-from sheets_decrypt.console import is_terminal
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, reason_of
-from sheets_decrypt.regular_file import open_regular, read_small
+from sheets_decrypt.system import access, programs
+from sheets_decrypt.system.console import is_terminal
+from sheets_decrypt.system.regular_file import open_regular, read_small
 from sheets_decrypt.table import Secret
 
 _COMMAND_SECONDS: Final = 60

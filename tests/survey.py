@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sheets_decrypt import cli, config
 from sheets_decrypt.config import template
 from sheets_decrypt.decryption.ciphers import sealed_box, sealing
-from sheets_decrypt.private_file import write_private
 from sheets_decrypt.sandbox.google import Cell, Sandbox, Tab
 from sheets_decrypt.sandbox.sample import cryptojs_passphrase, legacy_cbc
+from sheets_decrypt.system.private_file import write_private
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import quick_vault

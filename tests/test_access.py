@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import access, access_windows
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import KeyMissing
-from sheets_decrypt.private_file import write_private
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system import access, access_windows
+from sheets_decrypt.system.private_file import write_private
 from tests.survey import clean_environment, run
 
 ME = "S-1-5-21-1-2-3-1001"

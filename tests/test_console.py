@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.config import SecretSource
-from sheets_decrypt.console import is_terminal
 from sheets_decrypt.errors import KeyMissing
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system.console import is_terminal
 from tests.survey import PROGRAM, clean_environment
 
 

@@ -64,6 +64,6 @@ def test_every_file_of_the_command_line_can_be_imported_first(module: str) -> No
 
 
 def test_a_room_that_is_imported_does_not_import_the_library() -> None:
-    """`from sheets_decrypt import programs` imports that module alone: the library would import it in a circle."""
-    code = "import sys; from sheets_decrypt import programs; sys.exit('sheets_decrypt.story' in sys.modules)"
+    """`from sheets_decrypt import errors` imports that module alone: the library would import it in a circle."""
+    code = "import sys; from sheets_decrypt import errors; sys.exit('sheets_decrypt.story' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

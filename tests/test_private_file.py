@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.private_file import sync_folder, write_new, write_private
+from sheets_decrypt.system.private_file import sync_folder, write_new, write_private
 
 pytestmark = pytest.mark.system("posix", "mode bits mean nothing on Windows")
 

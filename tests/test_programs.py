@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import programs
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.schedule import steps
 from sheets_decrypt.schedule.interface import Run
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system import programs
 from sheets_decrypt.vault import macos, windows_calls
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.regular_file import FileTooLarge, NotRegularFile, open_regular, read_small
+from sheets_decrypt.system.regular_file import FileTooLarge, NotRegularFile, open_regular, read_small
 from tests import require
 
 

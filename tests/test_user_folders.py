@@ -6,7 +6,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from sheets_decrypt import user_folders
+from sheets_decrypt.system import user_folders
 
 FOLDERS = {
     "configuration": (user_folders.configuration, "XDG_CONFIG_HOME"),

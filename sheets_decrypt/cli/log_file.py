@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from sheets_decrypt.errors import reason_of
-from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.system.regular_file import open_regular
 
 _BYTES: Final = 1_000_000
 _OLD_PARTS: Final = 5

@@ -13,8 +13,8 @@ from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.config import writing
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.keys import new_key_pair
-from sheets_decrypt.private_file import write_private_text
 from sheets_decrypt.secret_sources import store
+from sheets_decrypt.system.private_file import write_private_text
 from sheets_decrypt.vault import open_drive
 from sheets_decrypt.vault.mark import write_mark
 

@@ -11,9 +11,9 @@ from sheets_decrypt.cli import job_table, terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.errors import ConfigurationError, reason_of
-from sheets_decrypt.regular_file import open_regular
 from sheets_decrypt.schedule import install as scheduling
 from sheets_decrypt.schedule.interface import Status
+from sheets_decrypt.system.regular_file import open_regular
 
 
 @click.command()

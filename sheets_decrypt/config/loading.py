@@ -11,11 +11,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sheets_decrypt import user_folders
 from sheets_decrypt.config.jobs import Config, Conversion, Job
 from sheets_decrypt.config.sections import Deidentified, Google, Keys, Notify, SecretSource, Section, VaultFolder
 from sheets_decrypt.errors import ConfigurationError, reason_of
-from sheets_decrypt.regular_file import read_small
+from sheets_decrypt.system import user_folders
+from sheets_decrypt.system.regular_file import read_small
 
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"

@@ -24,11 +24,11 @@ from google.oauth2 import service_account
 from requests.exceptions import InvalidURL
 from requests.models import PreparedRequest
 
-from sheets_decrypt import access
 from sheets_decrypt.errors import CredentialsRefused, GoogleDown, reason_of
 from sheets_decrypt.google.deadline import Deadline, in_background
 from sheets_decrypt.google.failures import LATER, LOGIN, SCOPE
-from sheets_decrypt.regular_file import read_small
+from sheets_decrypt.system import access
+from sheets_decrypt.system.regular_file import read_small
 
 _ENVIRONMENT: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 _FIELDS: Final = ("client_email", "private_key", "token_uri")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Self, TextIO
 
 from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused, reason_of
-from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.system.regular_file import open_regular
 from sheets_decrypt.table import Header, Page
 
 _PAGE_ROWS: Final = 5000

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import filelock
 
-from sheets_decrypt import user_folders
 from sheets_decrypt.errors import ConfigurationError, RunUnderWay, reason_of
+from sheets_decrypt.system import user_folders
 
 
 @contextmanager

@@ -17,12 +17,12 @@ from typing import Final
 import filelock
 from pydantic import NonNegativeInt, TypeAdapter
 
-from sheets_decrypt import user_folders
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import RunUnderWay
-from sheets_decrypt.private_file import write_private
-from sheets_decrypt.regular_file import read_small
 from sheets_decrypt.runs.record import Record, Result
+from sheets_decrypt.system import user_folders
+from sheets_decrypt.system.private_file import write_private
+from sheets_decrypt.system.regular_file import read_small
 
 _ROWS_KEPT: Final = 30
 _LARGEST: Final = 1 << 20  # bytes of a state file; an error message is the longest thing in it

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.system.private_file import write_private
 
 _LIFETIME: Final = dt.timedelta(days=1)
 _TOLERANCE: Final = dt.timedelta(hours=1)  # for a client whose clock is slow

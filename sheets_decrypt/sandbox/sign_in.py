@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from sheets_decrypt.private_file import write_private
 from sheets_decrypt.sandbox.refusals import Refusal, token_error
 from sheets_decrypt.sandbox.replies import Reply, document
+from sheets_decrypt.system.private_file import write_private
 
 TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"

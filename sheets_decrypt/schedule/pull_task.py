@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import sheets_decrypt
-from sheets_decrypt import user_folders
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.schedule.interface import ALL_JOBS, Task
 from sheets_decrypt.schedule.timing import Timing
+from sheets_decrypt.system import user_folders
 
 
 def pull_task(

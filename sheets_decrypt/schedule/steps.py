@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt import programs
 from sheets_decrypt.errors import ConfigurationError, reason_of
-from sheets_decrypt.regular_file import read_small
 from sheets_decrypt.schedule.interface import Delete, Found, Look, Reply, Run, Step, Write
 from sheets_decrypt.secret_sources import system_environment
+from sheets_decrypt.system import programs
+from sheets_decrypt.system.regular_file import read_small
 
 _LIMIT: Final = 1 << 20  # bytes; of a task or a crontab
 _LOOK_SECONDS: Final = 30

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from sheets_decrypt.errors import VaultError, VaultFileMissing, VaultLocked, VaultUnusable
-from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.system.regular_file import open_regular
 from sheets_decrypt.vault.folder import BY_DESCRIPTOR, OpenFolder
 from sheets_decrypt.vault.interface import Replacement
 from sheets_decrypt.vault.names import parts_of

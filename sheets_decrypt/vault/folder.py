@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from sheets_decrypt.private_file import sync_folder
-from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.system.private_file import sync_folder
+from sheets_decrypt.system.regular_file import open_regular
 
 BY_DESCRIPTOR: Final = {os.open, os.rename, os.unlink, os.stat} <= os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
-from sheets_decrypt.programs import run as run_program
+from sheets_decrypt.system.programs import run as run_program
 from sheets_decrypt.vault.interface import Place, Protection
 
 Run = Callable[[Sequence[str]], str]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultLocked, VaultUnusable
-from sheets_decrypt.private_file import write_new
-from sheets_decrypt.regular_file import read_small
+from sheets_decrypt.system.private_file import write_new
+from sheets_decrypt.system.regular_file import read_small
 from sheets_decrypt.vault.system_errors import vault_errors
 
 MARK_FILE: Final = ".sheets-decrypt-vault"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt.programs import run as run_program
 from sheets_decrypt.secret_sources import system_environment
+from sheets_decrypt.system.programs import run as run_program
 
 _LENGTH: Final = 32_768  # characters; no path of Windows is longer
 _SECONDS: Final = 60

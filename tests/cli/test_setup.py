@@ -11,7 +11,7 @@ import pytest
 from sheets_decrypt.config import load
 from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.private_file import write_private_text
+from sheets_decrypt.system.private_file import write_private_text
 from sheets_decrypt.table import Secret
 from tests import mounts, systems
 from tests.pseudo_terminal import on_a_terminal

@@ -12,7 +12,7 @@ from sheets_decrypt import config
 from sheets_decrypt.config import Config, parse, template
 from sheets_decrypt.config import writing as setup
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.private_file import write_private_text
+from sheets_decrypt.system.private_file import write_private_text
 from tests import mounts
 from tests.survey import World
 

@@ -10,7 +10,7 @@ import pytest
 from sheets_decrypt import secret_sources as secrets
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.system.private_file import write_private
 from sheets_decrypt.table import Secret
 from tests import survey, systems
 from tests.pseudo_terminal import on_a_terminal

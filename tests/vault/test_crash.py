@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.errors import VaultError, VaultUnusable
-from sheets_decrypt.private_file import write_private
+from sheets_decrypt.system.private_file import write_private
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Vault

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import regular_file
 from sheets_decrypt.errors import VaultLocked, VaultUnusable
-from sheets_decrypt.regular_file import NotRegularFile
+from sheets_decrypt.system import regular_file
+from sheets_decrypt.system.regular_file import NotRegularFile
 from sheets_decrypt.vault import volume
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder

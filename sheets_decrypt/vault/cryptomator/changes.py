@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.system.regular_file import open_regular
 from sheets_decrypt.vault.cryptomator.content import CHUNK, ContentCipher
 
 _CHANGED: Final = b""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sheets_decrypt.errors import VaultDamaged, VaultUnusable, reason_of
-from sheets_decrypt.regular_file import FileTooLarge, read_small
+from sheets_decrypt.system.regular_file import FileTooLarge, read_small
 
 VAULT_FILE: Final = "vault.cryptomator"
 MASTERKEY_FILE: Final = "masterkey.cryptomator"

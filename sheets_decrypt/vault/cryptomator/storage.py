@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultUnusable
-from sheets_decrypt.private_file import sync_folder, write_new
+from sheets_decrypt.system.private_file import sync_folder, write_new
 from sheets_decrypt.vault import held_open
 from sheets_decrypt.vault.system_errors import vault_errors
 

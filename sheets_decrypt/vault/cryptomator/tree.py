@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultDamaged, VaultUnusable
-from sheets_decrypt.private_file import sync_folder
-from sheets_decrypt.regular_file import FileTooLarge, read_small
+from sheets_decrypt.system.private_file import sync_folder
+from sheets_decrypt.system.regular_file import FileTooLarge, read_small
 from sheets_decrypt.vault.cryptomator import storage
 from sheets_decrypt.vault.cryptomator.names import LONG_NAME, NAME, ROOT_ID, NameCipher
 from sheets_decrypt.vault.cryptomator.storage import Temporary

@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, Final, Self
 
 from sheets_decrypt.errors import VaultDamaged, VaultFileMissing, VaultUnusable
-from sheets_decrypt.private_file import sync_folder
-from sheets_decrypt.regular_file import open_regular
+from sheets_decrypt.system.private_file import sync_folder
+from sheets_decrypt.system.regular_file import open_regular
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import opening, storage
 from sheets_decrypt.vault.cryptomator.content import Combo, plain_size

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sheets_decrypt import access_windows
+from sheets_decrypt.system import access_windows
 
 # Only these keep an ACL. On other drives (Cryptomator, exFAT) the driver makes one up, and no command changes it.
 _WITH_ACLS: Final = {"ntfs", "refs"}

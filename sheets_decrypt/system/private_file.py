@@ -7,8 +7,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from sheets_decrypt.access_windows import create_private
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.system.access_windows import create_private
 
 _OWNER_ALONE: Final = 0o600
 _NO_SYNC: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF}  # file systems that cannot sync a folder
