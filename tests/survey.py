@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -303,6 +304,8 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "argv", ["sheets-decrypt", *map(str, arguments)]),
         mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+        mock.patch.object(threading, "excepthook", threading.excepthook),  # restored at the end, as they are pytest's
+        mock.patch.object(sys, "unraisablehook", sys.unraisablehook),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         contextlib.chdir(folder),

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,14 @@ def _prepare_process() -> None:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.excepthook = lambda failed: _report_unhandled(failed.exc_value)
+    sys.unraisablehook = lambda failed: _report_unhandled(failed.exc_value)
+
+
+def _report_unhandled(error: BaseException | None) -> None:
+    """Report in one line what ended a thread or a destructor: Python would print a traceback and the error's text."""
+    if error is not None:
+        write_notice(f"warning: unexpected error in the background: {place_of(error)}")
 
 
 def log_to(path: Path) -> None:
