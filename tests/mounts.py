@@ -70,6 +70,7 @@ def gocryptfs(folder: Path, *options: str) -> Iterator[Mounted]:
 @contextlib.contextmanager
 def cryfs(folder: Path) -> Iterator[Mounted]:
     """Make a CryFS vault in `folder` and mount it."""
+    require.patience("CryFS takes ten seconds to open a vault")
     require.fuse()
     program = require.program("cryfs")
     cipher, point = folder / "cipher", folder / "drive"

@@ -42,6 +42,7 @@ WORK_WITHOUT_A_SHEET = {"pull-and-decrypt --help", "Cryptomator: encryption", "C
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run every benchmark once on tiny sheets; gives the folder with what it printed, its JSON and its plot."""
+    require.patience("every benchmark runs once")
     for name in ("pandas", "Crypto", "resource"):
         require.that(util.find_spec(name), f"the Python module {name} is not installed")
     require.program("openssl")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import scaled
 from tests.survey import PROGRAM, World, clean_environment
 
 JOB = "Enquête"
 
 
-@pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp1252", "utf-16-le", "utf-8"])
+@pytest.mark.parametrize("encoding", scaled(["cp437"], ["cp437", "cp850", "cp1252", "utf-16-le", "utf-8"]))
 def test_the_encoding_that_the_environment_names_is_used(world: World, encoding: str) -> None:
     """A console of Windows has a code page; what it lacks becomes a question mark, and nothing fails."""
     world.configure({JOB: {}})

@@ -19,6 +19,7 @@ from sheets_decrypt.runs import state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import interface
 from sheets_decrypt.schedule.interface import ALL_JOBS
+from tests import require
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, World, assert_nothing_leaked
 from tests.unattended_parts import browser_dom, configuration, scheduled
@@ -315,6 +316,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
 
 def test_the_page_in_a_real_browser(world: World, tmp_path: Path) -> None:
     """`status --html FILE` is a page in which a browser shows the jobs, with the stale one in bold red."""
+    require.patience("a browser starts")
     world.pull()
     file = tmp_path / "status page.html"
     done = world.run("status", "--config", world.path, "--html", file)

@@ -6,6 +6,7 @@ Every call here is given up after ten seconds, as Twilio does: a function that t
 import pytest
 
 from sheets_decrypt.sandbox.google import Fault, Kind
+from tests.long import scaled
 from tests.twilio.survey import HEADER, LONG_STALL, TOKEN, Survey, failed
 
 
@@ -29,7 +30,7 @@ def test_a_google_that_stays_busy_is_an_error_in_time_and_no_row(survey: Survey)
 
 
 @pytest.mark.parametrize("kind", [Kind.TOKEN, Kind.VALUES])
-@pytest.mark.parametrize("what", ["stall", "drip", "reset", "truncate", "html", "page"])
+@pytest.mark.parametrize("what", scaled(["reset", "page"], ["stall", "drip", "reset", "truncate", "html", "page"]))
 def test_reading_is_repeated_whatever_went_wrong(survey: Survey, kind: Kind, what: str) -> None:
     """A single fault before the row is appended costs the respondent nothing."""
     if kind is Kind.TOKEN:
@@ -39,7 +40,7 @@ def test_reading_is_repeated_whatever_went_wrong(survey: Survey, kind: Kind, wha
     assert survey.rows() == [["Ana", "", ""]]
 
 
-@pytest.mark.parametrize(("kind", "what"), [(Kind.VALUES, "stall"), (Kind.TOKEN, "html")])
+@pytest.mark.parametrize(("kind", "what"), [(Kind.VALUES, "stall"), (Kind.TOKEN, "html")][: scaled(1, 2)])
 def test_a_google_that_never_answers_is_an_error_in_time_and_no_row(survey: Survey, kind: Kind, what: str) -> None:
     """Whatever is between Twilio and Google; test_load has the other requests."""
     if kind is Kind.TOKEN:
@@ -62,7 +63,7 @@ def test_a_short_retry_after_is_kept(survey: Survey) -> None:
     assert survey.asked(Kind.APPEND) == 2
 
 
-@pytest.mark.parametrize("what", ["lost", "truncate", "drip"])
+@pytest.mark.parametrize("what", scaled(["truncate"], ["lost", "truncate", "drip"]))
 def test_a_row_whose_answer_was_lost_is_found_again_and_not_sent_twice(survey: Survey, what: str) -> None:
     """Google had written it; the token in it proves that it is this one."""
     survey.refill([HEADER, ["No Data", "older", ""]])

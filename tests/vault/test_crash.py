@@ -101,7 +101,7 @@ def test_a_write_that_is_killed_at_any_system_call(subject: Subject, tmp_path: P
     whole = syscalls.run(lambda: subject.write(name, NEW), tmp_path / "log")
     assert whole.code == DONE
     outcomes = set[object]()
-    points = points_of(whole.calls, step=scaled(7, 1))
+    points = points_of(whole.calls, step=scaled(20, 1))
     for call, number in points:
         subject.write(name, FORMER)
         run = syscalls.run(lambda: subject.write(name, NEW), tmp_path / "log", f"{call}:signal=SIGKILL:when={number}")
@@ -175,7 +175,7 @@ def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, count: Cou
         put(Drive(point), NAME, FORMER)
         whole = syscalls.run(lambda: put(Drive(point), NAME, FORMER), tmp_path / "log")
     codes = set()
-    points = points_of(whole.calls, step=scaled(60, 1))
+    points = points_of(whole.calls, step=scaled(120, 1))
     for call, number in points:
         with mounts.gocryptfs(tmp_path) as mounted:
             run = syscalls.run(

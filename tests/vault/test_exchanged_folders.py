@@ -22,7 +22,7 @@ from tests.vault.drives import as_vault
 
 pytestmark = pytest.mark.system("posix", "needs links and fork")
 
-ROUNDS = scaled(400, 8000)
+ROUNDS = scaled(100, 8000)
 
 
 def exchange_for_ever(folder: Path, sources: Sequence[str]) -> NoReturn:  # pragma: no cover  (it is killed)

@@ -16,7 +16,7 @@ from tests.vault.cryptomator import readers as others
 
 PASSPHRASE = Secret("Käsekuchen 🧀 with a ‚quote‘")
 SIZES: Final = (0, 1, 32767, 32768, 32769, 65536)
-LARGE: Final = scaled(5_000_000, 100_000_000)
+LARGE: Final = scaled(1_000_000, 100_000_000)
 NAMES: Final = (
     "a",
     "a" * 146,

@@ -163,7 +163,7 @@ def test_windows_is_given_the_form_of_a_path_that_may_be_long(path: str, extende
     assert str(extended_windows(PureWindowsPath(path))) == extended
 
 
-LARGE = scaled(40_000_000, 100_000_000)
+LARGE = scaled(20_000_000, 100_000_000)
 
 _WRITE_AND_READ = """
 import resource, sys
