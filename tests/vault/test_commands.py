@@ -185,7 +185,7 @@ def test_a_file_is_put_into_the_vault(world: World, tmp_path: Path) -> None:
     assert not any(BYTES[-1000:] in content for content, _ in world.encrypted_files().values())
 
 
-@pytest.mark.parametrize("content", [BYTES, b""])
+@pytest.mark.parametrize("content", [BYTES, b""], ids=["bytes", "nothing"])
 def test_standard_input_is_put_into_the_vault(world: World, content: bytes) -> None:
     """What another program writes needs no file of plaintext in between."""
     code, out, err = _piped(world, "put", "data.bin", stdin=content)
