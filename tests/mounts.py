@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import require, systems
+from tests.windows import drives
 
 PASSPHRASE = "correct horse battery staple"  # of vaults that live as long as a test
 NOBODY = 65534
@@ -27,26 +28,30 @@ class Mounted:
     Args:
         cipher: The folder with the encrypted files.
         point: The mount point.
-        process: The process that serves it.
+        process: The process that serves it; None where a drive of a letter stands for the vault (Windows).
     """
 
     cipher: Path
     point: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
 
     def kill(self) -> None:
         """Kill the process, so that the mount point is left dead."""
+        systems.only_on("posix", "a mount can be left dead")
+        assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(60)
 
 
 def is_mounted(point: Path) -> bool:
     """Return whether the kernel lists a mount at `point`."""
+    systems.only_on("linux", "the kernel lists the mounts")
     return f" {point} " in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
 
 
 def unmount(point: Path, *, lazily: bool = False) -> None:
     """Unmount, whatever state the mount is in."""
+    systems.only_on("posix", "the drive of a letter cannot be unmounted here")
     command = ["fusermount3", "-u", *(["-z"] if lazily else []), str(point)]
     subprocess.run(command, check=True, capture_output=True)
 
@@ -54,6 +59,12 @@ def unmount(point: Path, *, lazily: bool = False) -> None:
 @contextlib.contextmanager
 def gocryptfs(folder: Path, *options: str) -> Iterator[Mounted]:
     """Make a gocryptfs vault in `folder` and mount it; more options such as `-ro` are for the mount."""
+    if systems.WINDOWS:
+        if options:
+            systems.only_on("posix", "the mount has options")
+        with drives.lettered("gocryptfs") as root:
+            yield Mounted(folder / "cipher", root, None)
+        return
     require.fuse()
     program = require.program("gocryptfs")
     cipher, point = folder / "cipher", folder / "drive"
@@ -70,6 +81,10 @@ def gocryptfs(folder: Path, *options: str) -> Iterator[Mounted]:
 @contextlib.contextmanager
 def cryfs(folder: Path) -> Iterator[Mounted]:
     """Make a CryFS vault in `folder` and mount it."""
+    if systems.WINDOWS:
+        with drives.lettered("cryfs") as root:
+            yield Mounted(folder / "cipher", root, None)
+        return
     require.patience("CryFS takes ten seconds to open a vault")
     require.fuse()
     program = require.program("cryfs")

@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from tests import require
+from tests.windows import drives
 
 WINDOWS: Final = os.name == "nt"
 WINE: Final = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
@@ -44,6 +45,8 @@ def not_under_wine(what: str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the two marks."""
+    if WINDOWS:
+        drives.announce()
     config.addinivalue_line("markers", "system(name, reason): belongs to one system: posix, linux or windows")
     config.addinivalue_line("markers", "wine_cannot(what): passes on Windows, and not under wine")
 

@@ -119,8 +119,12 @@ class FolderFiles(ABC):
     def names(self, folder: str) -> Sequence[str]:
         """Return the sorted names of files and folders in `folder` (`""` is the root); a folder's ends in `/`."""
         path = self._lexical(folder) if folder else self._root()
-        with vault_errors(path), os.scandir(path) as entries:
-            return sorted(_listed(entry) for entry in entries if not is_temporary(entry.name))
+        with vault_errors(path):
+            # Windows says of the empty root of a drive that it was not found; `listdir` knows that, `scandir` does not.
+            if not os.listdir(path):  # noqa: PTH208  (iterdir is scandir)
+                return []
+            with os.scandir(path) as entries:
+                return sorted(_listed(entry) for entry in entries if not is_temporary(entry.name))
 
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is not an error."""

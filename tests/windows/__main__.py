@@ -34,9 +34,14 @@ def main(arguments: Sequence[str]) -> int:
         windows = prefix.prepared(folder, _ROOT)
         environment = windows.environment(os.environ)
         command = ["wine", str(windows.python), "-X", "utf8=0", "-m", "pytest", *_ARGUMENTS, *arguments]
-        # Standard output is a pipe: wine's Python does not start with a file as its output.
+        # Pipes: wine's Python does not start with a file as its output.
         process = subprocess.Popen(
-            command, cwd=_ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            command,
+            cwd=_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         copying = threading.Thread(target=_copy, args=(process.stdout,))
         copying.start()

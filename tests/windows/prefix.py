@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+LETTERS: Final = "KLMNOPQRSTUVWX"  # of drives that stand for vaults; see `drives`
 _HERE: Final = Path(__file__).parent
 _PACKAGES: Final = ("wine", "wine64", "g++-mingw-w64-x86-64")
 _COMPILER: Final = "x86_64-w64-mingw32-gcc"
@@ -108,6 +109,9 @@ def _make(windows: Prefix, site: Path, requirements: list[str]) -> None:
     run("wine", "winecfg", "-v", "win10")
     system = windows.folder / "drive_c/windows/system32"
     run(_COMPILER, "-shared", "-O2", "-o", system / "bcryptprimitives.dll", _HERE / "process_prng.c", "-ladvapi32")
+    for letter in LETTERS.lower():
+        (windows.folder / f"drive_{letter}").mkdir()
+        (windows.folder / f"dosdevices/{letter}:").symlink_to(f"../drive_{letter}")
     site.mkdir(parents=True)
     _unpack_python(windows.python.parent, _downloaded_python(windows.folder, run))
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(site)]
