@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system("posix", "the rules of the source are the same everywhere, and are checked once")
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sheets_decrypt"
 ONE_WAY = "data flows one way"

@@ -62,6 +62,7 @@ def test_unlocked_vaults_are_recognised(gocryptfs: mounts.Mounted, cryfs: mounts
     assert Drive(cryfs.point).check() == Place(Protection.VAULT, "CryFS", str(cryfs.point))
 
 
+@pytest.mark.system("posix", "a drive of a letter stands for the vault, which has no storage folder")
 @pytest.mark.parametrize("accept", [("vault",), ("vault", "encrypted disk", "cannot tell"), ("not encrypted", "vault")])
 def test_the_inside_of_a_locked_vault_is_refused_whatever_is_accepted(
     gocryptfs: mounts.Mounted, cryfs: mounts.Mounted, accept: tuple[str, ...]
@@ -89,6 +90,7 @@ def test_a_reverse_view_is_refused(tmp_path: Path) -> None:
         assert volume.classify(mounted.point).protection is Protection.CANNOT_TELL
 
 
+@pytest.mark.wine_cannot("BitLocker never answers, so that no drive is known to be unencrypted")
 @pytest.mark.parametrize("below", ["", "surveys", "surveys/2026"])
 def test_a_vault_that_is_not_mounted_is_refused(tmp_path: Path, below: str) -> None:
     """The empty mount point is an unencrypted folder; nothing is written and nothing is made there."""
