@@ -94,12 +94,15 @@ def load(path: Path) -> Config:
             hint="check the path and that it is a text file in UTF-8",
         ) from None
     try:
-        return parse(tomllib.loads(text), folder=path.absolute().parent)
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        known = isinstance(error, tomllib.TOMLDecodeError)  # the others: a number of 5,000 digits, 1,000 open brackets
         raise ConfigurationError(
-            f"the configuration {path} is not TOML: {str(error).lower()}",
+            f"the configuration {path} is not TOML: {str(error).lower() if known else 'a value is too long or too deep'}",
             hint="put strings in quotes; on Windows write paths with / or in '…'",
         ) from None
+    try:
+        return parse(content, folder=path.absolute().parent)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error.message}", hint=error.hint) from None
 

@@ -87,6 +87,8 @@ def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
     [
         ("[jobs.a", "is not TOML"),
         ('[jobs.a]\noutput = "X:\\surveys"', "is not TOML"),
+        ("a = " + "9" * 5000, "too long or too deep"),
+        ("a = " + "[" * 5000, "too long or too deep"),
         ("", "jobs is missing"),
         ("jobs = {}", "jobs: "),
         ("[jobs.a]", "jobs.a.columns is missing"),
