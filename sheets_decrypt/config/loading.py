@@ -97,8 +97,9 @@ def load(path: Path) -> Config:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         known = isinstance(error, tomllib.TOMLDecodeError)  # the others: a number of 5,000 digits, 1,000 open brackets
+        reason = str(error).lower() if known else "a value is too long or too deep"
         raise ConfigurationError(
-            f"the configuration {path} is not TOML: {str(error).lower() if known else 'a value is too long or too deep'}",
+            f"the configuration {path} is not TOML: {reason}",
             hint="put strings in quotes; on Windows write paths with / or in '…'",
         ) from None
     try:
