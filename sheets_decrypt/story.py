@@ -66,6 +66,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenKeys:
+    """The keys of a run, ready to decrypt.
+
+    Args:
+        ciphers: Format → cipher.
+        decrypt: Where they work: in this process, or spread over several.
+    """
+
+    ciphers: Ciphers
+    decrypt: Submit
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How one run does its job.
 
@@ -117,15 +130,16 @@ def _pull(target: Target, job: Job, config: Config, log: Record, options: Option
 
     ciphers = read_keys(config.keys_of(job))
     with spread(ciphers, config.workers) as decrypt, open_session(config.google) as session:
+        keys = OpenKeys(ciphers, decrypt)
         try:
             sheet = open_sheet(
                 session, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet, gid=job.gid, values=job.values
             )
             log.worksheet, log.gid = sheet.tab.title, sheet.tab.gid
             try:
-                record = convert(sheet, ciphers, decrypt, target, job, log, options)
+                record = convert(sheet, keys, target, job, log, options)
             except Moved:  # nothing was written; a second move is an error
-                record = convert(sheet.reopen(), ciphers, decrypt, target, job, log, options)
+                record = convert(sheet.reopen(), keys, target, job, log, options)
             found = [f"{warning.message}: {warning.hint}" for warning in session.warnings]
             return replace(record, requests=session.requests, warnings=[*record.warnings, *found])
         finally:
@@ -133,13 +147,7 @@ def _pull(target: Target, job: Job, config: Config, log: Record, options: Option
 
 
 def convert(
-    source: Source,
-    ciphers: Ciphers,
-    decrypt: Submit,
-    target: Target,
-    conversion: Conversion,
-    log: Record,
-    options: Options,
+    source: Source, keys: OpenKeys, target: Target, conversion: Conversion, log: Record, options: Options
 ) -> Record:
     """Decrypt every row of `source` and put the CSV into the vault, or leave the former one where they are equal.
 
@@ -148,7 +156,7 @@ def convert(
         SheetRefused: The content is not what the job expects.
         VaultError: The vault could not take it.
     """
-    decryption = Decryption(source.header, ciphers, _rules(conversion), decrypt)
+    decryption = Decryption(source.header, keys.ciphers, _rules(conversion), keys.decrypt)
     text = CsvText(conversion.encoding, conversion.formula_guard)
     policy, former = _policy(conversion, options), last_counts(target.vault, target.name)
     log.rows_read = rows = 0
@@ -169,16 +177,20 @@ def convert(
             options.progress(rows, source.row_total)
         log.guarded_cells = text.guarded_cells
         _judge(decryption, conversion, log, rows)
-        log.warnings.extend(text.warnings(source.header.names))
+        log.warnings += text.warnings(source.header.names)
         if second is not None:
             second.refuse_decrypted(log.columns)
         delivered = csv.commit(rows, log.columns)
         _note(delivered, target, log, rows_written=0 if options.dry_run else rows)
         if second is not None:
             _note_second(second, log, options)
+    return _finished(log, changed=delivered.changed)
+
+
+def _finished(log: Record, *, changed: bool) -> Record:
     if log.failure_count:
         return log.finish(Result.PARTIAL, PARTIAL)
-    return log.finish(Result.WRITTEN if delivered.changed else Result.UNCHANGED, 0)
+    return log.finish(Result.WRITTEN if changed else Result.UNCHANGED, 0)
 
 
 def _rules(conversion: Conversion) -> Rules:
@@ -302,7 +314,7 @@ def decrypt_file(
         with withheld(keys), one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait):
             ciphers = read_keys(keys)
             with spread(ciphers, workers) as decrypt, CsvFile(file) as source:
-                return convert(source, ciphers, decrypt, target, conversion, log, options)
+                return convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 
