@@ -57,9 +57,12 @@ def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple
         os.chdir(world.folder)
         environment = world.environment({"TERM": "xterm", "COLUMNS": "200"})
         os.execve(sys.executable, [*survey.PROGRAM, *map(str, arguments)], environment)
-    shown = b""
+    shown = typed = b""
     waiting = list(answers)
     while True:
+        if not select.select([terminal], [], [], 10)[0]:
+            os.write(terminal, typed)  # lost: a program that sets up its terminal drops what was typed before
+            continue
         try:
             piece = os.read(terminal, 4096)
         except OSError:  # the other side is closed
@@ -69,6 +72,7 @@ def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple
         shown += piece
         if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
             answer = waiting.pop(0)
-            os.write(terminal, answer.encode() + (b"" if answer == "\x04" else b"\n"))
+            typed = answer.encode() + (b"" if answer == "\x04" else b"\n")
+            os.write(terminal, typed)
     os.close(terminal)
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

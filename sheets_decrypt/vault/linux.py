@@ -13,6 +13,7 @@ from typing import Final
 
 from sheets_decrypt.vault.interface import Place, Protection
 
+_DEVICE: Final = re.compile(r"\d{1,10}:\d{1,10}")  # numbers of 12 and 20 bits; a longer one makes no valid path
 _VAULTS: Final = {
     "fuse.fuse-nio-adapter": "Cryptomator",
     "fuse.gocryptfs": "gocryptfs",
@@ -171,6 +172,8 @@ def _devices(mount: Mount, sys_root: Path, device_of: Callable[[str], str | None
 
 
 def _layer(device: str, sys_root: Path) -> Layer:
+    if not _DEVICE.fullmatch(device):
+        return _UNKNOWN
     return _folder_layer(sys_root / "dev" / "block" / device)
 
 

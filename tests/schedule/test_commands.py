@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,7 +50,10 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
     installed = crontab()
     assert installed is not None
     assert installed.startswith(theirs)
-    running_cron(state._file(world.load(), "baseline"))
+    running_cron(state._file(world.load(), "baseline"))  # which exists as soon as the run has begun
+    until = time.monotonic() + 60
+    while not state.load(world.load(), "baseline").last_run and time.monotonic() < until:
+        time.sleep(0.1)
     assert world.csv() == world.whole()
     [found] = world.run("status", "--config", world.path, "--json").records()
     assert (found["exit_code"], found["stale"], found["schedule"], found["rows"][0]) == (0, False, "every 1m", 6)
