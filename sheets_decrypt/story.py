@@ -183,7 +183,7 @@ def convert(
         delivered = csv.commit(rows, log.columns)
         _note(delivered, target, log, rows_written=0 if options.dry_run else rows)
         if second is not None:
-            _note_second(second, log, options)
+            _commit_second(second, log, options)
     return _finished(log, changed=delivered.changed)
 
 
@@ -254,7 +254,7 @@ def _note(delivered: Delivered, target: Target, log: Record, *, rows_written: in
     log.rows_written = rows_written
 
 
-def _note_second(second: OpenSecondCsv, log: Record, options: Options) -> None:
+def _commit_second(second: OpenSecondCsv, log: Record, options: Options) -> None:
     """Commit the second CSV; the first has its name by now, and keeps it whatever happens here."""
     log.warnings.extend(second.commit().notes)
     if not options.dry_run:
