@@ -107,7 +107,7 @@ def run_jobs(config: Config, names: Sequence[str], options: RunOptions, *, jitte
         jitter: Start up to this many seconds later, at random.
     """
     runs = [_Run(config, name, options) for name in chosen(config, names)]
-    time.sleep(random.uniform(0, jitter))  # noqa: S311  (spreads the load of several computers; nothing secret)
+    time.sleep(random.SystemRandom().uniform(0, jitter))
     for run in runs:
         run.attempt(last=not options.retry)
     pending = [run for run in runs if run.pending]

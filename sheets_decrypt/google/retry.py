@@ -48,5 +48,5 @@ def _wait(state: RetryCallState) -> float:
     if isinstance(error, Transient) and error.retry_after is not None:
         return error.retry_after
     first = _FIRST_QUOTA_WAIT if isinstance(error, Transient) and error.quota else _FIRST_WAIT
-    spread = random.uniform(1, 1 + _JITTER)  # noqa: S311  (spreads the load; guessing it gains nothing)
+    spread = random.SystemRandom().uniform(1, 1 + _JITTER)
     return float(first * 2 ** (state.attempt_number - 1) * spread)

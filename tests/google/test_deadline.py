@@ -101,11 +101,18 @@ def test_a_name_that_is_not_resolved_ends_at_the_deadline(folder: Path, name_ser
 
 
 @pytest.fixture
-def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave this machine without credentials of its own."""
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave this machine without credentials of its own, and no thread in which google-auth still looks for some.
+
+    A thread that was left behind draws from the global random numbers, which Hypothesis forbids during its own tests.
+    """
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "no gcloud"))
+    before = set(threading.enumerate())
+    yield
+    for left_behind in set(threading.enumerate()) - before:
+        left_behind.join(timeout=60)
 
 
 @pytest.mark.usefixtures("no_credentials")
