@@ -3,19 +3,17 @@
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
-from sheets_decrypt.config import Config, Conversion, Job, Keys
+from sheets_decrypt.config import Config, Conversion, Job
 from sheets_decrypt.decryption.pending import Submit
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.decryption.sheet import MARKS, Decryption, PendingPage, Rules
 from sheets_decrypt.decryption.verdict import Ciphers
-from sheets_decrypt.errors import CellsRefused, ConfigurationError, SheetsDecryptError
+from sheets_decrypt.errors import CellsRefused, SheetsDecryptError
 from sheets_decrypt.keys import read_keys
-from sheets_decrypt.output.csv_file import CsvFile
 from sheets_decrypt.output.csv_text import CsvText
 from sheets_decrypt.output.deidentified import OpenSecondCsv, SecondCsv
 from sheets_decrypt.output.delivery import Delivered, delivery
@@ -25,7 +23,7 @@ from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.secret_sources import resolve, withheld
 from sheets_decrypt.table import Header, Page
-from sheets_decrypt.vault import open_drive, open_vault
+from sheets_decrypt.vault import open_vault
 from sheets_decrypt.vault.interface import Place, Vault
 
 PARTIAL: Final = 3  # the exit code of a run that wrote the CSV and left cells encrypted
@@ -283,44 +281,3 @@ def _remembered(target: Target, record: Record) -> Record:
         warning = f"the history could not be written: {error.message}"
         return replace(record, warnings=[*record.warnings, warning])
     return record
-
-
-def decrypt_file(
-    file: Path,
-    output: Path,
-    conversion: Conversion,
-    keys: Keys,
-    *,
-    accept: Sequence[str],
-    options: Options,
-    workers: int | Literal["auto"] = "auto",
-) -> Record:
-    """Decrypt a CSV that was downloaded already, and return the run's record, also if it failed.
-
-    Args:
-        file: The CSV.
-        output: The CSV to write, on a mounted vault drive.
-        conversion: How cells are decrypted and written.
-        keys: Where the keys come from.
-        accept: The kinds of place that the CSV may be put on.
-        options: How the run does its job.
-        workers: How many processes decrypt a large file.
-    """
-    log = Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run)
-    try:
-        _refuse_itself(file, output)
-        vault = open_drive(output.parent, accept=accept)
-        target = Target(vault, output.name, vault.check())
-        with withheld(keys), one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait):
-            ciphers = read_keys(keys)
-            with spread(ciphers, workers) as decrypt, CsvFile(file) as source:
-                return convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
-    except Exception as error:  # noqa: BLE001  (see `pull`)
-        return log.fail(error)
-
-
-def _refuse_itself(file: Path, output: Path) -> None:
-    """Refuse to replace the CSV that the decrypted one is made from: the tokens would be lost."""
-    with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
-        if file.samefile(output):
-            raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")

@@ -11,7 +11,7 @@ from sheets_decrypt import config
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, CredentialsRefused, KeyMissing
 from sheets_decrypt.google import credentials
-from sheets_decrypt.output.csv_file import CsvFile
+from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.runs import history, state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.secret_sources import resolve

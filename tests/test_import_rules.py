@@ -17,7 +17,7 @@ PACKAGE = ROOT / "sheets_decrypt"
 ONE_WAY = "data flows one way"
 GOOGLES = "only google/ imports Google's libraries"
 PURE = "are pure"
-POOL = "only the story chooses the pool"
+POOL = "only the two stories choose the pool"
 SANDBOX = "nothing imports the sandbox but the command line"
 # (file of the copy, line that is added to it, the contract that must break)
 BREAKS = [
@@ -114,7 +114,7 @@ def test_a_rule_that_is_broken_is_noticed(broken: Path, contract: str) -> None:
         ("runs/record.py", "import sys\n\nsys.exit(1)", "TID251"),
         ("vault/drive.py", "import os\n\nos._exit(1)", "TID251"),
         ("schedule/cron.py", "exit(1)", "PLR1722"),
-        ("output/csv_file.py", "import tempfile", "TID251"),
+        ("input/csv_file.py", "import tempfile", "TID251"),
     ],
 )
 def test_a_module_that_prints_or_exits_is_noticed(house: Path, name: str, line: str, rule: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import click
 
-from sheets_decrypt import config, story
+from sheets_decrypt import config, file_story
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, json_option, names_of
@@ -44,7 +44,7 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     conversion = _conversion(options)
     keys, workers = _keys_and_workers(options)
     with withheld(keys), terminal.progress(file.name, wanted=not options["quiet"]) as progress:
-        record = story.decrypt_file(
+        record = file_story.decrypt_file(
             file,
             target.absolute(),
             conversion,

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from sheets_decrypt import config
+from sheets_decrypt import config, file_story
 from sheets_decrypt import story as rooms
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.decryption.sheet import Decryption, PendingPage, Rules
+from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.keys import read_keys
-from sheets_decrypt.output.csv_file import CsvFile
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.story import Options
 from sheets_decrypt.vault.drive import Drive
@@ -29,9 +29,9 @@ def plain_drive(folder: Path) -> Vault:
 def decrypt_file(kind: Kind, file: Path, output: Path, key_file: Path) -> None:
     """Read a CSV, decrypt its three columns, write a CSV."""
     conversion = config.parse_conversion({"columns": list(ENCRYPTED)})
-    vars(rooms)["open_drive"] = lambda folder, **_: plain_drive(folder)
+    vars(file_story)["open_drive"] = lambda folder, **_: plain_drive(folder)
     keys = _keys(kind, key_file)
-    _succeeded(rooms.decrypt_file(file, output, conversion, keys, accept=("vault",), options=Options()))
+    _succeeded(file_story.decrypt_file(file, output, conversion, keys, accept=("vault",), options=Options()))
 
 
 def pull(kind: Kind, spreadsheet: str, output: Path, key_file: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import config
+from sheets_decrypt import config, file_story
 from sheets_decrypt import story as pull
 from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.decryption.ciphers import sealing
@@ -87,7 +87,7 @@ def test_a_file_gives_the_same_csv_with_workers_and_without(
     conversion: Conversion = config.parse_conversion({"columns": ["name", "phone", "address"]})
     with mounts.gocryptfs(tmp_path) as drive:
         for count in (1, 2):
-            record = pull.decrypt_file(
+            record = file_story.decrypt_file(
                 downloaded, drive.point / f"{count}.csv", conversion, keys,
                 accept=("vault",), options=pull.Options(), workers=count,
             )  # fmt: skip

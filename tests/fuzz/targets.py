@@ -19,8 +19,8 @@ from sheets_decrypt.google.failures import Transient
 from sheets_decrypt.google.session import Answer, Session
 from sheets_decrypt.google.sheet import open_sheet
 from sheets_decrypt.google.timed_session import parsed
+from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.keys import ciphers_of
-from sheets_decrypt.output.csv_file import CsvFile
 from sheets_decrypt.output.csv_text import CsvText
 from sheets_decrypt.sandbox.sample import cryptojs_passphrase, legacy_cbc
 from sheets_decrypt.sandbox.sign_in import ServiceAccount

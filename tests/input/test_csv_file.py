@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused
-from sheets_decrypt.output.csv_file import CsvFile
+from sheets_decrypt.input.csv_file import CsvFile
 from tests.survey import csv_of
 
 
