@@ -47,15 +47,24 @@ def at_a_terminal(
     return process.returncode, seen
 
 
-def on_a_terminal(world: World, *arguments: object, answers: list[str]) -> tuple[str, int]:
-    """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code."""
+def on_a_terminal(
+    world: World, *arguments: object, answers: list[str], more: Mapping[str, str] | None = None
+) -> tuple[str, int]:
+    """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code.
+
+    Args:
+        world: Whose environment and folder it runs in.
+        arguments: The command's.
+        answers: What is typed, a line each.
+        more: Environment variables besides the world's.
+    """
     systems.only_on("posix", "a pseudo-terminal stands for the person")
     import pty
 
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover — another program by now
         os.chdir(world.folder)
-        environment = world.environment({"TERM": "xterm", "COLUMNS": "200"})
+        environment = world.environment({"TERM": "xterm", "COLUMNS": "200"} | dict(more or {}))
         os.execve(sys.executable, [*survey.PROGRAM, *map(str, arguments)], environment)
     shown = typed = b""
     waiting = list(answers)

@@ -1,8 +1,8 @@
-"""The commands that set things up: `init`, `config` and `keygen`."""
+"""The commands `sheets-decrypt init` and `config validate|example|keys`."""
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.table import Table
@@ -12,8 +12,6 @@ from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.config import writing
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.keys import new_key_pair
-from sheets_decrypt.secret_sources import store
 from sheets_decrypt.system.private_file import write_private_text
 from sheets_decrypt.vault import open_drive
 from sheets_decrypt.vault.mark import write_mark
@@ -129,44 +127,4 @@ def keys() -> int:
     for row in writing.all_keys():
         table.add_row(*row)
     terminal.show(table)
-    return 0
-
-
-@click.command()
-@click.option(
-    "--keyring",
-    metavar="SERVICE/NAME",
-    help=f"Keep the private key in the system's keyring. Default: {_DEFAULT_KEYRING}.",
-)
-@click.option(
-    "--file", type=click.Path(path_type=Path), help="Keep the private key in this file, which only you can read."
-)
-@click.option("--print", "show", is_flag=True, help="Print the private key on the terminal, and keep it nowhere.")
-@click.option(
-    "--force", is_flag=True, help="Replace an existing key. Without a copy of it, what was encrypted for it is lost!"
-)
-def keygen(**options: Any) -> int:
-    """Make a key pair: the public key goes to Twilio, the private key stays with you.
-
-    Keep a copy of the private key in a safe place: without it, the answers cannot be read.
-    """
-    if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
-        raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
-    pair = new_key_pair()
-    if options["show"]:
-        terminal.write_line(f"private key (never put it into Twilio, the Sheet or a mail): {pair.private_key.reveal()}")
-    elif options["file"]:
-        write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
-        terminal.write_line(
-            f"the private key is in {options['file']}; only you can read it. Keep a copy in a safe place."
-        )
-    else:
-        entry = options["keyring"] or _DEFAULT_KEYRING
-        store(entry, pair.private_key, replace=options["force"])
-        terminal.write_line(f"the private key is in the keyring as {entry}. Keep a copy in a safe place.")
-    terminal.write_line("")
-    terminal.write_line("the public key, for Twilio (ENCRYPTION_PUBLIC_KEY) and as public_key under [keys]:")
-    terminal.write_line(f"  {pair.public_key}")
-    terminal.write_line("never put the private key into Twilio, the Sheet or a mail")
-    terminal.write_line(f"fingerprint of the pair: {pair.fingerprint}")
     return 0

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -210,13 +210,34 @@ def ask(question: str, default: str | None = None, *, refuse: Callable[[str], ob
 
 
 def ask_unseen(question: str) -> str:
-    """Ask for a secret without echoing it; off a terminal, read the first line of standard input."""
-    if not is_terminal(sys.stdin):
-        return sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
+    """Ask on the terminal for a secret, without echoing it."""
     try:
         return getpass.getpass(f"{printable(question)}: ")
     except EOFError:
         raise click.Abort from None
+
+
+def takes_typing() -> bool:
+    """Return whether standard input is a terminal."""
+    return is_terminal(sys.stdin)
+
+
+def read_text(limit: int) -> str:
+    """Read standard input to its end, at most `limit` characters, without a byte order mark."""
+    return sys.stdin.read(limit).removeprefix("\ufeff")
+
+
+def show_until_enter(lines: Sequence[str]) -> None:
+    """Show lines on a terminal until Enter is pressed: on a screen of their own, which leaves no trace in the history.
+
+    Consoles of Windows before 10 have one screen alone; there it is cleared instead.
+    """
+    console = _console(sys.stdout)
+    with console.screen(hide_cursor=False):
+        write_lines([*lines, ""])
+        with suppress(EOFError):
+            getpass.getpass("press Enter to hide it: ")
+        console.clear()
 
 
 def confirm(question: str) -> bool:

@@ -33,6 +33,7 @@ FilePath = Annotated[Path, AfterValidator(beside_the_file)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")  # 32 bytes in urlsafe base64
+_BACKUP: Final = re.compile(r"[A-Za-z0-8]{64}")  # the same as a backup has it, without its blanks
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _ENTRY: Final = re.compile(r"\S{1,100}")
 
@@ -96,7 +97,7 @@ class SecretSource(Section):
             return self.command[0]
         name = self.env or self.keyring or self.credential or ""
         pattern = _VARIABLE if self.env else _ENTRY
-        is_a_key = any(_KEY.fullmatch(part) for part in name.split("/"))
+        is_a_key = any(_KEY.fullmatch(part) or _BACKUP.fullmatch(part) for part in name.split("/"))
         return name if pattern.fullmatch(name) and name.isprintable() and not is_a_key else "…"
 
 

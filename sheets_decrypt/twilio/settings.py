@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sheets_decrypt.decryption.ciphers import public_key as public_keys
-from sheets_decrypt.decryption.ciphers.sealed_box import PrivateKey, decode_key
+from sheets_decrypt.decryption.ciphers.sealed_box import PrivateKey, decode_private_key
 from sheets_decrypt.errors import ConfigurationError, KeyWrong
 from sheets_decrypt.table import Secret
 
@@ -25,7 +25,7 @@ def check_public_key(text: str, private_keys: Sequence[Secret]) -> None:
     if not text:
         return
     key = public_keys.check(text, private_keys)
-    readable = [PrivateKey(secret) for secret in private_keys if decode_key(secret.reveal())]
+    readable = [PrivateKey(secret) for secret in private_keys if decode_private_key(secret.reveal())]
     if readable and key not in {private.public_key for private in readable}:
         raise KeyWrong(
             "public_key belongs to none of private_keys: the answers could not be decrypted",

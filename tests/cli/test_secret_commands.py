@@ -1,4 +1,4 @@
-"""`sheets-decrypt secret set|test` with a keyring that keeps its entries in a file; no secret is ever shown."""
+"""`sheets-decrypt secret set|test|show` with a keyring that keeps its entries in a file; only `show` shows a secret."""
 
 import subprocess
 from importlib.util import find_spec
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.decryption.ciphers import sealed_box
+from sheets_decrypt.decryption.ciphers import backup_text, sealed_box
 from tests import require
-from tests.pseudo_terminal import at_a_terminal
-from tests.survey import PROGRAM, Done, clean_environment, public_key_of, run
+from tests.pseudo_terminal import at_a_terminal, on_a_terminal
+from tests.survey import PROGRAM, Done, World, assert_nothing_leaked, clean_environment, public_key_of, run
 from tests.survey import make as make_survey
 from tests.unattended_parts import KEYRING
 
@@ -117,3 +117,78 @@ def test_without_a_keyring_the_hint_names_other_sources(tmp_path: Path) -> None:
         assert (done.code, done.out) == (4, "")
         assert "the keyring cannot be used here" in done.err
         assert "a file, a command or a systemd credential" in done.err
+
+
+# Showing it again
+
+
+def _keyring_of(environment: dict[str, str]) -> dict[str, str]:
+    return KEYRING | {"XDG_DATA_HOME": environment["XDG_DATA_HOME"]}
+
+
+@pytest.mark.parametrize("kind", ["private key", "legacy secret"])
+def test_a_secret_is_shown_on_a_screen_of_its_own_until_enter_is_pressed(
+    environment: dict[str, str], world: World, kind: str
+) -> None:
+    """After a warning and a question; the screen's history does not keep it, and a private key has its four lines."""
+    text = world.survey.private_key.reveal() if kind == "private key" else world.survey.legacy_secret.reveal()
+    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    shown, code = on_a_terminal(world, "secret", "show", "key", answers=["y", ""], more=_keyring_of(environment))
+    assert code == 0
+    before, _, rest = shown.partition("\x1b[?1049h")
+    on_screen, _, after = rest.partition("\x1b[?1049l")
+    assert text in on_screen
+    assert text not in before + after
+    assert "warning: whoever sees this screen" in before
+    lines = backup_text.write(sealed_box.decode_key(text) or b"")
+    assert len(lines) == (4 if kind == "private key" else 0)
+    assert all(line in on_screen for line in lines)
+
+
+def test_a_secret_is_not_shown_without_a_yes(environment: dict[str, str], world: World) -> None:
+    """Enter alone is a no, and so is Ctrl-C."""
+    text = world.survey.private_key.reveal()
+    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    for answer, expected in (("", 0), ("\x03", 130)):
+        shown, code = on_a_terminal(world, "secret", "show", "key", answers=[answer], more=_keyring_of(environment))
+        assert code == expected
+        assert_nothing_leaked(shown, world.survey)
+
+
+def test_a_secret_is_never_shown_off_a_terminal(environment: dict[str, str], world: World) -> None:
+    """Neither into a file or pipe, nor to a question that no one sees; the hint names the test that shows nothing."""
+    text = world.survey.private_key.reveal()
+    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    done = run(("secret", "show", "key"), environment, folder=world.folder, stdin="y\n\n")
+    assert (done.code, done.out) == (2, "")
+    assert "a secret is shown on a terminal only" in done.err
+    assert "`sheets-decrypt secret test sheets-decrypt/key` tests it unseen" in done.err
+    for redirection in (">seen", "<answers"):
+        (world.folder / "answers").write_text("y\n\n")
+        command = f'"{PROGRAM[0]}" -m sheets_decrypt secret show key {redirection}'
+        code, seen = at_a_terminal(["sh", "-c", command], environment, folder=world.folder, after=b": ", keys=b"y\n")
+        assert code == 2
+        assert_nothing_leaked(seen, world.survey)
+    assert (world.folder / "seen").read_bytes() == b""
+
+
+def test_a_key_in_the_place_of_its_name_is_not_repeated(tmp_path: Path) -> None:
+    """Its owner hears that the shell keeps it."""
+    key = make_survey(1).private_key.reveal()
+    for command in ("set", "test", "show"):
+        done = _secret(clean_environment(tmp_path), tmp_path, command, key)
+        assert (done.code, key in done.out + done.err) == (2, False)
+        assert "your shell's history holds it" in done.err
+
+
+def test_a_slip_in_the_first_line_of_a_backup_is_noticed(environment: dict[str, str], world: World) -> None:
+    """A secret that only looks like such a line is stored all the same, after a question."""
+    first, *rest = backup_text.write(sealed_box.decode_key(world.survey.private_key.reveal()) or b"")
+    slip = first[:-1] + ("A" if first[-1] != "A" else "B")
+    more = _keyring_of(environment)
+    shown, code = on_a_terminal(world, "secret", "set", "key", answers=[slip, "n", first, *rest], more=more)
+    assert (code, "with a mistake in it" in shown) == (0, True)
+    fingerprint = sealed_box.fingerprint(public_key_of(world.survey))
+    assert fingerprint in _secret(environment, world.folder, "test", "key").out
+    shown, code = on_a_terminal(world, "secret", "set", "odd", answers=["abcd efgh ijkl mnop", "y"], more=more)
+    assert (code, "the keyring has sheets-decrypt/odd" in shown) == (0, True)

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.config import load
-from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.system.private_file import write_private_text
-from sheets_decrypt.table import Secret
 from tests import mounts, systems
 from tests.pseudo_terminal import on_a_terminal
 from tests.survey import ENCRYPTED, World, assert_nothing_leaked
@@ -195,82 +193,6 @@ def test_init_that_is_broken_off_writes_nothing(world: World) -> None:
     assert code == 130
     assert "interrupted" in shown
     assert not (world.folder / "asked.toml").exists()
-
-
-# keygen
-
-
-def _public_key(out: str) -> bytes:
-    lines = out.splitlines()
-    place = next(place for place, line in enumerate(lines) if "ENCRYPTION_PUBLIC_KEY" in line)
-    key = sealed_box.decode_key(lines[place + 1].strip())
-    assert key is not None
-    return key
-
-
-def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> None:
-    """The file decrypts what the printed public key encrypts; the private key itself is not printed."""
-    path = world.folder / "keys/new"
-    done = world.process("keygen", "--file", path)
-    assert (done.code, done.err) == (0, "")
-    private_key = path.read_text().rstrip("\n")
-    assert private_key not in done.out
-    systems.only_on("posix", "permissions are not told by mode bits here")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    cipher = sealed_box.PrivateKey(Secret(private_key))
-    assert cipher.public_key == _public_key(done.out)
-    assert done.out.splitlines()[-1].endswith(f": {sealed_box.fingerprint(cipher.public_key)}")
-    assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
-
-
-def test_keygen_never_overwrites_a_key(world: World) -> None:
-    """What was encrypted for it would be lost; only --force does, and a link does not get around it."""
-    path = world.folder / "keys/private_keys"
-    before = path.read_bytes()
-    link = world.folder / "keys/link"
-    link.symlink_to(world.folder / "nowhere")
-    for place in (path, link):
-        done = world.run("keygen", "--file", place)
-        assert done.code == 2
-        assert "already exists" in done.err
-    assert path.read_bytes() == before
-    assert world.run("keygen", "--file", path, "--force").code == 0
-    assert path.read_bytes() != before
-
-
-def test_keygen_prints_the_private_key_only_when_asked(world: World) -> None:
-    """`--print` keeps it nowhere."""
-    before = sorted(world.folder.rglob("*"))
-    done = world.run("keygen", "--print")
-    assert done.code == 0
-    line = done.out.splitlines()[0]
-    assert line.startswith("private key (never put it into Twilio")
-    key = sealed_box.PrivateKey(Secret(line.rpartition(": ")[2]))
-    assert key.public_key == _public_key(done.out)
-    assert sorted(world.folder.rglob("*")) == before
-
-
-def test_keygen_without_a_keyring_says_what_else_to_do(world: World) -> None:
-    """On a server there is none; nothing was made that could be lost."""
-    done = world.process("keygen")
-    assert (done.code, done.out) == (4, "")
-    assert "the keyring cannot be used here" in done.err
-    assert "use a file" in done.err
-
-
-def test_keygen_takes_one_place(world: World) -> None:
-    """Two at once are refused, and a place that cannot be written is reported."""
-    assert "exclude each other" in world.run("keygen", "--print", "--file", "x").err
-    done = world.run("keygen", "--file", world.path / "below")
-    assert done.code == 2
-    assert "cannot be written" in done.err
-
-
-def test_a_key_of_keygen_is_like_any_other() -> None:
-    """Its text is what the cipher reads, whichever of the two made it."""
-    private_key, public_key = sealing.generate()
-    assert sealed_box.PrivateKey(private_key).public_key == public_key
-    assert repr(private_key) == "Secret(…)"
 
 
 def test_nothing_of_a_survey_is_in_a_configuration(world: World) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sheets_decrypt.decryption.ciphers.sealed_box import decode_key
+from sheets_decrypt.decryption.ciphers.sealed_box import decode_key, decode_private_key
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import Secret
 
@@ -26,7 +26,7 @@ def check(text: str, private_keys: Sequence[Secret] = ()) -> bytes:
         raise KeyWrong(
             "public_key is not urlsafe base64 of 32 bytes", hint="copy the public key from `sheets-decrypt keygen`"
         )
-    if any(key == decode_key(secret.reveal()) for secret in private_keys):
+    if any(key == decode_private_key(secret.reveal()) for secret in private_keys):
         raise KeyWrong(
             "public_key holds the private key",
             hint="put the public key there; if anyone has seen this configuration, make new keys",

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sheets_decrypt.decryption.ciphers import base64_strict
+from sheets_decrypt.decryption.ciphers import backup_text, base64_strict
 from sheets_decrypt.errors import KeyWrong
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Reason, Secret
 
@@ -70,6 +70,11 @@ def decode_key(text: str) -> bytes | None:
     return key if len(key) == KEY and encode_key(key) == text else None
 
 
+def decode_private_key(text: str) -> bytes | None:
+    """Decode a private key as people have it: what `decode_key` takes, broken into lines or not, or a backup's text."""
+    return decode_key("".join(text.split())) or backup_text.read(text)
+
+
 def encode_key(key: bytes) -> str:
     """Encode a 32-byte key as urlsafe base64 without padding."""
     return base64.urlsafe_b64encode(key).decode().rstrip("=")
@@ -84,18 +89,18 @@ class PrivateKey:
     """One X25519 private key; opens what was sealed for its public key.
 
     Args:
-        secret: The key as `keygen` writes it.
+        secret: The key as `keygen` writes it, or as a backup has it.
 
     Raises:
         KeyWrong: The text is not a key.
     """
 
     def __init__(self, secret: Secret) -> None:
-        key = decode_key(secret.reveal())
+        key = decode_private_key(secret.reveal())
         if key is None:
             raise KeyWrong(
                 "a private key is not 32 bytes in urlsafe base64",
-                hint="it has 43 characters and comes from `sheets-decrypt keygen`; copy the whole line",
+                hint="copy the 43 characters that `sheets-decrypt keygen` made, or all four lines of a backup",
             )
         self._key: Final = X25519PrivateKey.from_private_bytes(key)
         self.public_key: Final = self._key.public_key().public_bytes_raw()

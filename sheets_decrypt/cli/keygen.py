@@ -1,0 +1,113 @@
+"""The command `sheets-decrypt keygen`, and what `secret backup` shares with it: the backup of a private key."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sheets_decrypt import key_backup
+from sheets_decrypt.cli import terminal
+from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.key_backup import Backup
+from sheets_decrypt.keys import KeyPair, new_key_pair
+from sheets_decrypt.secret_sources import store
+from sheets_decrypt.system.private_file import write_private_text
+from sheets_decrypt.vault.exposure import exposures
+
+DEFAULT_KEYRING: Final = "sheets-decrypt/private-key"
+survey_option: Final = click.option("--survey", metavar="NAME", default="", help="What the backup calls the survey.")
+plain_disk_option: Final = click.option(
+    "--plain-disk", is_flag=True, help="Let the backup be on a disk that is not encrypted, such as to print it."
+)
+
+
+@click.command()
+@click.option(
+    "--keyring",
+    metavar="SERVICE/NAME",
+    help=f"Keep the private key in the system's keyring. Default: {DEFAULT_KEYRING}.",
+)
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Keep the private key in this file, which only you can read."
+)
+@click.option("--print", "show", is_flag=True, help="Print the private key on the terminal, and keep it nowhere.")
+@click.option(
+    "--force", is_flag=True, help="Replace an existing key. Without a copy of it, what was encrypted for it is lost!"
+)
+@click.option("--backup", type=click.Path(path_type=Path), metavar="FILE",
+              help="Also write a page with the private key, to keep in the vault or to print.")  # fmt: skip
+@survey_option
+@plain_disk_option
+def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -> int:
+    """Make a key pair: the public key goes to Twilio, the private key stays with you.
+
+    Keep a copy of the private key in a safe place (--backup): without it, the answers cannot be read.
+    """
+    if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
+        raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
+    if options["file"]:
+        exposures(options["file"])  # refuses the inside of a locked vault
+    if backup is not None:
+        key_backup.refuse(backup, survey, plain_disk=plain_disk)
+    pair = new_key_pair()
+    entry = options["keyring"] or DEFAULT_KEYRING
+    with _undone_on_failure(backup):
+        if backup is not None:
+            key_backup.write(backup, Backup(pair.private_key, survey, entry, datetime.now(UTC)))
+        _keep(pair, entry, options)
+    if backup is not None:
+        report_backup(backup)
+    elif not options["show"]:
+        terminal.write_line(
+            "Keep a copy of it in a safe place (--backup FILE makes one): without it, answers are lost."
+        )
+    terminal.write_line("")
+    terminal.write_line("the public key, for Twilio (ENCRYPTION_PUBLIC_KEY) and as public_key under [keys]:")
+    terminal.write_line(f"  {pair.public_key}")
+    terminal.write_line("never put the private key into Twilio, the Sheet or a mail")
+    terminal.write_line(f"fingerprint of the pair: {pair.fingerprint}")
+    return 0
+
+
+def _keep(pair: KeyPair, entry: str, options: Mapping[str, Any]) -> None:
+    """Put the private key where the options say."""
+    if options["show"]:
+        terminal.write_line(f"private key (never put it into Twilio, the Sheet or a mail): {pair.private_key.reveal()}")
+    elif options["file"]:
+        write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
+        terminal.write_line(f"the private key is in {options['file']}; only you can read it")
+        move = f"unlock the vault, move {options['file'].name} onto its drive, and name its new place in [keys]"
+        _warn_of(options["file"], move)
+    else:
+        store(entry, pair.private_key, replace=options["force"])
+        terminal.write_line(f"the private key is in the keyring as {entry}")
+
+
+@contextmanager
+def _undone_on_failure(backup: Path | None) -> Iterator[None]:
+    """Remove the backup of a key that could not be kept."""
+    try:
+        yield
+    except BaseException:
+        if backup is not None:
+            with suppress(OSError):
+                backup.unlink()
+        raise
+
+
+def report_backup(path: Path) -> None:
+    """Report where a backup is, and warn of a place that is not good for it."""
+    terminal.write_line(f"the backup is in {path}; only you can read it")
+    _warn_of(path, f"print {path.name}, then delete it; or move it onto the vault's drive")
+
+
+def _warn_of(path: Path, hint: str) -> None:
+    """Warn of a place that is not good for a key."""
+    reasons = exposures(path)
+    for reason in reasons:
+        terminal.write_notice(f"warning: {path} holds the private key and {reason}")
+    if reasons:
+        terminal.write_notice(f"hint: {hint}")

@@ -1,0 +1,65 @@
+"""A private key in four lines that people copy from paper: what is copied right is read, and a slip is noticed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheets_decrypt.decryption.ciphers import backup_text
+from sheets_decrypt.decryption.ciphers.sealed_box import PrivateKey, decode_private_key, encode_key
+from sheets_decrypt.errors import KeyWrong
+from sheets_decrypt.table import Secret
+
+KEY = bytes(range(1, 33))
+# Papers with this text may lie in a safe for years: it must be read for ever.
+PAPER = ["AEBA GBAF AYDQ QZUE", "BEFA WDAN BYHR AXP3", "CEJB GFAV CYLR REND", "DENB WHA5 DYPS BLRB"]
+KEYS = st.binary(min_size=32, max_size=32)
+
+
+def test_the_text_on_paper_stays_the_same() -> None:
+    """The lines of a known key are these, and these are that key."""
+    assert backup_text.write(KEY) == PAPER
+    assert backup_text.read("\n".join(PAPER)) == KEY
+
+
+@given(KEYS)
+def test_every_key_comes_back_however_it_is_copied(key: bytes) -> None:
+    """Capitals, small letters, other blanks, look-alike digits, or a page around it: the key is read."""
+    lines = backup_text.write(key)
+    alike = str.maketrans("OIB", "018")
+    ways = (
+        "\n".join(lines), "\r\n".join(lines), " ".join(lines), "".join(lines).replace(" ", ""),
+        "\n".join(lines).lower(), "\t" + "\n \t".join(lines) + "\n\n", "\n".join(lines).translate(alike),
+        "A page about it\n\nfour WORD LIKE THIS\n    " + "\n    ".join(lines) + "\n\n1. Run\n",
+    )  # fmt: skip
+    for text in ways:
+        assert backup_text.read(text) == key
+        assert decode_private_key(text) == key
+        assert PrivateKey(Secret(text)).public_key == PrivateKey(Secret(encode_key(key))).public_key
+
+
+@given(KEYS, st.integers(0, 3), st.integers(0, 15), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+def test_a_slip_in_one_letter_is_noticed_in_its_line(key: bytes, number: int, place: int, letter: str) -> None:
+    """A line with one wrong letter is not taken (two bytes of SHA-256 pass one slip in 65,536, not these)."""
+    lines = backup_text.write(key)
+    letters = lines[number].replace(" ", "")
+    slip = letters[:place] + letter + letters[place + 1 :]
+    before = key[: number * backup_text.PIECE]
+    read = backup_text.read_line(slip, before)
+    assert (read is not None) == (slip == letters)
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2, 3], [0, 2, 1, 3], [0, 1, 2], [0, 0, 2, 3], [3], []])
+def test_lines_out_of_their_order_or_missing_are_no_key(order: list[int]) -> None:
+    """Each line's check covers the lines before it."""
+    text = "\n".join(PAPER[number] for number in order)
+    assert backup_text.read(text) is None
+    with pytest.raises(KeyWrong) as caught:
+        PrivateKey(Secret(text))
+    assert "all four lines of a backup" in caught.value.hint
+    assert not any(line in caught.value.message + caught.value.hint for line in PAPER)
+
+
+def test_a_key_that_a_mail_broke_into_lines_is_read() -> None:
+    """Blanks and line breaks inside the usual form are not part of a private key."""
+    text = encode_key(KEY)
+    assert decode_private_key(f"{text[:20]}\r\n {text[20:]}\n") == KEY
