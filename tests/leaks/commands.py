@@ -1,6 +1,6 @@
 """Cases: the other commands."""
 
-from sheets_decrypt.decryption.ciphers import sealed_box
+from sheets_decrypt.decryption.ciphers import backup_text, sealed_box
 from tests import require
 from tests.leaks.canaries import Canaries
 from tests.leaks.house import House, case, some, texts_of
@@ -77,6 +77,24 @@ def _a_new_key(house: House) -> None:
     house.run("keygen", "--file", file, code=0, process=True)
     house.run("keygen", "--file", file, code=2)
     house.canaries = Canaries(texts_of(house.world) | {"new key": file.read_text(encoding="utf-8").strip()})
+
+
+@case
+def _a_backup_of_a_key(house: House) -> None:
+    require.module("keyrings.alt")
+    data, page = house.world.folder / "data", house.world.folder / "page.txt"
+    house.allowed += [data, page]
+    environment = KEYRING | {"XDG_DATA_HOME": str(data)}
+    there = ("--plain-disk", "--survey", "Baseline")
+    house.run("keygen", "--backup", page, *there, code=0, environment=environment, process=True)
+    house.run("secret", "show", "private-key", code=2, stdin="y\n\n", environment=environment, process=True)
+    house.run("secret", "backup", "private-key", page, *there, code=2, environment=environment, process=True)
+    text = page.read_text(encoding="utf-8")
+    house.run("secret", "set", "restored", code=0, stdin=text, environment=environment, process=True)
+    house.run("secret", "set", "restored", code=2, stdin=text, environment=environment, process=True)
+    key = sealed_box.decode_private_key(text) or b""
+    lines = {f"line {number} of its backup": line for number, line in enumerate(backup_text.write(key), 1)}
+    house.canaries = Canaries(texts_of(house.world) | {"new key": sealed_box.encode_key(key)} | lines)
 
 
 @case
