@@ -317,7 +317,8 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
         finally:
             signal.signal(signal.SIGTERM, handler)
     assert isinstance(code, int)
-    said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
+    # line ends as `run` reads them
+    said, complained = (stream.buffer.getvalue().decode().replace(os.linesep, "\n") for stream in (out, err))
     return Done(code, said, complained)
 
 

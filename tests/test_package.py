@@ -21,6 +21,7 @@ def test_the_public_names_are_those_of_their_modules() -> None:
     assert all(getattr(sheets_decrypt, name) for name in sheets_decrypt.__all__)
 
 
+@pytest.mark.system("posix", "types are checked once")
 def test_a_type_checker_knows_the_public_names(tmp_path: Path) -> None:
     """A user's program is checked against the real types."""
     program = tmp_path / "program.py"

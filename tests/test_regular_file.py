@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.system.regular_file import FileTooLarge, NotRegularFile, open_regular, read_small
-from tests import require
+from tests import systems
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_regular_file_is_read(tmp_path: Path) -> None:
     """A file up to the limit is returned whole, through a link as well."""
     (tmp_path / "file").write_bytes(b"12345")
@@ -21,6 +22,7 @@ def test_a_regular_file_is_read(tmp_path: Path) -> None:
     assert read_small(tmp_path / "link", limit=5) == b"12345"
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_is_refused_where_none_belongs(tmp_path: Path) -> None:
     """With `follow=False`, the name itself must be the file."""
     (tmp_path / "file").write_bytes(b"12345")
@@ -41,7 +43,7 @@ def test_a_larger_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("follow", [True, False])
 def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, follow: bool) -> None:
     """Neither for reading, nor for writing, nor for both does anybody have to open its other end."""
-    require.that(hasattr(os, "mkfifo"), "no named pipes here")
+    systems.only_on("posix", "only POSIX has named pipes in folders")
     os.mkfifo(tmp_path / "pipe")
     for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_APPEND):
         with pytest.raises(NotRegularFile, match="a named pipe"):
@@ -74,7 +76,7 @@ def test_a_folder_is_refused_as_one(tmp_path: Path) -> None:
         read_small(tmp_path / "missing", limit=5)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="lists open files in /proc")
+@pytest.mark.system("linux", "lists open files in /proc")
 def test_nothing_stays_open_after_a_refusal(tmp_path: Path) -> None:
     """A pipe that takes the file's place at any moment is refused as well, and no descriptor is lost."""
     os.mkfifo(tmp_path / "pipe")
@@ -121,7 +123,7 @@ def test_a_named_pipe_that_comes_after_the_first_look_does_not_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is opened without waiting for its other end, and refused by the second look."""
-    require.that(hasattr(os, "mkfifo"), "no named pipes here")
+    systems.only_on("posix", "only POSIX has named pipes in folders")
     os.mkfifo(tmp_path / "pipe")
 
     def nothing_there_yet(*_: object, **__: object) -> None:

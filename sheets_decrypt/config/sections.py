@@ -1,5 +1,6 @@
 """The sections that a configuration is made of, but for the jobs: every field's description is what a user reads."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 # `X:surveys.csv` is in the folder of X: that the program which starts us was last in: another file for each of them.
 _DRIVE_ALONE: Final = re.compile(r"[A-Za-z]:(?![\\/])")
+# Windows has no way to look up another user's home, and Python takes a folder beside this user's own for it.
+_OTHER_HOME: Final = re.compile(r"~[^\\/]")
 
 
 def beside_the_file(path: Path, info: ValidationInfo) -> Path:
@@ -18,6 +21,8 @@ def beside_the_file(path: Path, info: ValidationInfo) -> Path:
         raise ValueError("a path cannot contain a NUL character")
     if _DRIVE_ALONE.match(str(path)):
         raise ValueError(rf"write the path from the drive's root, such as {str(path)[:2]}\{str(path)[2:]}")
+    if os.name == "nt" and _OTHER_HOME.match(str(path)):
+        raise ValueError("`~` is your own home folder alone: write the whole path of another")
     try:
         return Path(folder) / path.expanduser()
     except RuntimeError as error:

@@ -90,6 +90,7 @@ def test_a_log_whose_parts_cannot_be_moved_goes_on(world: World) -> None:
     assert _lines(world, "pull.log")[-1].startswith("baseline: wrote 6 rows")
 
 
+@pytest.mark.system("posix", "no limit on a file's size on Windows")
 @pytest.mark.parametrize(("column", "code"), [("name", 0), ("nobody", 9)])
 def test_a_log_that_is_full_is_one_warning_and_no_traceback(world: World, column: str, code: int) -> None:
     """A disk without room (here: a limit on the size of files) costs the log's lines and nothing else."""
@@ -108,6 +109,7 @@ def test_a_log_that_is_full_is_one_warning_and_no_traceback(world: World, column
     assert log.stat().st_size == 100_001
 
 
+@pytest.mark.system("posix", "only POSIX has named pipes and devices in folders")
 @pytest.mark.parametrize("kind", ["pipe", "/dev/full", "/dev/zero"])
 def test_a_log_that_is_no_file_is_refused(world: World, kind: str) -> None:
     """A named pipe would block the run for ever."""

@@ -9,7 +9,7 @@ from sheets_decrypt import config
 from sheets_decrypt.config import parse
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.system.private_file import write_private_text
-from tests import mounts
+from tests import mounts, systems
 from tests.survey import World
 
 JOB: dict[str, Any] = {"spreadsheet": "1AbCdEfGh", "columns": ["name"], "output": "out/a.csv"}
@@ -47,7 +47,7 @@ def test_without_a_configuration_the_places_are_named(world: World) -> None:
     """A user who has none learns where it was looked for and how to make one."""
     done = world.run("pull", folder=world.folder / "keys")
     assert done.code == 2
-    assert "looked for config/sheets-decrypt.toml and " in done.err
+    assert f"looked for {Path('config/sheets-decrypt.toml')} and " in done.err
     assert "hint: run `sheets-decrypt init`" in done.err
 
 

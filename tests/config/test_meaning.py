@@ -73,7 +73,7 @@ def test_a_job_may_have_its_own_keys_vault_and_notifications() -> None:
     ("source", "kind", "label"),
     [
         ({"env": "X"}, "env", "env X"),
-        ({"file": "/k"}, "file", "file /k"),
+        ({"file": "/k"}, "file", f"file {Path('/k')}"),
         ({"command": ["op", "read", GEHEIM]}, "command", "command op"),
         ({"keyring": "a/b"}, "keyring", "keyring a/b"),
         ({"credential": "c"}, "credential", "credential c"),

@@ -1,7 +1,9 @@
-"""The processes that a test started, as /proc has them."""
+"""The processes that a test started, as /proc or Windows lists them."""
 
+import ctypes
 import dataclasses
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from tests import systems
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """A process as /proc has it."""
+    """A process as the system lists it; Windows has no state, and the program's name for its command."""
 
     pid: int
     parent: int
@@ -20,6 +22,8 @@ class Process:
 
 
 def _processes() -> list[Process]:
+    if sys.platform == "win32":
+        return _processes_of_windows()
     systems.only_on("linux", "only Linux has /proc")
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -31,9 +35,42 @@ def _processes() -> list[Process]:
     return found
 
 
+class _Entry(ctypes.Structure):
+    """PROCESSENTRY32W of Windows' tlhelp32.h."""
+
+    _fields_ = (
+        ("size", ctypes.c_ulong),
+        ("usage", ctypes.c_ulong),
+        ("pid", ctypes.c_ulong),
+        ("heap", ctypes.c_void_p),
+        ("module", ctypes.c_ulong),
+        ("threads", ctypes.c_ulong),
+        ("parent", ctypes.c_ulong),
+        ("priority", ctypes.c_long),
+        ("flags", ctypes.c_ulong),
+        ("program", ctypes.c_wchar * 260),
+    )
+
+
+if sys.platform == "win32":
+
+    def _processes_of_windows() -> list[Process]:
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.CreateToolhelp32Snapshot.restype = ctypes.c_void_p
+        snapshot = ctypes.c_void_p(kernel.CreateToolhelp32Snapshot(0x2, 0))  # TH32CS_SNAPPROCESS
+        entry, found = _Entry(size=ctypes.sizeof(_Entry)), []
+        more = kernel.Process32FirstW(snapshot, ctypes.byref(entry))
+        while more:
+            found.append(Process(entry.pid, entry.parent, "", entry.program.encode()))
+            more = kernel.Process32NextW(snapshot, ctypes.byref(entry))
+        kernel.CloseHandle(snapshot)
+        return found
+
+
 def workers_of(parent: int) -> list[int]:
     """Return the processes that `multiprocessing` started for decrypting."""
-    return [each.pid for each in _processes() if each.parent == parent and b"spawn_main" in each.command]
+    command = b"python.exe" if sys.platform == "win32" else b"spawn_main"
+    return [each.pid for each in _processes() if each.parent == parent and command in each.command]
 
 
 def are_gone(pids: list[int]) -> bool:

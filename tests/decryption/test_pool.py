@@ -167,6 +167,7 @@ def test_the_processors_are_those_that_this_process_may_use(monkeypatch: pytest.
 # Processes that are started
 
 
+@pytest.mark.system("linux", "asks /proc")
 def test_no_key_is_in_a_workers_arguments_or_environment(pool: Pool) -> None:
     """Everyone on the machine sees the arguments of a process, and more than its owner may see its environment."""
     pids = workers_of(os.getpid())
@@ -178,6 +179,7 @@ def test_no_key_is_in_a_workers_arguments_or_environment(pool: Pool) -> None:
                 assert form not in seen
 
 
+@pytest.mark.system("linux", "asks /proc")
 def test_ctrl_c_is_blocked_in_a_worker_from_its_start(pool: Pool) -> None:
     """It inherits that, so that not even its first tenths of a second print a traceback; this process hears as ever."""
     pids = workers_of(os.getpid())
@@ -186,6 +188,7 @@ def test_ctrl_c_is_blocked_in_a_worker_from_its_start(pool: Pool) -> None:
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+@pytest.mark.system("posix", "Windows has no signal masks")
 def test_ctrl_c_in_the_moment_of_a_start_is_not_lost() -> None:
     """It comes when the processes have been started."""
     done: list[str] = []
@@ -202,7 +205,7 @@ def test_ctrl_c_in_the_moment_of_a_start_is_not_lost() -> None:
 
 def test_where_nothing_can_be_blocked_processes_start_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has no signal masks."""
-    monkeypatch.delattr(signal, "pthread_sigmask")
+    monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
     found = Pool(CIPHER, 2, worth=1)
     try:
         assert _told(decrypted(found, GOOD)) == _told(SealedBox(SECRETS).decrypt(GOOD))

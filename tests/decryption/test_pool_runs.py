@@ -146,6 +146,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield world
 
 
+@pytest.mark.system("posix", "Windows sends a Ctrl-C to every program of a console at once")
 @pytest.mark.parametrize("when", ["they start", "they work"])
 def test_ctrl_c_ends_a_run_with_its_workers(large: World, when: str) -> None:
     """A terminal sends it to every process at once: exit code 130, no traceback, the vault as it was, none left."""

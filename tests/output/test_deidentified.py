@@ -39,7 +39,8 @@ def test_the_second_csv_holds_every_column_that_is_not_decrypted(world: World) -
     assert f"note: baseline: the de-identified csv has 2 columns: {second}" in done.err
     assert second.read_bytes() == _columns(world, "id", "free")
     assert_nothing_leaked(second.read_bytes(), world.survey)
-    assert second.stat().st_mode & 0o777 == 0o600
+    # on Windows whoever can read the folder can read it
+    assert os.name == "nt" or second.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in second.parent.iterdir()] == ["second.csv"]
     assert world.csv() == world.whole()
 

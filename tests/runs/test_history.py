@@ -11,7 +11,7 @@ from sheets_decrypt.runs.history import append_history, history_name, read_histo
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.table import ColumnCount, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
-from tests import quick_vault
+from tests import quick_vault, systems
 from tests.survey import World
 
 
@@ -64,6 +64,7 @@ def test_a_history_that_grew_too_long_is_cut_to_its_newer_half(
 
 def test_a_path_that_is_no_text_does_not_stop_the_history(vault: CryptomatorVault) -> None:
     """On Linux a file's name may be any bytes; its line is JSON all the same."""
+    systems.only_on("posix", "names of files are text on Windows")
     name = os.fsdecode(b"/v/\xff.csv")
     append_history(vault, "a.csv", _run(path=name))
     assert read_history(vault, "a.csv")[0]["output"]["path"] == name

@@ -61,7 +61,7 @@ def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Pat
     state.change(config, "baseline", lambda _: held)
     assert state.load(config, "baseline") == replace(held, message='column "é?"')  # half a character has no bytes
     [file] = _files(tmp_path)
-    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert os.name == "nt" or file.parent.stat().st_mode & 0o777 == 0o700  # in AppData it is the user's alone anyway
 
 
 def test_a_job_that_is_renamed_keeps_its_memory(tmp_path: Path) -> None:
@@ -110,6 +110,7 @@ def test_a_broken_memory_stops_nothing(world: World, kind: str) -> None:
     [file] = _files(world.folder)
     file.unlink()
     if kind == "pipe":
+        systems.only_on("posix", "only POSIX has named pipes in folders")
         os.mkfifo(file)
     else:
         with file.open("wb") as broken:

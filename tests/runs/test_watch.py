@@ -1,14 +1,13 @@
 """Around each run, from the command line: who is notified of what, and that it never changes how a run ends."""
 
 import base64
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -260,20 +259,36 @@ def test_a_title_from_the_sheet_is_not_sent(world: World, web: Web) -> None:
 # A run that hangs
 
 
+# Stands for a password manager that waits for a person. Its name for the answer appears in one step.
+_KEY_TOOL = """
+import pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+(folder / "asked").touch()
+while not (folder / "answer").exists():
+    time.sleep(0.01)
+print((folder / "answer").read_text("utf-8"))
+"""
+
+
 @contextmanager
-def _hanging(world: World, code: int = 0) -> Iterator["subprocess.Popen[str]"]:
-    """Start a pull that waits for its key from a named pipe, and let it have the key at the end of the block."""
-    pipe = world.folder / "keys" / "pipe"
-    os.mkfifo(pipe)
-    world.keys["private_keys"] = [{"command": ["cat", str(pipe)]}]
+def _hanging(world: World, *, killed: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """Start a pull that waits for its key, and let it have the key at the end of the block."""
+    tool = world.folder / "key-tool"
+    tool.mkdir()
+    world.keys["private_keys"] = [{"command": [sys.executable, "-c", _KEY_TOOL, str(tool)]}]
     world.configure()
     # without `-W error`, as apprise imports what Python 3.11 deprecates
     command = [sys.executable, "-m", "sheets_decrypt", "pull", "--config", str(world.path), "--quiet"]
     with subprocess.Popen(command, env=world.environment(), stderr=subprocess.PIPE, text=True) as run:
-        with suppress(BrokenPipeError), pipe.open("w", encoding="utf-8") as file:  # waits until the run reads
+        try:
+            while not (tool / "asked").exists():
+                assert run.poll() is None
+                time.sleep(0.01)
             yield run
-            file.write(world.survey.private_key.reveal())
-        assert run.wait(60) == code
+        finally:
+            (tool / "prepared").write_text(world.survey.private_key.reveal(), encoding="utf-8")
+            (tool / "prepared").rename(tool / "answer")
+        assert (run.wait(60) != 0) == killed
 
 
 def test_a_run_that_hangs_is_found(world: World, web: Web) -> None:
@@ -299,7 +314,7 @@ def test_a_run_that_hangs_is_found(world: World, web: Web) -> None:
 def test_a_run_that_was_killed_does_not_look_like_one_that_hangs(world: World, web: Web) -> None:
     """`status` says that it was stopped, and the next run is not kept out."""
     _notify(world, web)
-    with _hanging(world, code=-signal.SIGKILL) as run:
+    with _hanging(world, killed=True) as run:
         run.kill()
         run.wait(60)
     assert "was stopped before its end" in world.run("status", "--config", world.path).out

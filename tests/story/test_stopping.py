@@ -41,6 +41,7 @@ def test_a_run_can_wait_for_another(world: World) -> None:
     assert results[0].code == 0
 
 
+@pytest.mark.system("posix", "Windows sends a Ctrl-C to every program of a console at once")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_told_to_stop_leaves_the_former_csv(large: World, tmp_path: Path, number: int) -> None:
     """Ctrl-C or a scheduler's end in the middle of writing: exit code 130, no temporary file, the former CSV."""
@@ -60,6 +61,7 @@ def test_a_run_that_is_told_to_stop_leaves_the_former_csv(large: World, tmp_path
         assert csv.read_bytes() == FORMER
 
 
+@pytest.mark.system("posix", "Windows sends a Ctrl-C to every program of a console at once")
 def test_a_run_that_is_told_to_stop_leaves_a_cryptomator_vault_as_it_was(large: World) -> None:
     """The same in a Cryptomator vault: not one encrypted file more, fewer or changed."""
     with large.vault.replace(CSV) as file:
