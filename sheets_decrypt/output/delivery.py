@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
-from sheets_decrypt.errors import VaultFileMissing, VaultUnusable
+from sheets_decrypt.errors import VaultError, VaultFileMissing, VaultUnusable
 from sheets_decrypt.output.shrinking import NewCounts, ReplacePolicy, refuse_shrunken
 from sheets_decrypt.table import ColumnCount, FormerCounts
 from sheets_decrypt.vault.interface import Files, Replacement
@@ -124,10 +124,10 @@ class Delivery:
             _keep_former(self._vault, self._name, self._policy)
         self._stack.close()  # a replacement takes its name here
         self.committed = True
-        if changed:
-            _prune(self._vault, self._name, self._policy)
         new = self._replacement
         stored, notes = (new.stored_as, new.notes) if new else (self._name, ())
+        if changed:
+            notes = [*notes, *_prune(self._vault, self._name, self._policy)]
         return Delivered(stored, self._digest.hexdigest(), self._size, changed, notes)
 
     def _differs(self) -> bool:
@@ -178,11 +178,14 @@ def _keep_former(vault: Files, name: str, policy: ReplacePolicy) -> None:
                 sink.write(piece)
 
 
-def _prune(vault: Files, name: str, policy: ReplacePolicy) -> None:
-    """Remove the copies that are too many, now that the new CSV is in its place."""
+def _prune(vault: Files, name: str, policy: ReplacePolicy) -> Iterator[str]:
+    """Remove the copies that are too many, now that the new CSV is in its place; yield what a later run must do."""
     if policy.keep and not policy.dry_run:
         for old in _copies(vault, name)[: -policy.keep]:
-            vault.remove(old)
+            try:
+                vault.remove(old)
+            except VaultError as error:  # the run is over: an old copy that Excel holds open must not make it a failure
+                yield f"the old copy {old} was not removed: {error.message}"
 
 
 def dated(name: str, time: datetime) -> str:
