@@ -72,6 +72,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
 
 def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that may not be looked into is passed by, and a key that cannot be kept there is reported."""
+    systems.root("posix", "only root can become another user")
     with mounts.open_to_all() as folder:
         closed = folder / "closed"
         closed.mkdir(mode=0o700)

@@ -168,6 +168,7 @@ def order_of(calls: list[str]) -> str:
     return re.sub(r"write( write)*", "write+", " ".join(names))
 
 
+@pytest.mark.system("linux", "a drive's letter cannot be unmounted here, and strace is for Linux")
 def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, count: Counted) -> None:
     """Between the check and the write, amid it, before the rename: nothing is written below the mount point."""
     point = tmp_path / "drive"
@@ -195,6 +196,7 @@ def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, count: Cou
     count("unmounts at a system call", len(points))
 
 
+@pytest.mark.system("posix", "the drive of a letter cannot be unmounted here")
 @pytest.mark.parametrize("by_descriptor", [True, False])
 def test_a_drive_that_is_unmounted_after_the_last_check(own: mounts.Mounted, by_descriptor: bool) -> None:
     """Even right before the rename, the new file lands in the vault or nowhere."""

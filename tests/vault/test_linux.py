@@ -9,6 +9,8 @@ from sheets_decrypt.vault import linux
 from sheets_decrypt.vault.interface import Place, Protection
 from tests import mounts, systems
 
+pytestmark = pytest.mark.system("posix", "the kernel's links are made here, and paths begin with /")
+
 VAULT, DISK = Protection.VAULT, Protection.ENCRYPTED_DISK
 PLAIN, UNKNOWN = Protection.NOT_ENCRYPTED, Protection.CANNOT_TELL
 

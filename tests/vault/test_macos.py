@@ -144,6 +144,7 @@ def test_an_unreadable_answer_about_a_disk_cannot_be_told(answer: str) -> None:
     assert macos.classify("/Volumes/USB", run).protection is UNKNOWN
 
 
+@pytest.mark.system("posix", "the ends of lines are a Mac's")
 def test_a_command_that_fails_prints_nothing() -> None:
     """A missing program, and one that ends with an error, are no answer."""
     assert macos.run((sys.executable, "-c", "print('on')")) == "on\n"

@@ -32,6 +32,7 @@ def test_a_path_that_is_not_there_is_judged_by_the_folder_above(tmp_path: Path) 
     assert volume.nearest_folder(Path("nowhere") / "relative") == Path()
 
 
+@pytest.mark.system("posix", "to Windows a name that is too long is one that does not exist")
 def test_a_folder_that_does_not_answer_counts_as_there(tmp_path: Path) -> None:
     """What cannot be looked at is not passed over for the folder above."""
     assert volume.nearest_folder(tmp_path / ("a" * 300) / "b") == tmp_path / ("a" * 300) / "b"
@@ -43,6 +44,7 @@ def test_an_unknown_system_cannot_be_told(tmp_path: Path, monkeypatch: pytest.Mo
     assert volume.classify(tmp_path) == Place(Protection.CANNOT_TELL, "a volume of sunos5", str(tmp_path))
 
 
+@pytest.mark.system("posix", "the paths are a Mac's")
 def test_each_system_is_asked_in_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Mac's commands are asked on a Mac, and what they print is believed."""
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -174,6 +176,7 @@ def test_only_a_mount_is_taken_for_another_users(tmp_path: Path, monkeypatch: py
     assert foreign_mount(tmp_path) is None
 
 
+@pytest.mark.system("posix", "Windows syncs no folders")
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EIO])
 def test_a_vault_that_cannot_sync_folders_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -192,6 +195,7 @@ def test_a_vault_that_cannot_sync_folders_is_no_error(
             folder.sync()
 
 
+@pytest.mark.system("posix", "Windows has neither, and every other test shows that")
 @pytest.mark.parametrize("system", ["a vault without locks", "windows"])
 def test_a_vault_without_locks_and_permissions_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str

@@ -21,6 +21,12 @@ def left_over(folder: Path, host: str | None = None) -> Path:
     return folder / f".sheets-decrypt-{host or disk._host()}-{os.urandom(8).hex()}.tmp"
 
 
+def age(folder: Path) -> None:
+    """Make a left-over folder a day old: on Windows nothing else shows that no process writes to it."""
+    if systems.WINDOWS:
+        os.utime(folder, (folder.stat().st_mtime - 25 * 3600,) * 2)
+
+
 def test_another_machines_temporary_file_stays_for_a_day(vault: CryptomatorVault, storage: Path) -> None:
     """In a synced folder it may be in the middle of being written; after a day it is a left-over."""
     foreign = left_over(root_of(storage), "0badc0de")
@@ -50,6 +56,7 @@ def test_a_place_that_no_folder_refers_to_goes_with_its_left_over(vault: Cryptom
     place = storage / names_of(storage).address("an-id")
     place.mkdir(parents=True)
     (place / "dirid.c9r").write_bytes(b"x")
+    age(prepared)
     put(vault, "a.csv", b"x")
     assert stored(storage) == before
     assert not place.parent.exists()
@@ -66,6 +73,7 @@ def test_a_place_that_holds_files_is_never_removed(vault: CryptomatorVault, stor
     place.mkdir(parents=True, exist_ok=True)
     (place / "dirid.c9r").write_bytes(b"x")
     (place / "theirs.c9r").write_bytes(b"x")
+    age(prepared)
     vault.remove("a.csv")
     put(vault, "b.csv", b"x")
     assert (place / "theirs.c9r").exists()
@@ -130,13 +138,13 @@ def test_a_temporary_file_that_was_cleared_away_at_once_is_made_again(
         if len(calls) == 1:
             raise FileNotFoundError(errno.ENOENT, "gone")
         handle = make(path)
-        if len(calls) == 2:
+        if len(calls) == 2 and not systems.WINDOWS:  # there an open file cannot be removed
             path.unlink()
         return handle
 
     monkeypatch.setattr(disk, "_create", cleared)
     put(vault, "a.csv", b"x")
-    assert len(calls) == 3
+    assert len(calls) == (2 if systems.WINDOWS else 3)
     assert content(vault, "a.csv") == b"x"
     assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
 
