@@ -111,7 +111,7 @@ def test_a_file_can_be_created_and_appended_to(tmp_path: Path) -> None:
     """Flags and mode are those of `os.open`; the descriptor waits for the disk like any other."""
     descriptor = open_regular(tmp_path / "new", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600, follow=False)
     try:
-        assert os.get_blocking(descriptor)
+        assert systems.WINDOWS or os.get_blocking(descriptor)  # which Windows knows of pipes alone
         assert os.write(descriptor, b"x") == 1
     finally:
         os.close(descriptor)

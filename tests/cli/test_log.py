@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import systems
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
@@ -72,7 +73,9 @@ def test_the_log_is_cut_off_and_its_parts_are_kept(world: World) -> None:
     for number in range(1, 6):
         log.with_name(f"pull.log.{number}").write_text(f"part {number}\n", encoding="utf-8")
     world.configure(columns=["nobody"])
-    assert _redirected(world, "--quiet") == 9
+    # Windows renames nothing that the scheduler holds open as well: there a later run cuts it off.
+    code = _pull(world, "--quiet", log="pull.log").code if systems.WINDOWS else _redirected(world, "--quiet")
+    assert code == 9
     assert [line.split(":")[0] for line in _lines(world, "pull.log")] == ["error", "hint"]
     assert log.with_name("pull.log.1").read_text(encoding="utf-8") == "x" * 999_990 + "\n"
     assert log.with_name("pull.log.5").read_text(encoding="utf-8") == "part 4\n"

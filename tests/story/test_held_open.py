@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -117,6 +118,7 @@ def test_a_history_that_is_held_open_is_a_warning(former: World) -> None:
 
 def test_a_dated_copy_that_is_held_open_is_removed_by_a_later_run(former: World) -> None:
     """A person looks at an old copy: the CSV is written, the run says what stays, and the next one removes it."""
+    os.utime(_on_disk(former, NAME), (1_700_000_000, 1_700_000_000))  # copies are named by the second
     former.configure(max_shrink=1, keep=1)
     assert former.pull().code == 0
     [copy] = [name for name in former.vault.names("") if ".kept-" in name]

@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from tests import survey
+from tests import survey, systems
 from tests.survey import CSV, ENCRYPTED, HEADER, RECORD_KEYS, Done, World, assert_nothing_leaked, csv_of
 
 
@@ -187,7 +188,11 @@ def test_a_reader_that_goes_away_stops_no_job(world: World) -> None:
 
 def test_a_run_without_standard_streams_does_its_job(world: World) -> None:
     """A scheduler that closes output and error, as pythonw does, gets the CSV and the exit code all the same."""
-    command = subprocess.list2cmdline([*survey.PROGRAM, "pull", "--config", str(world.path)])
-    done = subprocess.run(f"exec {command} >&- 2>&-", shell=True, env=world.environment(), check=False)
+    command: list[str] | str = [*survey.PROGRAM, "pull", "--config", str(world.path)]
+    if systems.WINDOWS:
+        command = [str(Path(sys.executable).with_name("pythonw.exe")), *command[1:]]
+    else:
+        command = f"exec {subprocess.list2cmdline(command)} >&- 2>&-"
+    done = subprocess.run(command, shell=not systems.WINDOWS, env=world.environment(), check=False)
     assert done.returncode == 0
     assert world.csv() == world.whole()

@@ -1,10 +1,11 @@
 """The vault is checked before Google or a secret is asked."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
-from tests import mounts
+from tests import mounts, systems
 from tests.story.refusals import FORMER
 from tests.survey import World, assert_nothing_leaked
 
@@ -19,7 +20,7 @@ def test_a_refused_vault_is_told_before_google_or_a_secret_is_asked(world: World
     world.configure(output=str(plain / "a.csv"))
     done = world.pull()
     assert done.code == 7
-    assert "not encrypted" in done.err
+    assert ("encrypted" if systems.WINDOWS else "not encrypted") in done.err  # whether C: is, BitLocker knows
     assert "hint: unlock the vault" in done.err
     assert world.google.requests == []
     assert not asked.exists()
@@ -54,7 +55,8 @@ def test_a_pull_onto_a_mounted_drive(world: World, tmp_path: Path) -> None:
     with mounts.gocryptfs(tmp_path) as drive:
         csv = drive.point / "baseline.csv"
         world.configure(output=str(csv), keep=1)
-        assert world.process("pull", "--config", world.path).code == 0
+        run = world.run if systems.WINDOWS else world.process  # only this process takes the letter for a vault
+        assert run("pull", "--config", world.path).code == 0
         assert csv.read_bytes() == world.whole()
         before = csv.stat()
         assert world.pull().out.startswith("baseline: nothing changed")
@@ -66,7 +68,7 @@ def test_a_pull_onto_a_mounted_drive(world: World, tmp_path: Path) -> None:
     asked = len(world.google.requests)
     done = world.pull()
     assert (done.code, len(world.google.requests)) == (7, asked)
-    assert list(drive.point.iterdir()) == []
+    assert os.listdir(drive.point) == []  # noqa: PTH208  (scandir does not find the empty root of a drive)
 
 
 def test_a_drive_is_known_by_its_mark(world: World, tmp_path: Path) -> None:
