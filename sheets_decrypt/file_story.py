@@ -2,19 +2,36 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.input.csv_file import CsvFile
+from sheets_decrypt.input.dialect import ENCODINGS
+from sheets_decrypt.input.table_file import open_table
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.secret_sources import withheld
 from sheets_decrypt.story import OpenKeys, Options, Target, convert
 from sheets_decrypt.vault import open_drive
+
+__all__ = ["ENCODINGS", "InputOptions", "decrypt_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """What the user says of the file that is read.
+
+    Args:
+        worksheet: Which worksheet of a workbook; None for the first one that is shown.
+        encoding: The encoding of a CSV that cannot show it; one of `ENCODINGS`.
+    """
+
+    worksheet: str | None = None
+    encoding: str | None = None
 
 
 def decrypt_file(
@@ -25,34 +42,41 @@ def decrypt_file(
     *,
     accept: Sequence[str],
     options: Options,
+    reading: InputOptions = InputOptions(),
     workers: int | Literal["auto"] = "auto",
 ) -> Record:
-    """Decrypt a CSV that was downloaded already, and return the run's record, also if it failed.
+    """Decrypt a table that was downloaded already, and return the run's record, also if it failed.
+
+    The file is looked at first, then the vault; no secret is read before both are right.
 
     Args:
-        file: The CSV.
+        file: A CSV or an Excel workbook.
         output: The CSV to write, on a mounted vault drive.
         conversion: How cells are decrypted and written.
         keys: Where the keys come from.
         accept: The kinds of place that the CSV may be put on.
         options: How the run does its job.
+        reading: What the user says of the file.
         workers: How many processes decrypt a large file.
     """
     log = Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run)
     try:
         _refuse_itself(file, output)
-        vault = open_drive(output.parent, accept=accept)
-        target = Target(vault, output.name, vault.check())
-        with withheld(keys), one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait):
-            ciphers = read_keys(keys)
-            with spread(ciphers, workers) as decrypt, CsvFile(file) as source:
-                return convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
+        with open_table(file, worksheet=reading.worksheet, encoding=reading.encoding) as source:
+            log.worksheet = source.worksheet
+            log.notes.append(f"read as {source.words}")
+            vault = open_drive(output.parent, accept=accept)
+            target = Target(vault, output.name, vault.check())
+            with withheld(keys), one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait):
+                ciphers = read_keys(keys)
+                with spread(ciphers, workers) as decrypt:
+                    return convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 
 
 def _refuse_itself(file: Path, output: Path) -> None:
-    """Refuse to replace the CSV that the decrypted one is made from: the tokens would be lost."""
+    """Refuse to replace the table that the CSV is made from: the tokens would be lost."""
     with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
         if file.samefile(output):
             raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")

@@ -232,7 +232,8 @@ def _judge(decryption: Decryption, conversion: Conversion, log: Record, rows: in
     """
     log.columns, log.failures = decryption.counts(), decryption.failures()
     log.failure_count = decryption.failure_count()
-    log.warnings, log.notes = decryption.warnings(), decryption.notes()
+    log.warnings += decryption.warnings()
+    log.notes += decryption.notes()
     if not rows:
         log.warnings.append("the sheet has a header and no rows")
     if log.rows_read != rows:

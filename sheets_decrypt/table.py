@@ -130,7 +130,8 @@ class Header:
             raise ColumnNotFound(f'"{name}" not found in row 1', hint=f'did you mean "{close[0]}"?')
         if len(self.names) == 1:
             raise ColumnNotFound(
-                f'"{name}" not found: row 1 has one column', hint='in a file: are its columns separated by ";" or tabs?'
+                f'"{name}" not found: row 1 has one column',
+                hint="if commas, semicolons and tabs do not separate a file's columns, add a first line such as sep=|",
             )
         raise ColumnNotFound(
             f'"{name}" not found in row 1, which has {len(self.names)} columns',

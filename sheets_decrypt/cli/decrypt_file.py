@@ -13,6 +13,7 @@ from sheets_decrypt.cli.options import chosen, config_option, json_option, names
 from sheets_decrypt.cli.result import show_result
 from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.file_story import ENCODINGS, InputOptions
 from sheets_decrypt.secret_sources import from_environment, withheld
 from sheets_decrypt.story import Options
 
@@ -20,6 +21,9 @@ from sheets_decrypt.story import Options
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--columns", metavar="A,B", required=True, help='The columns to decrypt, or "auto".')
+@click.option("--worksheet", metavar="TITLE", help="The worksheet of an Excel workbook; default: the first one.")
+@click.option("--input-encoding", type=click.Choice(ENCODINGS), metavar="NAME",
+              help="A CSV's encoding if it is not UTF-8; cp1252: Windows in Western Europe and America.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), help="The CSV to write; default: FILE's name + _decrypted.")
 @config_option
 @click.option("--job", metavar="NAME", help="Use the keys of this job of the configuration.")
@@ -33,13 +37,13 @@ from sheets_decrypt.story import Options
 @click.option("--quiet", is_flag=True, help="Print nothing on success; warnings and errors only.")
 @json_option("Print the run record as JSON.")
 def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
-    """Decrypt FILE, a CSV that was downloaded from the Sheet.
+    """Decrypt FILE, which was downloaded from the Sheet: a CSV (commas, semicolons or tabs) or an Excel workbook.
 
     The keys come from SHEETS_DECRYPT_PRIVATE_KEY, SHEETS_DECRYPT_LEGACY_SECRET or SHEETS_DECRYPT_PASSPHRASE (or the
     same names with _FILE or _COMMAND), else from the configuration. The output must be on an unlocked vault drive.
     """
     if not file.name:
-        raise ConfigurationError(f"{file} is not a file", hint="name the csv that was downloaded")
+        raise ConfigurationError(f"{file} is not a file", hint="name the CSV or workbook that was downloaded")
     target = output or file.with_name(f"{file.stem}_decrypted.csv")
     conversion = _conversion(options)
     keys, workers = _keys_and_workers(options)
@@ -51,6 +55,7 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
             keys,
             accept=options["accept"] or ("vault",),
             options=Options(options["allow_shrink"], options["dry_run"], progress=progress),
+            reading=InputOptions(options["worksheet"], options["input_encoding"]),
             workers=workers,
         )
     show_result(record, quiet=options["quiet"], as_json=options["as_json"])

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from sheets_decrypt.cells import Cell, Row, trimmed
 from sheets_decrypt.errors import SheetMoved
-from sheets_decrypt.google.cells import Cell, Row, trimmed
 
 
 class Moved(SheetMoved):

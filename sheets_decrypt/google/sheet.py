@@ -8,10 +8,10 @@ from typing import Any, Final, Literal, TypeVar
 
 from gspread.utils import absolute_range_name, rowcol_to_a1
 
+from sheets_decrypt.cells import Number, Row, is_blank, page, text_of
 from sheets_decrypt.errors import SheetEmpty, SheetMoved, WorksheetNotFound
 from sheets_decrypt.google import blocks
 from sheets_decrypt.google.blocks import Block, Limits, Moved, Pace
-from sheets_decrypt.google.cells import Number, Row, is_blank, page, text_of
 from sheets_decrypt.google.failures import strange_json
 from sheets_decrypt.google.session import Session
 from sheets_decrypt.table import Header, Page

@@ -1,62 +1,62 @@
-"""A CSV that was downloaded from a sheet, as header and pages: the source of `decrypt-file`."""
+"""A CSV that was downloaded from a sheet, or saved by Excel, as header and pages."""
 
 import csv
 import io
-import os
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, Self, TextIO
+from typing import BinaryIO, Final, Self, TextIO
 
-from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused, reason_of
-from sheets_decrypt.system.regular_file import open_regular
+from sheets_decrypt.errors import SheetRefused
+from sheets_decrypt.input.dialect import dialect_of, refuse_utf8
+from sheets_decrypt.input.kinds import DOWNLOAD, refuse_other_kinds
+from sheets_decrypt.input.opening import opened, require_names, rows_per_page
 from sheets_decrypt.table import Header, Page
 
-_PAGE_ROWS: Final = 5000
-_AGAIN: Final = "download it again: File, Download, Comma-separated values"
-_KINDS: Final = {
-    b"PK\x03\x04": "an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-    b"%PDF": "a PDF",
-}
+_LONGEST_LINE: Final = 1 << 24  # characters
+_AGAIN: Final = f"download it again; {DOWNLOAD}"
+_CODE_PAGE: Final = (
+    'save it in Excel as "CSV UTF-8 (Comma delimited)"; if it can only be had as Excel\'s plain "CSV",'
+    " add --input-encoding cp1252"
+)
 
 
 class CsvFile:
-    """A CSV file, RFC 4180, UTF-8 with or without byte order mark.
+    """A CSV: RFC 4180 with commas, semicolons or tabs; UTF-8, UTF-16 with a byte order mark, or an encoding by name.
 
     Args:
         path: The file.
+        encoding: Its encoding, if it is one that a file cannot show: one of `dialect.ENCODINGS`.
 
     Raises:
-        ConfigurationError: It cannot be read.
+        ConfigurationError: It cannot be read, or has another encoding.
         SheetRefused: It has no header, or is not a CSV.
     """
 
     row_total: Final = None
+    worksheet: Final = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
         self._path: Final = path
-        try:
-            content = os.fdopen(open_regular(path), "rb")
-            start = content.peek(4)
-        except OSError as error:
-            raise ConfigurationError(
-                f"{path} cannot be read: {reason_of(error)}", hint="check the path of the file"
-            ) from None
-        self._file: Final[TextIO] = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+        content, start = opened(path)
+        self._file: TextIO | BinaryIO = content
         self._ended = True
-        self._records: Final = self._rows()
         try:
-            _refuse_other_kinds(path, start)
+            refuse_other_kinds(path, content, start)
+            self._dialect: Final = dialect_of(path, start, encoding)
+            if encoding:
+                refuse_utf8(path, content, encoding)
+            text = io.TextIOWrapper(content, encoding=self._dialect.encoding, newline="")
+            self._file = text
+            self._records: Final = self._rows(text)
             names = next(self._records, [])
-            if not any(names):
-                raise SheetEmpty(f"{path} has no header", hint="its first line must hold the columns' names")
-        except SheetRefused:
+            require_names(path, names)
+        except BaseException:
             self._file.close()
             raise
         self.header: Final = Header(tuple(names))
+        self.words: Final = self._dialect.words
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +72,7 @@ class CsvFile:
         """
         first = 2
         width = last = len(self.header.names)
-        while block := list(islice(self._records, _PAGE_ROWS)):
+        while block := list(islice(self._records, rows_per_page(width))):
             yield self._page(first, block)
             first += len(block)
             last = len(block[-1])
@@ -88,19 +88,25 @@ class CsvFile:
         rows = [(row + [""] * (width - len(row)))[:width] for row in block]
         return Page(first, rows, overflow=overflow, short=short)
 
-    def _rows(self) -> Iterator[list[str]]:
+    def _rows(self, text: TextIO) -> Iterator[list[str]]:
         """Yield the records. A line without a quote is split here, which is faster; the csv module reads the others."""
         number = blank = 0  # lines; blank ones at the end of a file are no rows
-        line = "\n"
+        line, separator = "\n", self._dialect.separator
+        lines = iter(partial(text.readline, _LONGEST_LINE), "")
         try:
-            for line in self._file:
+            if self._dialect.announced:
+                next(lines)
                 number += 1
+            for line in lines:
+                number += 1
+                if len(line) == _LONGEST_LINE:
+                    raise SheetRefused(f"{self._path} is not a CSV: line {number} does not end", hint=_AGAIN)
                 if '"' in line:
-                    reader = csv.reader(chain((line,), self._file), strict=True)
+                    reader = csv.reader(chain((line,), lines), delimiter=separator, strict=True)
                     row = next(reader)
                     number += reader.line_num - 1
                 else:
-                    row = line.rstrip("\r\n").split(",")
+                    row = line.rstrip("\r\n").split(separator)
                     if row == [""]:
                         blank += 1
                         continue
@@ -108,13 +114,15 @@ class CsvFile:
                     yield from ([""] for _ in range(blank))
                     blank = 0
                 yield row
-        except (csv.Error, UnicodeDecodeError):  # their text could hold a value
-            near = max(number, 1)  # bytes are decoded some thousand ahead
-            raise SheetRefused(f"{self._path} is not a csv in utf-8 (near line {near})", hint=_AGAIN) from None
-        self._ended = line.endswith(("\r", "\n"))  # a record of several lines that is cut off was refused above
+        except (csv.Error, UnicodeDecodeError) as error:  # their text could hold a value
+            refused = self._refusal(error, near=max(number, 1))  # bytes are decoded some thousand ahead
+        else:
+            self._ended = line.endswith(("\r", "\n"))  # a record of several lines that is cut off was refused above
+            return
+        raise refused
 
-
-def _refuse_other_kinds(path: Path, start: bytes) -> None:
-    for magic, kind in _KINDS.items():
-        if start.startswith(magic):
-            raise SheetRefused(f"{path} is {kind}, not a csv in utf-8", hint=_AGAIN)
+    def _refusal(self, error: csv.Error | UnicodeDecodeError, near: int) -> SheetRefused:
+        if isinstance(error, UnicodeDecodeError):
+            hint = _CODE_PAGE if self._dialect.encoding == "utf-8" else _AGAIN
+            return SheetRefused(f"{self._path} is not {self._dialect.encoding_name} text (near line {near})", hint=hint)
+        return SheetRefused(f"{self._path} is not a CSV (near line {near}): a quoted cell has no end", hint=_AGAIN)

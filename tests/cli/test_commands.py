@@ -241,9 +241,9 @@ def test_a_csv_is_decrypted_with_the_keys_of_a_configuration(world: World, downl
     [
         (b"", 9, "has no header"),
         (b",,\r\n1,2,3\r\n", 9, "has no header"),
-        (b"id,name,phone,address\r\n1,\xff,3,4\r\n", 9, "is not a csv in utf-8"),
-        (b'id,name,phone,address\r\n1,"torn', 9, "is not a csv in utf-8"),
-        (b'"torn', 9, "is not a csv in utf-8"),
+        (b"id,name,phone,address\r\n1,\xff,3,4\r\n", 9, "is not UTF-8 text"),
+        (b'id,name,phone,address\r\n1,"torn', 9, "is not a CSV"),
+        (b'"torn', 9, "is not a CSV"),
         (b"id,name,phone\r\n", 9, '"address" not found in row 1'),
         (None, 2, "no such file"),
     ],
@@ -261,11 +261,54 @@ def test_a_bad_csv_is_refused(
         output.write_bytes(b"former")
         done = _decrypt(world, downloaded, "--output", output)
         assert done.code == code
-        error, hint = done.err.splitlines()
+        *_, error, hint = done.err.splitlines()
         assert words in error
         assert hint.startswith("hint: ")
         assert output.read_bytes() == b"former"
         assert len(list(drive.point.iterdir())) == 1
+
+
+def test_what_excel_saves_as_csv_or_text_is_decrypted_as_it_is(world: World, downloaded: Path, tmp_path: Path) -> None:
+    """Semicolons, or tabs in UTF-16; the run says what the file was taken for, for people and in its record."""
+    rows = [[str(cell) for cell in row] for row in world.survey.sheet]
+    tabs, semicolons = ("\r\n".join(separator.join(row) for row in rows) + "\r\n" for separator in "\t;")
+    files = {
+        "CSV separated by semicolons, UTF-8": semicolons.encode("utf-8-sig"),
+        "CSV separated by tabs, UTF-16": tabs.encode("utf-16"),
+    }
+    with mounts.gocryptfs(tmp_path) as drive:
+        for kind, content in files.items():
+            downloaded.write_bytes(content)
+            output = drive.point / f"{len(content)}.csv"
+            done = _decrypt(world, downloaded, "--output", output)
+            assert (done.code, output.read_bytes()) == (0, world.whole())
+            assert f"note: survey.csv: read as {kind}\n" in done.err
+            assert f"read as {kind}" in _decrypt(world, downloaded, "--output", output, "--json").records()[0]["notes"]
+
+
+def test_a_code_page_is_used_only_where_it_is_asked_for(world: World, downloaded: Path, tmp_path: Path) -> None:
+    """A guess that is wrong would damage names in silence; the error names the option."""
+    downloaded.write_bytes(downloaded.read_bytes().replace(b",ok\r\n", ",Zoë\r\n".encode("cp1252")))
+    with mounts.gocryptfs(tmp_path) as drive:
+        output = drive.point / "a.csv"
+        refused = _decrypt(world, downloaded, "--output", output)
+        assert (refused.code, "add --input-encoding cp1252" in refused.err) == (9, True)
+        done = _decrypt(world, downloaded, "--output", output, "--input-encoding", "cp1252")
+        assert (done.code, output.read_bytes()) == (0, world.whole().replace(b",ok\r\n", ",Zoë\r\n".encode()))
+
+
+def test_the_file_is_looked_at_before_the_vault(world: World) -> None:
+    """A name that was mistyped is the first error, also where the output is not on a vault."""
+    done = _decrypt(world, world.folder / "nothing.csv")
+    assert (done.code, "nothing.csv cannot be read: no such file" in done.err) == (2, True)
+
+
+def test_a_path_with_spaces_needs_quotes(world: World, downloaded: Path) -> None:
+    """The rest of it arrives as a second file."""
+    done = _decrypt(world, downloaded.parent / "survey", "of May.csv")
+    assert done.code == 2
+    assert "error: unexpected argument" in done.err
+    assert "hint: put paths with spaces in quotes" in done.err
 
 
 def test_columns_that_are_none_are_a_usage_error(world: World, downloaded: Path) -> None:

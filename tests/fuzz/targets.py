@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from sheets_decrypt import config
+from sheets_decrypt.cells import Number
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.decryption.sheet import Decryption, Rules
 from sheets_decrypt.errors import SheetsDecryptError
 from sheets_decrypt.google import credentials
-from sheets_decrypt.google.cells import Number
 from sheets_decrypt.google.failures import Transient
 from sheets_decrypt.google.session import Answer, Session
 from sheets_decrypt.google.sheet import open_sheet
@@ -109,7 +109,8 @@ def _csv(folder: Path) -> Target:
             for page in source.pages():
                 assert {len(row) for row in page.rows} == {len(source.header.names)}
 
-    return Target([b'a,b\r\n1,"x\r\ny"\r\n', b"\xef\xbb\xbfa\n1\n\n2", b'a,b\n"",""\n1\n1,2,3\n'], read)
+    seeds = [b'a,b\r\n1,"x\r\ny"\r\n', b"\xef\xbb\xbfa\n1\n\n2", b'a,b\n"",""\n1\n1,2,3\n', b'sep=;\r\na;b\r\n"1;";2']
+    return Target([*seeds, "a\tb\r\n1\tZoë\r\n".encode("utf-16")], read)
 
 
 def _page(_: Path) -> Target:

@@ -5,7 +5,7 @@ Each returns nothing and may raise `SheetsDecryptError` or `Transient`, and noth
 
 from pathlib import Path
 
-from sheets_decrypt.google.cells import Number, page, text_of
+from sheets_decrypt.cells import Number, page, text_of
 from sheets_decrypt.google.credentials import from_key_file
 from sheets_decrypt.google.replies import Reply, from_api, from_sign_in
 from sheets_decrypt.google.sheet import MOST_CELLS, _checked, _tabs

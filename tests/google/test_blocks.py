@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt import config
+from sheets_decrypt.cells import Row
 from sheets_decrypt.errors import SheetMoved, WorksheetNotFound
 from sheets_decrypt.google.blocks import Block, Limits, Moved, Pace, read
-from sheets_decrypt.google.cells import Row
 from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import Sheet, _chained, _Request, open_sheet
 from sheets_decrypt.google.sheet import Tab as SheetTab

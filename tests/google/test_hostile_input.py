@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sheets_decrypt.cells import plain
 from sheets_decrypt.errors import CredentialsRefused, NotGoogle, SheetsDecryptError
-from sheets_decrypt.google.cells import plain
 from sheets_decrypt.google.failures import Transient
 from sheets_decrypt.sandbox.google import Sandbox
 from tests import systems

@@ -1,6 +1,6 @@
-"""Cells of a reply → text as the CSV holds it. Pure.
+"""Cells of a sheet or workbook → text as the CSV holds it, and a page of them. Pure.
 
-A cell of a sheet is a string, a number or a boolean. Numbers arrive as their JSON text and keep every digit.
+A cell is a string, a number or a boolean. Numbers arrive as the text of the reply or file, and keep every digit.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ _LARGEST_EXPONENT: Final = 400  # a sheet's numbers are doubles, which end near 
 
 
 class Number(str):
-    """The text of a number in JSON; where strings are expected, a cell that was retyped."""
+    """The text of a number; where strings are expected, a cell that was retyped."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ Row = Sequence[Cell]
 
 
 def plain(number: str) -> str:
-    """Return a JSON number with every digit, without an exponent and without a trailing `.0`.
+    """Return a number with every digit, without an exponent and without a trailing `.0`.
 
     One with an exponent that no sheet's number has is returned unchanged.
 
@@ -70,7 +70,7 @@ def page(first_row: int, rows: Sequence[Row], header: Header) -> Page:
 
     Args:
         first_row: The sheet's row number of `rows[0]`.
-        rows: The rows as the API sent them.
+        rows: The rows as the API sent them, or the workbook holds them.
         header: Its width is the page's.
     """
     width = len(header.names)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheets_decrypt.google.cells import Number, page, plain, text_of, trimmed
+from sheets_decrypt.cells import Number, page, plain, text_of, trimmed
 from sheets_decrypt.google.timed_session import parsed
 from sheets_decrypt.table import Header, Page
 
