@@ -33,17 +33,22 @@ def _read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[li
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]),
     end=st.sampled_from(["\r\n", "\n"]),
     announced=st.booleans(),
-    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    minimal=st.booleans(),
 )
 def test_whatever_the_csv_module_writes_in_any_dialect_is_read_back(
-    tmp_path: Path, rows: list[list[str]], separator: str, encoding: str, end: str, announced: bool, quoting: int
+    tmp_path: Path, rows: list[list[str]], separator: str, encoding: str, end: str, announced: bool, minimal: bool
 ) -> None:
     """Every separator in every encoding, with and without `sep=`, also where cells hold the other separators."""
     table = [["id", "Name; first, last\tor both", "phone"], *rows]
     text = io.StringIO(newline="")
     text.write(f"sep={separator}{end}" if announced else "")
     csv.writer(text, delimiter=separator, lineterminator=end, quoting=csv.QUOTE_ALL).writerow(table[0])
-    csv.writer(text, delimiter=separator, lineterminator=end, quoting=quoting).writerows(table[1:])  # type: ignore[arg-type]
+    # Python 3.11 leaves a lone CR without quotes where lines end with LF.
+    rest = csv.writer(
+        text, delimiter=separator, lineterminator=end,
+        quoting=csv.QUOTE_MINIMAL if minimal and end == "\r\n" else csv.QUOTE_ALL,
+    )  # fmt: skip
+    rest.writerows(table[1:])
     mark = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}.get(encoding, b"")
     name = "UTF-16" if encoding.startswith("utf-16") else "UTF-8"
     found = _read(tmp_path, mark + text.getvalue().encode(encoding))
