@@ -68,3 +68,10 @@ def test_a_room_that_is_imported_does_not_import_the_library() -> None:
     """`from sheets_decrypt import errors` imports that module alone: the library would import it in a circle."""
     code = "import sys; from sheets_decrypt import errors; sys.exit('sheets_decrypt.story' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_version_is_public() -> None:
+    """`sheets_decrypt.__version__` is what `--version` prints and what pip has installed."""
+    from importlib.metadata import version
+
+    assert sheets_decrypt.__version__ == version("sheets-decrypt")

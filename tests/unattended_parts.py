@@ -12,6 +12,7 @@ from typing import Any
 
 from sheets_decrypt import config
 from sheets_decrypt.config import Config
+from sheets_decrypt.errors import SheetsDecryptError, VaultLocked
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.record import Failure, Record, Result
 from sheets_decrypt.runs.state import JobState
@@ -32,7 +33,8 @@ def configuration(folder: Path, **jobs: dict[str, Any]) -> Config:
 def record(code: int = 0, *, finished: str = "2026-03-06T06:30:10Z", rows: int = 6, locked: bool = False) -> Record:
     """Return the record of a run that ended with `code`."""
     done = Record(job="baseline", spreadsheet_id="12345abcde", rows_read=rows, failure_count=int(code == 3))
-    failure = Failure(code, "it broke", "mend it", locked) if code not in {0, 3} else None
+    kind = VaultLocked if locked else SheetsDecryptError
+    failure = Failure(code, "it broke", "mend it", kind) if code not in {0, 3} else None
     done.finish(Result.FAILED if failure else Result.PARTIAL if code else Result.WRITTEN, code, failure)
     done.finished = finished
     return done

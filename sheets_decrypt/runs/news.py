@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sheets_decrypt.errors import EXIT_CODES
+from sheets_decrypt.errors import EXIT_CODES, RunUnderWay
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.runs.state import JobState
 
@@ -49,6 +49,17 @@ class News:
     beat: bool = True
 
 
+def outcome(record: Record) -> tuple[int, str]:
+    """Return the exit code and the result in words of ours, as far as whoever cannot open the vault may know them."""
+    if record.exit_code == RunUnderWay.exit_code:
+        return record.exit_code, "another run was under way"
+    if record.error is not None and record.error.locked:
+        return record.exit_code, "the vault was locked"
+    if record.cells_failed:
+        return _CELLS_FAILED, "cells could not be decrypted"
+    return record.exit_code, EXIT_CODES.get(record.exit_code, "") if record.exit_code else "done"
+
+
 def news_of(patience: int, record: Record, before: JobState, after: JobState) -> News:
     """Return what is sent about a run.
 
@@ -59,20 +70,19 @@ def news_of(patience: int, record: Record, before: JobState, after: JobState) ->
     """
     step = f"on the computer that ran it: sheets-decrypt status --job {record.job}"
     event = Event.FAILURE if after.is_due(patience) else None
+    code, words = outcome(record)
     if after.busy_runs:
         lasting = after.busy_runs >= patience
-        status = f"another run was under way, {_times(after.busy_runs)}; it may hang"
-        return News(record.job, record.exit_code, status, event, next_step=step, beat=lasting)
-    if record.error is not None and record.error.locked:
+        status = f"{words}, {_times(after.busy_runs)}; it may hang"
+        return News(record.job, code, status, event, next_step=step, beat=lasting)
+    if after.locked_runs:
         lasting = after.locked_runs >= patience
-        status = f"{'' if lasting else 'skipped: '}the vault was locked, {_times(after.locked_runs)}"
-        return News(record.job, record.exit_code if lasting else 0, status, event, next_step="unlock the vault")
-    if record.cells_failed:
-        return News(record.job, _CELLS_FAILED, "cells could not be decrypted", event, next_step=step)
-    if record.exit_code:
-        status = f"failed with exit code {record.exit_code}: {EXIT_CODES.get(record.exit_code, '')}"
-        return News(record.job, record.exit_code, status, event, next_step=step)
-    return News(record.job, 0, "done", Event.RECOVERY if before.reported else Event.SUCCESS, record.rows_read)
+        status = f"{'' if lasting else 'skipped: '}{words}, {_times(after.locked_runs)}"
+        return News(record.job, code if lasting else 0, status, event, next_step="unlock the vault")
+    if code:
+        status = words if record.cells_failed else f"failed with exit code {code}: {words}"
+        return News(record.job, code, status, event, next_step=step)
+    return News(record.job, 0, words, Event.RECOVERY if before.reported else Event.SUCCESS, record.rows_read)
 
 
 def _times(runs: int) -> str:

@@ -61,15 +61,23 @@ class Failure:
         code: The exit code.
         message: What happened.
         hint: The next step.
-        locked: The vault was locked or not mounted. Not part of the JSON.
-        cells: Cells could not be decrypted. Not part of the JSON.
+        kind: The class of the error. Not part of the JSON.
     """
 
     code: int
     message: str
     hint: str
-    locked: bool = False
-    cells: bool = False
+    kind: type[SheetsDecryptError] = SheetsDecryptError
+
+    @property
+    def locked(self) -> bool:
+        """Whether the vault was locked or not mounted."""
+        return issubclass(self.kind, _LOCKED)
+
+    @property
+    def cells(self) -> bool:
+        """Whether cells could not be decrypted."""
+        return issubclass(self.kind, _CELLS)
 
 
 def timestamp(time: datetime) -> str:
@@ -141,19 +149,29 @@ class Record:
     def fail(self, error: BaseException) -> "Record":
         """Close the record of a run that failed, and return it. An unexpected error is named by type and place."""
         if isinstance(error, SheetsDecryptError):
-            kinds = isinstance(error, _LOCKED), isinstance(error, _CELLS)
-            failure = Failure(error.exit_code, error.message, error.hint, *kinds)
+            failure = Failure(error.exit_code, error.message, error.hint, type(error))
         else:
             failure = Failure(1, f"unexpected error: {place_of(error)}", "this is a bug; please report this line")
         if self.output is None:  # otherwise the csv was replaced before the error
             self.rows_written = 0
         return self.finish(Result.FAILED, failure.code, failure)
 
+    def raise_for_status(self) -> None:
+        """Raise the error that the run ended with, of its own class; do nothing if it did not fail.
+
+        A run that wrote the CSV and left cells encrypted has not failed: its `status` is `partial`.
+
+        Raises:
+            SheetsDecryptError: The run failed.
+        """
+        if self.error is not None:
+            raise self.error.kind(self.error.message, hint=self.error.hint)
+
     def as_json(self) -> dict[str, Any]:
         """Return the record as JSON has it; `output` and `error` are left out where there are none."""
         content = asdict(self)
         if self.error is not None:
-            del content["error"]["locked"], content["error"]["cells"]
+            del content["error"]["kind"]
         return {key: value for key, value in content.items() if not (key in {"output", "error"} and value is None)}
 
     def line(self) -> str:

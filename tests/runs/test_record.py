@@ -99,3 +99,28 @@ def test_failures_are_named_by_row_column_and_reason() -> None:
     assert len(report.failures(many)) == 11
     assert report.failures(many)[-1] == "and 101 more cells"
     assert report.failures(_log().finish(Result.WRITTEN, 0)) == []
+
+
+# As an exception
+
+
+@pytest.mark.parametrize("error", [VaultLocked, KeyMissing, VaultUnusable])
+def test_a_failed_record_raises_its_error_where_that_is_asked_for(error: type[SheetsDecryptError]) -> None:
+    """The class, the message and the hint are those of the error that ended the run."""
+    with pytest.raises(error) as caught:
+        _log().fail(error("x does not exist", hint="make it")).raise_for_status()
+    assert (caught.value.message, caught.value.hint) == ("x does not exist", "make it")
+
+
+def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
+    """Its text could hold a value: neither the error nor what it was raised from shows it."""
+    failed = _log().fail(ValueError("geheim"))
+    with pytest.raises(SheetsDecryptError, match="unexpected error: ValueError") as caught:
+        failed.raise_for_status()
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("status", [Result.WRITTEN, Result.UNCHANGED, Result.PARTIAL])
+def test_a_run_that_left_a_csv_raises_nothing(status: Result) -> None:
+    """Cells that stay encrypted are a status, and not an error."""
+    _log().finish(status, 3 if status is Result.PARTIAL else 0).raise_for_status()
