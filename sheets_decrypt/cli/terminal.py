@@ -24,7 +24,8 @@ from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecrypt
 from sheets_decrypt.system.console import is_terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+    from rich.table import Table
 
     from sheets_decrypt.story import Progress
 
@@ -146,16 +147,21 @@ def read_bytes(size: int) -> bytes:
     return sys.stdin.buffer.read(size)
 
 
-def show(renderable: "RenderableType") -> None:
-    """Print a table; off a terminal without colours and wide enough for every column."""
-    _console(sys.stdout).print(renderable)
+def show(table: "Table") -> None:
+    """Print a table: as blocks on a screen that is too narrow, and elsewhere as plain text of any width."""
+    from sheets_decrypt.cli.listing import fitted, plain  # noqa: PLC0415  (see `_console`)
+
+    if is_terminal(sys.stdout):
+        console = _console(sys.stdout)
+        console.print(fitted(table, console), crop=False)
+    else:
+        write_lines(plain(table))
 
 
 def _console(stream: IO[str]) -> "Console":
     from rich.console import Console  # noqa: PLC0415  (14 ms that only tables and progress need)
 
-    width = None if is_terminal(stream) else 200
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager

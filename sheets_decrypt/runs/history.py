@@ -44,7 +44,7 @@ def read_history(vault: Vault, name: str) -> list[dict[str, Any]]:
     """
     try:
         with vault.read(history_name(name)) as file:
-            return list(_records(_tail(file, _LARGEST)))
+            return list(records(_tail(file, _LARGEST)))
     except VaultFileMissing:
         return []
 
@@ -79,8 +79,8 @@ def _tail(file: BinaryIO, most: int) -> bytes:
     return tail.partition(b"\n")[2] if cut else tail
 
 
-def _records(lines: bytes) -> Iterator[dict[str, Any]]:
-    """Parse line by line; a line that a killed run left incomplete is skipped."""
+def records(lines: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file with one in each line; a line that a killed run left incomplete is skipped."""
     for line in lines.splitlines():
         try:
             content = json.loads(line)

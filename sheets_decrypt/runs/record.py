@@ -85,6 +85,21 @@ def timestamp(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def local_time(time: str | datetime) -> str:
+    """Return a time as a person reads it: local, with its offset from UTC, such as `2026-01-31 07:30 +01:00`.
+
+    Args:
+        time: A time, or one as records or schedulers spell it; without a zone it is local. Any other text, which
+            anyone may have written into the vault, is returned as it is.
+    """
+    try:
+        found = datetime.fromisoformat(time) if isinstance(time, str) else time
+        text = found.astimezone().isoformat(" ", "minutes")
+    except (ValueError, OverflowError, OSError):
+        return str(time)
+    return f"{text[:16]} {text[16:]}"
+
+
 def _now() -> str:
     return timestamp(datetime.now(UTC))
 

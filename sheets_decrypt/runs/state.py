@@ -95,7 +95,7 @@ _WRITTEN: Final = TypeAdapter(JobState)
 def load(config: Config, job: str) -> JobState:
     """Return what is remembered of a job; a file that cannot be read counts as no memory."""
     try:
-        return _read(read_small(_file(config, job), limit=_LARGEST))
+        return _read(read_small(file_of(config, job), limit=_LARGEST))
     except (OSError, ValueError):  # ValueError also for a path that no file can have
         return JobState()
 
@@ -105,26 +105,25 @@ def change(config: Config, job: str, function: Callable[[JobState], JobState]) -
 
     Where it cannot be written the run continues: by the end of a run the CSV is already in the vault.
     """
-    with _held(_lock(config, job, "state"), _SECONDS):
+    with held(config, job, "state"):
         before = load(config, job)
         after = function(before)
         content = json.dumps(asdict(after), ensure_ascii=False).encode(errors="replace")
         with suppress(OSError, ValueError):
-            write_private(_file(config, job), content)
+            write_private(file_of(config, job), content)
     return before, after
 
 
 @contextmanager
-def running(config: Config, job: str, since: str) -> Iterator[bool]:
-    """Remember that a run is under way; yield False if another one already is.
+def running(config: Config, job: str, since: str) -> Iterator[JobState | None]:
+    """Remember that a run is under way; yield the state before it, or None if another one already is.
 
     The start is recorded before anything that could hang. The system drops the lock with the process, so a start
-    without a lock is that of a run that was stopped from outside.
+    without a lock is that of a run that was stopped from outside; the state before the next run still has it.
     """
     with _held(_lock(config, job, "running"), _GLANCE) as alone:
-        if alone:
-            change(config, job, lambda state: replace(state, running_since=since))
-        yield alone
+        before = change(config, job, lambda state: replace(state, running_since=since))[0] if alone else None
+        yield before
         if alone:
             change(config, job, lambda state: replace(state, running_since=""))
 
@@ -136,6 +135,13 @@ def is_running(config: Config, job: str) -> bool:
         return False
     with _held(lock, 0) as free:
         return not free
+
+
+@contextmanager
+def held(config: Config, job: str, kind: str) -> Iterator[None]:
+    """Keep other processes from changing something of a job meanwhile, for the milliseconds that a change takes."""
+    with _held(_lock(config, job, kind), _SECONDS):
+        yield
 
 
 @contextmanager
@@ -173,8 +179,9 @@ def _lock(config: Config, job: str, kind: str) -> filelock.FileLock:
     return filelock.FileLock(_folder() / "locks" / f"{_name(config, job)}.{kind}")
 
 
-def _file(config: Config, job: str) -> Path:
-    return _folder() / "jobs" / f"{_name(config, job)}.json"
+def file_of(config: Config, job: str, kind: str = "jobs/*.json") -> Path:
+    """Return a file of a job in the user's state folder; `*` stands for what the job is known by."""
+    return _folder() / kind.replace("*", _name(config, job))
 
 
 def _folder() -> Path:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sheets_decrypt import config
 from sheets_decrypt.config import Config, SecretSource
 from sheets_decrypt.errors import KeyMissing
-from sheets_decrypt.runs import notify, state
+from sheets_decrypt.runs import journal, notify, state
 from sheets_decrypt.runs.news import news_of
 from sheets_decrypt.runs.record import Record, timestamp
 from sheets_decrypt.secret_sources import resolve
@@ -35,6 +35,7 @@ class Watch:
         """Remember how the run ended, and announce it."""
         patience = self._recipients.locked_after
         before, after = state.change(self._content, self._job, lambda before: before.after(record, patience))
+        journal.add(self._content, self._job, record)
         self.warnings += notify.announce(self._recipients, news_of(patience, record, before, after))
 
 
@@ -42,8 +43,10 @@ class Watch:
 def watched(content: Config, job: str) -> Iterator[Watch]:
     """Watch a run: what happens in the block is the run, and `Watch.end` takes its record."""
     watch = Watch(content, job)
-    with state.running(content, job, timestamp(datetime.now(UTC))) as alone:
-        if alone:  # otherwise this start would look like that of the run that is under way, which may hang
+    with state.running(content, job, timestamp(datetime.now(UTC))) as before:
+        if before is not None:  # otherwise this start would look like that of the run under way, which may hang
+            if before.running_since:
+                journal.add_stopped(content, job, before.running_since)
             watch.begin()
         yield watch
 

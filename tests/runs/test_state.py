@@ -173,8 +173,9 @@ def test_a_run_that_was_stopped_from_outside_leaves_its_start(tmp_path: Path) ->
     assert not run.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert not state.is_running(config, "baseline")
     assert state.load(config, "baseline").running_since == "2026-03-06T06:30:00Z"
-    with state.running(config, "baseline", "2026-03-07T06:30:00Z") as alone:
-        assert alone
+    with state.running(config, "baseline", "2026-03-07T06:30:00Z") as before:
+        assert before is not None
+        assert before.running_since == "2026-03-06T06:30:00Z"
         assert state.load(config, "baseline").running_since == "2026-03-07T06:30:00Z"
     assert state.load(config, "baseline").running_since == ""
 
@@ -183,8 +184,8 @@ def test_a_second_run_does_not_take_the_place_of_the_first(tmp_path: Path) -> No
     """The start that is remembered is that of the run under way."""
     config = configuration(tmp_path)
     with state.running(config, "baseline", "2026-03-06T06:30:00Z"):
-        with state.running(config, "baseline", "2026-03-06T07:30:00Z") as alone:
-            assert not alone
+        with state.running(config, "baseline", "2026-03-06T07:30:00Z") as before:
+            assert before is None
         assert state.load(config, "baseline").running_since == "2026-03-06T06:30:00Z"
 
 

@@ -1,0 +1,131 @@
+"""What this computer remembers of each run, and `history`, which puts it beside what the vault knows."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sheets_decrypt.errors import CellsRefused, ColumnNotFound, KeyWrong, RunUnderWay, VaultLocked
+from sheets_decrypt.runs import journal, state
+from sheets_decrypt.runs.record import Record, Result
+from tests.survey import World
+from tests.unattended_parts import configuration
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the memory below the test's own folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
+
+
+def _run(**more: object) -> Record:
+    return Record(job="baseline", spreadsheet_id="12345abcde", worksheet="EVIL", **more)  # type: ignore[arg-type]
+
+
+def _remembered(tmp_path: Path, *runs: Record) -> list[dict[str, object]]:
+    config = configuration(tmp_path)
+    for run in runs:
+        journal.add(config, "baseline", run)
+    return journal.read(config, "baseline")
+
+
+def test_a_run_is_remembered_by_its_time_and_what_a_message_may_say(tmp_path: Path) -> None:
+    """Time, exit code, kind of result, and after a success the number of rows."""
+    good = _run(rows_read=6).finish(Result.WRITTEN, 0)
+    locked = _run().fail(VaultLocked("X: does not exist"))
+    busy = _run().fail(RunUnderWay("another run is under way"))
+    found = _remembered(tmp_path, good, locked, busy)
+    assert found[0] == {
+        "run_id": good.run_id, "job": "baseline", "status": "done", "started": good.started,
+        "finished": good.finished, "exit_code": 0, "rows_read": 6,
+    }  # fmt: skip
+    assert [run.get("error") for run in found[1:]] == [
+        {"code": 7, "message": "the vault was locked"},
+        {"code": 8, "message": "another run was under way"},
+    ]
+
+
+def test_the_journal_is_no_oracle(tmp_path: Path) -> None:
+    """How many cells failed, what that led to, whether the CSV changed and what the Sheet says are not in it."""
+    partial = _run(failure_count=3, rows_read=6).finish(Result.PARTIAL, 3)
+    wrong = _run().fail(KeyWrong('column "EVIL": 7 of 7 tokens', hint="EVIL"))
+    refused = _run().fail(CellsRefused("3 cells could not be decrypted, the first in row 2"))
+    written, unchanged = _run(rows_read=6).finish(Result.WRITTEN, 0), _run(rows_read=6).finish(Result.UNCHANGED, 0)
+    missing = _run().fail(ColumnNotFound('"EVIL" not found in row 1'))
+    found = _remembered(tmp_path, partial, wrong, refused, written, unchanged, missing)
+    said = [{key: run[key] for key in run if key not in {"run_id", "started", "finished"}} for run in found]
+    assert said[0] == said[1] == said[2]
+    assert said[0]["exit_code"] == 3
+    assert said[3] == said[4]
+    assert "EVIL" not in json.dumps(found)
+
+
+def test_the_newest_runs_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal does not grow."""
+    monkeypatch.setattr(journal, "KEPT", 5)
+    runs = [_run(rows_read=number).finish(Result.WRITTEN, 0) for number in range(8)]
+    assert [run["rows_read"] for run in _remembered(tmp_path, *runs)] == [3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\n", b"[1]\n5\n", b"[" * 100_000, b'{"job": "to'])
+def test_a_broken_journal_hides_no_later_run(tmp_path: Path, content: bytes) -> None:
+    """Whatever is in the file, the next run is remembered."""
+    config = configuration(tmp_path)
+    file = state.file_of(config, "baseline", "runs/*.jsonl")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    assert len(_remembered(tmp_path, _run().finish(Result.WRITTEN, 0))) == 1
+
+
+# From the command line
+
+
+def test_history_is_in_the_order_of_time_across_jobs(world: World) -> None:
+    """Two jobs by turns are shown by turns, each run once, with what the vault knows of it."""
+    jobs = {"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nobody"]}}
+    world.configure(jobs)
+    for _ in range(2):
+        world.pull()
+    runs = world.run("history", "--config", world.path, "--json").records()
+    assert [run["job"] for run in runs] == ["one", "two", "one", "two"]
+    assert [run["status"] for run in runs] == ["written", "failed", "unchanged", "failed"]
+    times = [run["finished"] for run in runs]
+    assert times == sorted(times)
+    shown = world.run("history", "--config", world.path, "--last", "1").out
+    assert "nothing changed, 6 rows, 18 cells decrypted" in shown
+    assert 'failed with exit code 9: "nobody" not found in row 1' in shown
+    assert len(shown.splitlines()) == 3
+
+
+def test_history_can_be_read_while_the_vault_is_locked(world: World) -> None:
+    """It shows that runs failed because of that, and says what is missing; the vault's part is back afterwards."""
+    assert world.pull().code == 0
+    shutil.move(world.vault_folder, world.folder / "away")
+    assert world.pull().code == 7
+    done = world.run("history", "--config", world.path)
+    assert done.code == 7
+    assert "error: baseline: the history in the vault cannot be read, so counts and messages are missing: " in done.err
+    assert [line.split("baseline", 1)[1].strip() for line in done.out.splitlines()[1:]] == [
+        "done, 6 rows",
+        "failed with exit code 7: the vault was locked",
+    ]
+    shutil.move(world.folder / "away", world.vault_folder)
+    done = world.run("history", "--config", world.path)
+    assert (done.code, done.err) == (0, "")
+    assert [line.split("baseline", 1)[1].strip() for line in done.out.splitlines()[1:]] == [
+        "wrote 6 rows, 18 cells decrypted",
+        "failed with exit code 7: the vault was locked",
+    ]
+
+
+def test_a_run_that_was_stopped_from_outside_is_in_the_history(world: World) -> None:
+    """It could not say so itself: it is shown while it is the last one, and after the next one."""
+    config = world.load()
+    state.running(config, "baseline", "2026-03-06T06:30:00Z").__enter__()  # dropped with the lock, as by a kill
+    for runs in (1, 2):
+        shown = world.run("history", "--config", world.path).out.splitlines()[1:]
+        assert len(shown) == runs
+        assert shown[0].startswith("2026-03-06")
+        assert shown[0].endswith("the run was stopped before its end")
+        world.pull()
