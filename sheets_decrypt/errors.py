@@ -32,6 +32,7 @@
     │   ├── SheetShrunk               far fewer rows than last time
     │   ├── CellsRefused              cells cannot be decrypted, and the job says `on_error = "fail"`
     │   └── SheetMoved                rows moved while they were read
+    ├── NeedsAttention           10   a job failed or is overdue, or a test message did not arrive
     └── Interrupted             130   Ctrl-C
 
 The text of an error is lower case, names the thing, and never holds a cell's value, a token or a secret.
@@ -53,6 +54,7 @@ EXIT_CODES: Final[Mapping[int, str]] = {
     7: "vault not unlocked, not encrypted, full, or not writable",
     8: "another run of this job is under way",
     9: "the Sheet's content was refused: column missing, empty, shrunk",
+    10: "`status --fail`: a job failed or is overdue; `notify test`: a message was not delivered",
     130: "interrupted",
 }
 
@@ -223,6 +225,12 @@ class CellsRefused(SheetRefused):
 
 class SheetMoved(SheetRefused):
     """Rows moved while the sheet was read."""
+
+
+class NeedsAttention(SheetsDecryptError):
+    """What a command was asked to look at is not in order: a job, or an address under [notify]."""
+
+    exit_code = 10
 
 
 class Interrupted(SheetsDecryptError):

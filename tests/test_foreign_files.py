@@ -74,7 +74,7 @@ def test_a_downloaded_csv_is_a_regular_file(tmp_path: Path, words: str) -> None:
 def test_what_is_remembered_of_a_job_is_a_small_regular_file(world: World, tmp_path: Path, words: str) -> None:
     """Anything else is forgotten, and replaced by the next run."""
     content = config.load(world.path)
-    path = state._file(content, "baseline")
+    path = state.file_of(content, "baseline")
     path.parent.mkdir(parents=True, exist_ok=True)
     os.rename(tmp_path / "planted", path)  # noqa: PTH104 (also of a link)
     assert state.load(content, "baseline") == JobState()

@@ -114,7 +114,7 @@ def web_server() -> Iterator[Web]:
         thread.join()
 
 
-def browser_dom(page: Path, profile: Path) -> str:
+def browser_dom(page: Path, profile: Path, *more: str) -> str:
     """Open a page in a real browser and give its DOM as the browser has it afterwards."""
     chromium = require.program("chromium")
     options = (
@@ -122,7 +122,7 @@ def browser_dom(page: Path, profile: Path) -> str:
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
     )  # fmt: skip
     done = subprocess.run(
-        [chromium, *options, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
+        [chromium, *options, *more, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
         env={**os.environ, "HOME": str(profile.parent)},
         capture_output=True,
         encoding="utf-8",

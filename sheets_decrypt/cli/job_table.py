@@ -1,42 +1,26 @@
 """Every job at a glance: the last success, its age against the schedule, the trend of rows, and what failed."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sheets_decrypt.cli.listing import listing
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import Config
-from sheets_decrypt.errors import EXIT_CODES, ConfigurationError
+from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.runs import state
-from sheets_decrypt.runs.record import timestamp
+from sheets_decrypt.runs.record import local_time
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
 
 _GRACE: Final = timedelta(minutes=30)  # jitter, and the run itself
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_PAGE_WIDTH: Final = 140  # characters
-_PAGE: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="UTF-8">
-<title>sheets-decrypt: status</title>
-<style>
-{stylesheet}
-body {{ color: {foreground}; background-color: {background}; margin: 2em; }}
-</style>
-</head>
-<body>
-<pre style="font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace"><code>{code}</code></pre>
-</body>
-</html>
-"""
+_MOST_BARS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +35,7 @@ class JobStatus:
         next_run: The next scheduled run in local time, or None.
         stale: Whether a scheduled run should have gone well since.
         running: Whether a run is under way.
+        csv: Where its CSV is.
     """
 
     job: str
@@ -60,13 +45,25 @@ class JobStatus:
     next_run: str | None = None
     stale: bool = False
     running: bool = False
+    csv: str = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the last run was stopped from outside, or killed."""
+        return bool(self.state.running_since) and not self.running
+
+    @property
+    def failing(self) -> bool:
+        """Whether it failed in a way that is reported to people, and has not gone well since."""
+        return self.state.reported or self.stopped
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON has it: the state's keys beside the others; `exit_code` is null before the first run."""
         content = asdict(self)
         held: dict[str, Any] = content.pop("state")
         del held["reported"]
-        return {**content, **held, "exit_code": self.state.exit_code if self.state.last_run else None}
+        exit_code = self.state.exit_code if self.state.last_run else None
+        return {**content, "failing": self.failing, **held, "exit_code": exit_code}
 
 
 def survey(config: Config, jobs: Sequence[str], schedules: Sequence[Status], now: datetime) -> list[JobStatus]:
@@ -85,6 +82,7 @@ def survey(config: Config, jobs: Sequence[str], schedules: Sequence[Status], now
 def _one(config: Config, job: str, schedule: Status | None, now: datetime) -> JobStatus:
     held = state.load(config, job)
     success = _time(held.last_success)
+    vault = config.vault_of(config.jobs[job])
     return JobStatus(
         job=job,
         state=held,
@@ -93,6 +91,7 @@ def _one(config: Config, job: str, schedule: Status | None, now: datetime) -> Jo
         next_run=schedule.next_run if schedule else None,
         stale=schedule is not None and _is_stale(schedule.timing, success, now),
         running=bool(held.running_since) and state.is_running(config, job),
+        csv=f"{config.jobs[job].output}{f' in the vault {vault.cryptomator}' if vault else ''}",
     )
 
 
@@ -114,75 +113,98 @@ def _is_stale(text: str, success: datetime | None, now: datetime) -> bool:
     return success is None or success < due.astimezone(UTC)
 
 
-def table(found: Sequence[JobStatus], *, plain: bool, private: bool = True) -> Table:
+def table(found: Sequence[JobStatus], *, plain: bool) -> Table:
     """Return the jobs as a table.
 
     Args:
         found: How each job is doing.
         plain: Numbers in place of a sparkline, for what is not a terminal.
-        private: Whether only people at this computer see it. A page may be put where people who can edit the Sheet
-            read it: it has no error text, which may count cells or repeat names from the Sheet.
     """
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("job", "last success", "age", "schedule", "next run", "rows", "last run"):
-        shown.add_column(title, overflow="fold")
+    shown = listing("job", "last success", "age", "schedule", "next run", "rows", "last run")
     for one in found:
-        age = Text(_duration(one.age), style="bold red" if one.stale else "")
+        age = Text(duration(one.age), style="bold red" if one.stale else "")
         if one.stale:
-            age.append(" STALE")
+            age.append(" overdue" if age else "overdue")
         rows = one.state.rows
         trend = " ".join(map(str, rows[-5:])) if plain else _trend(rows)
         job, last, schedule, upcoming = map(
-            printable, (one.job, one.state.last_success or "never", one.schedule or "none", one.next_run or "")
+            printable,
+            (one.job, local_time(one.state.last_success) or "never", one.schedule or "none", _upcoming(one)),
         )
-        shown.add_row(job, last, age, schedule, upcoming, trend, _last_run(one, private=private))
+        shown.add_row(job, last, age, schedule, upcoming, trend, _last_run(one))
     return shown
 
 
-def page(found: Sequence[JobStatus], now: datetime) -> str:
-    """Return the table as one HTML page that loads nothing from elsewhere, with the time at which it was made."""
-    console = Console(file=io.StringIO(), record=True, width=_PAGE_WIDTH, highlight=False, markup=False, emoji=False)
-    console.print(table(found, plain=False, private=False))
-    console.print(f"\nas of {timestamp(now)}")
-    return console.export_html(code_format=_PAGE)
+def _upcoming(one: JobStatus) -> str:
+    return local_time(one.next_run) if one.next_run else ""
 
 
 def _trend(rows: Sequence[int]) -> str:
-    """Return row counts as a line of bars, from zero to the largest, and the last one as a number."""
+    """Return the newest row counts as a line of bars, from zero to the largest, and the last one as a number."""
     if not rows:
         return ""
     top = max(*rows, 1)
-    return "".join(_BARS[count * (len(_BARS) - 1) // top] for count in rows) + f" {rows[-1]}"
+    return "".join(_BARS[count * (len(_BARS) - 1) // top] for count in rows[-_MOST_BARS:]) + f" {rows[-1]}"
 
 
-def _last_run(one: JobStatus, *, private: bool) -> Text:
+def _last_run(one: JobStatus) -> Text:
     held = one.state
-    waiting = f" ({_runs(held.busy_runs)} found it under way)" if held.busy_runs else ""
+    words = in_words(one, held.message)
+    style = {"good": "green", "waiting": "yellow", "bad": "red", "running": "cyan"}.get(mood(one), "")
+    shown = Text(printable(words), style=style)
+    if held.exit_code and held.hint and not one.running and not one.stopped:
+        shown.append(f"\nhint: {printable(held.hint)}", style="default")
+    return shown
+
+
+def mood(one: JobStatus) -> str:
+    """Return how a job is doing in one word: good, bad, waiting, running or new."""
+    held = one.state
+    if one.stopped or held.busy_runs:
+        return "bad"
     if one.running:
-        return Text(f"running since {held.running_since}{waiting}", style="red" if held.busy_runs else "cyan")
-    if held.running_since or held.busy_runs:
-        began = f" of {held.running_since} was stopped before its end" if held.running_since else " did not end"
-        return Text(f"a run{began}{waiting}", style="red")
+        return "running"
     if not held.last_run:
-        return Text("never ran")
-    return _ended(held, printable(held.message) if private else EXIT_CODES.get(held.exit_code, ""))
-
-
-def _ended(held: JobState, why: str) -> Text:
+        return "new"
     if held.exit_code == 0:
-        return Text("ok", style="green")
+        return "good"
+    return "bad" if held.failed_runs and not held.locked_runs else "waiting"
+
+
+def in_words(one: JobStatus, why: str) -> str:
+    """Return how the last run went.
+
+    Args:
+        one: The job.
+        why: The reason for a failure, for the reader that it is shown to.
+    """
+    held = one.state
+    found = f" ({_runs(held.busy_runs)} found it under way)" if held.busy_runs else ""
+    if one.running:
+        return f"running since {local_time(held.running_since)}{found}"
+    if one.stopped:
+        return f"a run that began {local_time(held.running_since)} was stopped before its end{found}"
+    if held.busy_runs:
+        return f"a run did not end{found}"
+    return _ended(held, why) if held.last_run else "never ran"
+
+
+def _ended(held: JobState, why: str) -> str:
+    if held.exit_code == 0:
+        return "ok"
     if held.locked_runs:
-        return Text(f"skipped, the vault was locked ({_runs(held.locked_runs)}): {why}", style="yellow")
+        return f"skipped, the vault was locked ({_runs(held.locked_runs)}){why and f': {why}'}"
     if not held.failed_runs:
-        return Text(f"code {held.exit_code}: some cells could not be decrypted", style="yellow")
-    return Text(f"failed with code {held.exit_code}: {why}", style="red")
+        return "some cells could not be decrypted (exit code 3)"
+    return f"failed with exit code {held.exit_code}: {why}"
 
 
 def _runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number} runs in a row"
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Return an age in its largest unit."""
     if seconds is None:
         return ""
     units: Mapping[str, float] = {"d": 86400, "h": 3600, "min": 60}

@@ -1,8 +1,10 @@
 """Tables that lose nothing on a narrow screen: below its width, each row becomes a block of lines."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Column, Table
@@ -56,9 +58,23 @@ def _blocks(table: Table, console: Console) -> Iterator[Text]:
         if number:
             yield Text()
         for title, value in zip(titles, row, strict=True):
-            lines = value.wrap(console, max(console.width - indent, 1), overflow="ignore") if value else []
+            lines = _wrapped(value, console.width - indent) if value else []
             for place, line in enumerate(lines):
                 yield _unbroken(Text(title.plain if place == 0 else "").append(" "), line, indent)
+
+
+def _wrapped(value: Text, width: int) -> list[Text]:
+    """Break a text between words. A word that is longer than the line stays whole; rich would break or cut it off."""
+    lines: list[Text] = []
+    for line in value.split("\n"):
+        breaks, used = [], 0
+        for word in re.finditer(r"\S+\s*", line.plain):
+            if used and used + cell_len(word[0].rstrip()) > width:
+                breaks.append(word.start())
+                used = 0
+            used += cell_len(word[0])
+        lines += line.divide(breaks)
+    return lines
 
 
 def _unbroken(title: Text, line: Text, indent: int) -> Text:

@@ -2,15 +2,17 @@
 
 import json
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from sheets_decrypt.cli import job_table, terminal
+from sheets_decrypt.cli import job_page, job_table, terminal
 from sheets_decrypt.cli.configuration import load_named
+from sheets_decrypt.cli.job_table import JobStatus
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
-from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.errors import ConfigurationError, NeedsAttention, reason_of
 from sheets_decrypt.schedule import install as scheduling
 from sheets_decrypt.schedule.interface import Status
 from sheets_decrypt.system.regular_file import open_regular
@@ -20,8 +22,9 @@ from sheets_decrypt.system.regular_file import open_regular
 @config_option
 @job_option
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write one page for a browser.")
+@click.option("--fail", is_flag=True, help="For monitoring: end with exit code 10 if a job failed or is overdue.")
 @json_option("Print how each job is doing, one line of JSON for each.")
-def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, as_json: bool) -> int:
+def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, fail: bool, as_json: bool) -> int:
     """Show each job's last success, its age against its schedule, the trend of rows, and what failed."""
     config = load_named(config_path)
     names = chosen(config, jobs)
@@ -34,14 +37,24 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, a
     now = datetime.now(UTC)
     found = job_table.survey(config, names, schedules, now)
     if html is not None:
-        _write(html, job_table.page(found, now))
+        _write(html, job_page.page(found, now))
     if as_json:
         terminal.write_lines([json.dumps(one.as_json(), ensure_ascii=False) for one in found])
     elif html is not None:
         terminal.write_line(f"wrote {html}")
     else:
         terminal.show(job_table.table(found, plain=not terminal.prints_to_a_screen()))
-    return 0
+    return _fail(found) if fail else 0
+
+
+def _fail(found: Sequence[JobStatus]) -> int:
+    """Name the jobs that failed or are overdue, and return the exit code that says so."""
+    troubled = [f"{one.job} {'failed' if one.failing else 'is overdue'}" for one in found if one.failing or one.stale]
+    if not troubled:
+        return 0
+    return terminal.show_error(
+        NeedsAttention("; ".join(troubled), hint="see the last run of each with `sheets-decrypt status`")
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,7 +6,6 @@ has no error's text, no name from the Sheet, and does not say how many cells fai
 """
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final

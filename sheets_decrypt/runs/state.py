@@ -45,6 +45,7 @@ class JobState:
         running_since: When a run began that has not ended; blank if none is under way.
         busy_runs: How many runs in a row have found another run under way.
         reported: A failure was reported, and no run has gone well since.
+        hint: The next step that came with the message.
     """
 
     last_run: str = ""
@@ -57,6 +58,7 @@ class JobState:
     running_since: str = ""
     busy_runs: NonNegativeInt = 0
     reported: bool = False
+    hint: str = ""
 
     def after(self, record: Record, patience: int = 1) -> "JobState":
         """Return the state that a run leaves.
@@ -74,6 +76,7 @@ class JobState:
                 last_run=record.finished,
                 exit_code=record.exit_code,
                 message=record.error.message if record.error else "",
+                hint=record.error.hint if record.error else "",
                 failed_runs=self.failed_runs + 1,
                 locked_runs=self.locked_runs + 1 if record.error and record.error.locked else 0,
                 running_since="",

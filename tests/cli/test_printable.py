@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sheets_decrypt.cli import job_page
 from sheets_decrypt.cli import job_table as status
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.runs.state import JobState
@@ -119,13 +120,13 @@ def test_a_status_of_another_host_shows_escapes_spelt_out(tmp_path: Path) -> Non
     """Every column of the table is text that someone else chose."""
     config = configuration(tmp_path)
     found = status.survey(config, ["baseline"], [], datetime.now(UTC))
-    shown = status.page([_with(found[0], ESCAPE)], datetime.now(UTC))
+    shown = job_page.page([_with(found[0], ESCAPE)], datetime.now(UTC))
     _nothing_obeyed(shown)
-    assert shown.count(r"\u001b]0;owned") == 3
+    assert shown.count(r"\u001b]0;owned") == 4
 
 
 def _with(one: status.JobStatus, text: str) -> status.JobStatus:
-    return status.JobStatus("j" + text, JobState(), None, text, text)
+    return status.JobStatus("j" + text, JobState(), None, text, text, csv=text)
 
 
 def test_names_in_a_vault_are_listed_spelt_out_and_files_printed_as_they_are(world: World) -> None:

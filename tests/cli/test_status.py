@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sheets_decrypt.cli.job_table import JobStatus, page, survey, table
+from sheets_decrypt.cli.job_page import page
+from sheets_decrypt.cli.job_table import JobStatus, survey, table
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import interface
 from sheets_decrypt.schedule.interface import ALL_JOBS
 from tests import require
+from tests.cli.screens import assert_in_order, seen_at
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, World, assert_nothing_leaked
 from tests.unattended_parts import browser_dom, configuration, scheduled
@@ -28,7 +32,7 @@ NOW = datetime(2026, 3, 6, 9, 0, tzinfo=UTC)  # a Friday
 HELD = JobState("2026-03-06T06:30:10Z", "2026-03-06T06:30:10Z", rows=(2, 4, 8))
 STATUS_KEYS = {
     "job", "last_success", "age", "schedule", "next_run", "stale", "exit_code", "message", "failed_runs",
-    "locked_runs", "rows", "last_run", "running", "running_since", "busy_runs",
+    "locked_runs", "rows", "last_run", "running", "running_since", "busy_runs", "failing", "csv", "hint",
 }  # fmt: skip
 GOOD = JobStatus("baseline", HELD, 9000, "daily 06:30", "2026-03-07 06:30")
 
@@ -85,7 +89,8 @@ def _text(found: list[JobStatus], *, plain: bool = True, width: int = 200) -> st
 def test_the_last_success_its_age_and_the_schedule_are_told(tmp_path: Path) -> None:
     """A job is shown by what its machine remembers and by what is installed."""
     found = _one(tmp_path, [scheduled("daily 06:30", next_run="2026-03-07 06:30")], "2026-03-06T06:30:10Z", rows=(1, 2))
-    assert found == JobStatus("baseline", replace(HELD, rows=(1, 2)), 8990, "daily 06:30", "2026-03-07 06:30")
+    csv = str(tmp_path / "baseline.csv")
+    assert found == JobStatus("baseline", replace(HELD, rows=(1, 2)), 8990, "daily 06:30", "2026-03-07 06:30", csv=csv)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ def test_a_job_without_a_schedule_is_never_stale(tmp_path: Path) -> None:
     """No one said when it should run; a schedule of another job, or one that is not there any more, is none."""
     gone = replace(scheduled("daily 06:30"), installed=False)
     found = _one(tmp_path, [scheduled("daily 06:30", "other"), gone])
-    assert found == JobStatus("baseline", JobState())
+    assert found == JobStatus("baseline", JobState(), csv=str(tmp_path / "baseline.csv"))
     assert "never ran" in _text([found])
 
 
@@ -141,10 +146,10 @@ def test_the_schedule_of_all_jobs_counts_where_a_job_has_none_of_its_own(tmp_pat
     assert _one(tmp_path, [own, scheduled("every 2h")]).schedule == "every 1h"
 
 
-def test_stale_is_red_and_says_so_without_colours(tmp_path: Path) -> None:
-    """Whoever sees no colour reads STALE."""
-    assert "\x1b[1;31m2 d STALE" in _text([replace(GOOD, stale=True, age=172800)])
-    assert "STALE" not in _text([GOOD])
+def test_overdue_is_red_and_says_so_without_colours(tmp_path: Path) -> None:
+    """Whoever sees no colour reads it."""
+    assert "\x1b[1;31m2 d overdue" in _text([replace(GOOD, stale=True, age=172800)])
+    assert "overdue" not in _text([GOOD])
 
 
 @pytest.mark.parametrize(
@@ -169,9 +174,9 @@ def test_an_age_is_told_in_one_unit(seconds: float | None, words: str) -> None:
     ("changes", "words", "colour"),
     [
         ({}, "ok", "32"),
-        ({"exit_code": 3}, "code 3: some cells could not be decrypted", "33"),
-        ({"exit_code": 6, "failed_runs": 2, "message": "no network"}, "failed with code 6: no network", "31"),
-        ({"exit_code": 7, "failed_runs": 2, "message": "it is full"}, "failed with code 7: it is full", "31"),
+        ({"exit_code": 3}, "some cells could not be decrypted (exit code 3)", "33"),
+        ({"exit_code": 6, "failed_runs": 2, "message": "no network"}, "failed with exit code 6: no network", "31"),
+        ({"exit_code": 7, "failed_runs": 2, "message": "it is full"}, "failed with exit code 7: it is full", "31"),
         ({"exit_code": 7, "failed_runs": 1, "locked_runs": 1, "message": "no X:"},
          "skipped, the vault was locked (1 run): no X:", "33"),
         ({"exit_code": 7, "failed_runs": 5, "locked_runs": 4, "message": "no X:"},
@@ -202,13 +207,13 @@ def test_status_follows_what_happens_to_a_job(world: World) -> None:
     world.pull()
     done = world.run("status", "--config", world.path)
     assert (done.code, done.err) == (0, "")
-    assert re.search(r"baseline +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +now +none +6 +ok", done.out)
+    assert re.search(r"baseline +\d{4}-\d\d-\d\d \d\d:\d\d \+00:00 +now +none +6 +ok", done.out)
     assert "\x1b" not in done.out
     shutil.move(world.vault_folder, world.folder / "away")
     world.pull()
     done = world.run("status", "--config", world.path)
     assert "skipped, the vault was locked (1 run)" in done.out
-    assert re.search(r"baseline +\d{4}-\d\d-\d\dT", done.out)
+    assert re.search(r"baseline +\d{4}-\d\d-\d\d \d\d:\d\d", done.out)
 
 
 def test_status_as_json_is_one_line_for_each_job(world: World) -> None:
@@ -240,10 +245,85 @@ def test_a_scheduler_that_cannot_be_read_hides_nothing(world: World, tmp_path: P
     assert done.records()[0]["job"] == "baseline"
 
 
+def test_monitoring_sees_a_job_that_failed_or_is_overdue(world: World) -> None:
+    """`--fail` ends with exit code 10 and names the jobs; a good run ends that, and without it the code is 0."""
+    status = ("status", "--config", world.path, "--fail")
+    assert world.run(*status).code == 0
+    world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nobody"]}})
+    assert world.pull().code == 9
+    done = world.run(*status)
+    assert done.code == 10
+    assert done.err.startswith("error: two failed\nhint: ")
+    assert "one " in done.out
+    assert world.run(*status, "--job", "one").code == 0
+    assert world.run("status", "--config", world.path).code == 0
+    assert [job["failing"] for job in world.run(*status, "--json").records()] == [False, True]
+    world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv"}})
+    world.pull()
+    assert world.run(*status).code == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "more", "failing"),
+    [
+        ({}, {}, False),
+        ({"exit_code": 6, "failed_runs": 1, "reported": True}, {}, True),
+        ({"exit_code": 3, "reported": True}, {}, True),
+        ({"exit_code": 7, "failed_runs": 1, "locked_runs": 1}, {}, False),  # until it was locked `locked_after` times
+        ({"exit_code": 7, "failed_runs": 3, "locked_runs": 3, "reported": True}, {}, True),
+        ({"running_since": "2026-03-06T06:30:00Z"}, {"running": True}, False),
+        ({"running_since": "2026-03-06T06:30:00Z"}, {}, True),  # it was killed
+    ],
+)
+def test_what_monitoring_calls_a_failure_is_what_people_are_notified_of(
+    held: dict[str, Any], more: dict[str, Any], failing: bool
+) -> None:
+    """And a run that could report nothing, because it was stopped from outside."""
+    assert replace(_held(**held), **more).failing is failing
+
+
+# On a screen
+
+
+LONG = JobStatus(
+    "household-survey-2026-second-round",
+    replace(
+        HELD,
+        last_run="2026-03-06T06:30:10Z",
+        exit_code=9,
+        failed_runs=1,
+        message='"respondent_telephone_number_as_given" not found in row 1; the file /mnt/vault/surveys/2026/b.csv',
+        hint="check the spelling against row 1, and that this is the right tab",
+        rows=tuple(range(1200, 1230)),
+    ),
+    9000,
+    "daily 06:30 mon-fri",
+    "2026-03-07 06:30",
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_nothing_is_lost_on_a_narrow_screen(width: int) -> None:
+    """Every word of every value is on one line, whole and in its order, and no line is longer than the screen."""
+    words = seen_at(width, table([GOOD, LONG], plain=False))
+    for one in (GOOD, LONG):
+        for value in (one.job, one.schedule, "2026-03-06 06:30 +00:00", one.state.message, one.state.hint):
+            assert_in_order(value.split(), words)
+    assert_in_order(["▇▇▇▇▇▇▇▇▇▇▇█", "1229"], words)
+
+
+def test_a_word_that_is_longer_than_the_screen_is_left_whole(world: World) -> None:
+    """A path that does not fit is not broken by us: the terminal wraps it, and it can be copied."""
+    path = "/mnt/vault/" + "surveys/" * 12 + "baseline.csv"
+    assert path in seen_at(
+        60, table([replace(LONG, state=replace(LONG.state, message=path))], plain=False), whole=False
+    )
+
+
 def test_status_on_a_terminal_has_colours_and_bars(world: World) -> None:
     """A person at a terminal sees the sparkline and the colours."""
     world.pull()
-    environment = world.environment({"TERM": "xterm", "COLUMNS": "160"})
+    environment = world.environment({"TERM": "xterm", "COLUMNS": "120"})
     environment.pop("NO_COLOR", None)
     command = [*PROGRAM, "status", "--config", str(world.path)]
     code, seen = at_a_terminal(command, environment, after=b"", keys=b"")
@@ -258,92 +338,128 @@ def test_status_on_a_terminal_has_colours_and_bars(world: World) -> None:
 
 
 class _Page(HTMLParser):
-    """What a page loads, which tags it has, and its text."""
+    """What a page loads, its tags with their attributes, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[str] = []
-        self.links: list[str] = []
-        self.spans: list[tuple[str, str]] = []
+        self.attributes: list[tuple[str, str]] = []
         self.text = ""
-        self._span = ""
-        self.feed(text)
+        self.feed(re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.links += [value or "" for name, value in attrs if name in {"src", "href", "action", "data", "srcset"}]
-        self._span = dict(attrs).get("class") or "" if tag == "span" else ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._span = ""
+        self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_data(self, data: str) -> None:
         self.text += data
-        if self._span:
-            self.spans.append((self._span, data))
 
 
 HOSTILE = '<script>alert(1)</script> <b>b</b> &amp; [bold red]x[/] :smile: "q" <img src=https://example.org/x>'
 
 
 def _hostile() -> list[JobStatus]:
-    stale = replace(GOOD, job="späte.Erhebung", stale=True, age=172800)
+    stale = replace(GOOD, job="späte.Erhebung", stale=True, age=172800, csv=f"X:/{HOSTILE}")
     failed = replace(_held(exit_code=9, failed_runs=1, message=f'column "{HOSTILE}" not found'), job=HOSTILE)
     return [GOOD, stale, failed]
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
-    """One file: no script, link, font, picture or frame, and no address in its styles."""
+    """One file: no script, link, font, picture or frame, no address in its styles, and a policy that forbids them."""
     text = page(_hostile(), NOW)
     found = _Page(text)
-    assert set(found.tags) == {"html", "head", "meta", "title", "style", "body", "pre", "code", "span"}
-    assert found.links == []
+    assert set(found.tags) == {
+        "html", "head", "meta", "title", "body", "header", "h1", "p", "main", "article", "div", "h2", "span",
+        "code", "dl", "dt", "dd", "figure", "figcaption", "svg", "line", "polygon", "polyline", "circle",
+    }  # fmt: skip
+    assert not {name for name, _ in found.attributes} & {"src", "href", "action", "data", "srcset", "style", "onload"}
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
-    assert "as of 2026-03-06T09:00:00Z" in found.text
+    [policy] = [value for name, value in found.attributes if name == "content" and "default-src" in value]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "as of 2026-03-06 09:00 +00:00" in found.text
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
-    """Neither HTML nor rich's own markup nor an emoji's name is taken for anything but text."""
-    words = " ".join(_Page(page(_hostile(), NOW)).text.split())
-    assert ":smile:" in words
-    assert "späte.Erhebung" in words
-    assert "😄" not in words
-    for piece in ("<script>", "[bold red]", "x[/]", "&amp;", "<b>b</b>"):
-        assert piece in words
+    """Nothing in a name is taken for anything but text."""
+    found = _Page(page(_hostile(), NOW))
+    assert found.text.count(HOSTILE) == 3  # the failed job's name, its hint, and the other one's CSV
+    assert "späte.Erhebung" in found.text
 
 
-def test_the_page_in_a_real_browser(world: World, tmp_path: Path) -> None:
-    """`status --html FILE` is a page in which a browser shows the jobs, with the stale one in bold red."""
+def test_the_page_says_no_more_than_an_exit_code(tmp_path: Path) -> None:
+    """Error texts and hints, which may repeat names from the Sheet, stay on the computer."""
+    failed = _held(exit_code=9, failed_runs=1, message="EVIL", hint="EVIL", reported=True)
+    locked = _held(exit_code=7, failed_runs=1, locked_runs=1, message="EVIL", hint="EVIL")
+    text = page([failed, locked], NOW)
+    assert "EVIL" not in text
+    assert "failed with exit code 9: the Sheet's content was refused" in _Page(text).text
+    assert "Unlock the vault" in text
+
+
+def test_a_card_has_what_a_person_looks_for() -> None:
+    """Result, next step, last success with its age, schedule, next run, the CSV's path, and the trend of rows."""
+    failed = replace(
+        GOOD, state=replace(HELD, exit_code=6, failed_runs=1, reported=True), csv="X:/surveys/baseline.csv"
+    )
+    text = _Page(page([failed], NOW)).text
+    for piece in (
+        "1 of 1 jobs needs attention", "baseline", "failed with exit code 6", "is that computer connected",
+        "2026-03-06 06:30 +00:00 (2 h ago)", "daily 06:30", "2026-03-07 06:30 +00:00", "X:/surveys/baseline.csv",
+        "8 rows; the last 3 good runs",
+    ):  # fmt: skip
+        assert piece in text
+
+
+def test_jobs_that_need_attention_come_first() -> None:
+    """Of twenty surveys the broken one is at the top."""
+    text = _Page(page([GOOD, replace(GOOD, job="broken", stale=True)], NOW)).text
+    assert text.index("broken") < text.index("baseline")
+    assert "1 of 2 jobs needs attention" in text
+    assert "No job needs attention" in page([GOOD], NOW)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=30))
+def test_the_trend_stays_in_its_picture(rows: list[int]) -> None:
+    """Whatever the counts are, every point is inside of the drawing, and the highest one at its top."""
+    [points] = re.findall(r'<polyline class="line" points="([^"]*)"', page([_held(rows=tuple(rows))], NOW))
+    places = [tuple(map(float, point.split(","))) for point in points.split()]
+    assert len(places) == len(rows)
+    assert all(0 <= x <= 300 and 0 <= y <= 56 for x, y in places)
+    assert min(y for _, y in places) == (5 if max(rows) else 51)
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_page_in_a_real_browser(world: World, tmp_path: Path, width: int) -> None:
+    """A browser applies the styles under the page's own policy, runs nothing, and no card is wider than the screen."""
     require.patience("a browser starts")
     world.pull()
     file = tmp_path / "status page.html"
     done = world.run("status", "--config", world.path, "--html", file)
     assert (done.code, done.out) == (0, f"wrote {file}\n")
-    dom = _Page(browser_dom(file, tmp_path / "profile"))
-    assert "baseline" in dom.text
-    assert "█ 6" in dom.text
+    assert "baseline" in _Page(browser_dom(file, tmp_path / "profile")).text
     assert_nothing_leaked(file.read_bytes(), world.survey)
+    frame = tmp_path / "frame.html"  # measures the page from outside: the page itself may run nothing
     file.write_text(page(_hostile(), NOW), encoding="utf-8")
-    text = browser_dom(file, tmp_path / "profile2")
-    dom = _Page(text)
-    assert "script" not in dom.tags
-    assert "img" not in dom.tags
-    assert "späte.Erhebung" in dom.text
-    [style] = {name for name, data in dom.spans if data.startswith("2 d STALE")}
-    rule = re.search(rf"\.{style} {{([^}}]*)}}", text)
-    assert rule is not None
-    assert "color: #800000" in rule[1]
-    assert "font-weight: bold" in rule[1]
-    assert not [name for name, data in dom.spans if name == style and "STALE" not in data]
+    frame.write_text(
+        f'<iframe width={width} height=900 src="status%20page.html" onload="const page = this.contentDocument;'
+        "document.title = [page.documentElement.scrollWidth <= this.width, page.scripts.length, page.images.length,"
+        "getComputedStyle(page.querySelector('article')).borderLeftWidth, page.querySelectorAll('article').length,"
+        "new Set([...page.querySelectorAll('article')].map(card => card.offsetLeft)).size].join(' ')\"></iframe>",
+        encoding="utf-8",
+    )
+    dom = browser_dom(frame, tmp_path / "profile2", "--allow-file-access-from-files")
+    columns = 1 if width == 400 else 3
+    assert f"<title>true 0 0 5px 3 {columns}</title>" in dom
 
 
 def test_page_and_json_together(world: World, tmp_path: Path) -> None:
     """`--html` and `--json` do not get into each other's way."""
     done = world.run("status", "--config", world.path, "--html", tmp_path / "s.html", "--json")
     assert [json.loads(line)["job"] for line in done.out.splitlines()] == ["baseline"]
-    assert "never ran" in (tmp_path / "s.html").read_text(encoding="utf-8")
+    assert "Never ran" in (tmp_path / "s.html").read_text(encoding="utf-8")
 
 
 def test_a_page_that_cannot_be_written_is_told(world: World, tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ def test_a_broken_journal_hides_no_later_run(tmp_path: Path, content: bytes) -> 
 
 def test_history_is_in_the_order_of_time_across_jobs(world: World) -> None:
     """Two jobs by turns are shown by turns, each run once, with what the vault knows of it."""
-    jobs = {"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nobody"]}}
+    jobs: dict[str, dict[str, object]] = {
+        "one": {"output": "one.csv"},
+        "two": {"output": "two.csv", "columns": ["nobody"]},
+    }
     world.configure(jobs)
     for _ in range(2):
         world.pull()

@@ -50,7 +50,7 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
     installed = crontab()
     assert installed is not None
     assert installed.startswith(theirs)
-    running_cron(state._file(world.load(), "baseline"))  # which exists as soon as the run has begun
+    running_cron(state.file_of(world.load(), "baseline"))  # which exists as soon as the run has begun
     until = time.monotonic() + 60
     while not state.load(world.load(), "baseline").last_run and time.monotonic() < until:
         time.sleep(0.1)
