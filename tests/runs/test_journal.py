@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sheets_decrypt.cli.history import _table
 from sheets_decrypt.errors import CellsRefused, ColumnNotFound, KeyWrong, RunUnderWay, VaultLocked
 from sheets_decrypt.runs import journal, state
-from sheets_decrypt.runs.record import Record, Result
+from sheets_decrypt.runs.record import Record, Result, local_time
+from tests.cli.screens import assert_in_order, seen_at
 from tests.survey import World
-from tests.unattended_parts import configuration
+from tests.unattended_parts import configuration, record
 
 
 @pytest.fixture(autouse=True)
@@ -82,23 +84,24 @@ def test_a_broken_journal_hides_no_later_run(tmp_path: Path, content: bytes) -> 
 
 
 def test_history_is_in_the_order_of_time_across_jobs(world: World) -> None:
-    """Two jobs by turns are shown by turns, each run once, with what the vault knows of it."""
-    jobs: dict[str, dict[str, object]] = {
-        "one": {"output": "one.csv"},
-        "two": {"output": "two.csv", "columns": ["nobody"]},
-    }
+    """Runs that this computer remembers stand between those in the vault, each once, with what the vault knows."""
+    jobs: dict[str, dict[str, object]] = {"one": {"output": "one.csv"}, "two": {"output": "two.csv"}}
     world.configure(jobs)
-    for _ in range(2):
-        world.pull()
+    world.pull()
+    config = world.load()
+    for job, time in (
+        ("two", "2020-01-02T06:30:00Z"),
+        ("one", "2020-01-01T06:30:00Z"),
+        ("one", "2090-01-01T06:30:00Z"),
+    ):
+        journal.add(config, job, record(6, finished=time))
     runs = world.run("history", "--config", world.path, "--json").records()
-    assert [run["job"] for run in runs] == ["one", "two", "one", "two"]
-    assert [run["status"] for run in runs] == ["written", "failed", "unchanged", "failed"]
-    times = [run["finished"] for run in runs]
-    assert times == sorted(times)
-    shown = world.run("history", "--config", world.path, "--last", "1").out
-    assert "nothing changed, 6 rows, 18 cells decrypted" in shown
-    assert 'failed with exit code 9: "nobody" not found in row 1' in shown
-    assert len(shown.splitlines()) == 3
+    assert [run["job"] for run in runs] == ["one", "two", "one", "two", "one"]
+    assert [run["status"] for run in runs] == ["failed", "failed", "written", "written", "failed"]
+    shown = world.run("history", "--config", world.path, "--last", "1").out.splitlines()
+    assert "wrote 6 rows, 18 cells decrypted" in shown[1]
+    assert "failed with exit code 6: Google could not be reached" in shown[2]
+    assert len(shown) == 3
 
 
 def test_history_can_be_read_while_the_vault_is_locked(world: World) -> None:
@@ -132,3 +135,35 @@ def test_a_run_that_was_stopped_from_outside_is_in_the_history(world: World) -> 
         assert shown[0].startswith("2026-03-06")
         assert shown[0].endswith("the run was stopped before its end")
         world.pull()
+
+
+# On a screen
+
+MESSAGE = '"respondent_telephone_number_as_given" not found in row 1; the file /mnt/vault/surveys/a.csv'
+LONG: dict[str, object] = {
+    "job": "household-survey-2026-second-round",
+    "status": "failed",
+    "finished": "2026-03-06T06:30:10Z",
+    "exit_code": 9,
+    "error": {"message": MESSAGE},
+}
+SHORT: dict[str, object] = {
+    "job": "baseline",
+    "status": "partial",
+    "finished": "2026-03-06T07:30:10Z",
+    "rows_read": 1204,
+    "failure_count": 3,
+    "columns": {"name": {"decrypted": 2391}},
+}
+
+
+@pytest.mark.parametrize("runs", [[SHORT], [SHORT, LONG]])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_history_loses_nothing_on_a_narrow_screen(width: int, runs: list[dict[str, object]]) -> None:
+    """The hour, the job, the counts and every word of a message are on the screen, whole."""
+    words = seen_at(width, _table(runs))
+    assert_in_order(["1204", "rows,", "2391", "cells", "decrypted,", "3", "cells", "could", "not"], words)
+    for run in runs:
+        assert_in_order([*local_time(str(run["finished"])).split(), str(run["job"])], words)
+    if LONG in runs:
+        assert_in_order(MESSAGE.split(), words)

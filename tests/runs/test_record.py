@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import time as clock
 
 import pytest
 
@@ -66,6 +67,32 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert _log().finish(Result.WRITTEN, 0).user == "unknown"
+
+
+# Times
+
+
+@pytest.mark.system("posix", "Windows has one time zone for all programs")
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-01-31T06:30:10Z", "2026-01-31 07:30 +01:00"),
+        ("2026-07-31T23:30:10Z", "2026-08-01 01:30 +02:00"),
+        ("2026-07-31 06:30", "2026-07-31 06:30 +02:00"),  # as schedulers spell a time: local
+        ("", ""),
+        ("yesterday", "yesterday"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_a_person_reads_local_time_with_its_offset(time: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Summer time is that of the day; what is not a time is shown as it is."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    clock.tzset()
+    try:
+        assert record.local_time(time) == shown
+    finally:
+        monkeypatch.undo()
+        clock.tzset()
 
 
 # In words
