@@ -19,6 +19,7 @@ from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import Sheet, open_sheet
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output import deidentified as deidentify
+from sheets_decrypt.runs import addresses
 from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.table import Format, Page
 from sheets_decrypt.vault import open_vault
@@ -126,6 +127,8 @@ def check(config: Config, names: Sequence[str], *, network: bool = True) -> Iter
                 yield _try(job, title, attempt)
             if job.job.deidentified is not None:
                 yield _try(job, "second csv", _second_csv)
+            if any(_notified(job)):
+                yield _try(job, "notify", _notify)
         finally:
             if job.session is not None:
                 job.session.close()
@@ -229,6 +232,19 @@ def _second_csv(job: _Job) -> str:
     decrypted = () if job.job.columns == "auto" else job.job.columns
     places = deidentify.kept(job.sheet.header, second, decrypted)
     return f"{second.output}: {len(places)} columns"
+
+
+def _notified(job: _Job) -> Sequence[object]:
+    section = job.config.notify_of(job.job)
+    return [*([section.healthchecks] if section.healthchecks else []), *section.urls]
+
+
+def _notify(job: _Job) -> str:
+    """Look at the addresses without sending anything; a run goes well without them, so this is never an error."""
+    if found := addresses.problems(job.config.notify_of(job.job)):
+        raise _Warn("; ".join(found), "correct [notify], then try it with `sheets-decrypt notify test`")
+    number = len(_notified(job))
+    return f"{number} addresses look right" if number > 1 else "1 address looks right"
 
 
 def _fit(job: _Job) -> str:

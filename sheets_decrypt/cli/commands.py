@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "schedule": ("schedule", "schedule", "Let pull-and-decrypt run by itself."),
     "status": ("status", "status", "Show how each job is doing."),
     "history": ("history", "history", "List the last runs."),
+    "notify": ("notify", "notify", "Try the addresses that are notified of runs."),
     "config": ("setup", "config", "Validate or explain the configuration."),
     "sandbox": ("demo", "sandbox", "Run a stand-in for Google on this machine, for trials and tests."),
 }

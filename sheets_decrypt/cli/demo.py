@@ -4,9 +4,9 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.table import Table
 
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.result import show_result
@@ -16,6 +16,11 @@ from sheets_decrypt.sandbox.demo import OUTPUT, Demonstration, demonstrate
 from sheets_decrypt.sandbox.faults import parse_fault
 from sheets_decrypt.sandbox.sample import ENCRYPTED
 from sheets_decrypt.sandbox.serving import serve_csv
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TOKEN_SHOWN: Final = 24  # characters
 
 
 @click.command()
@@ -62,13 +67,17 @@ def _show(done: Demonstration) -> None:
     terminal.write_line(f"   {terminal.command('sheets-decrypt', 'vault', 'cat', '--config', done.config, OUTPUT)}")
 
 
-def _table(rows: list[list[str]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in rows[0]:
-        table.add_column(printable(name), no_wrap=True, overflow="ellipsis", max_width=24)
+def _table(rows: list[list[str]]) -> "Table":
+    from sheets_decrypt.cli.listing import listing  # noqa: PLC0415  (rich, which `sandbox` can do without)
+
+    table = listing(*map(printable, rows[0]))
     for row in rows[1:]:
-        table.add_row(*(printable(cell.replace("\n", " ")) for cell in row))
+        table.add_row(*(_shortened(printable(cell.replace("\n", " "))) for cell in row))
     return table
+
+
+def _shortened(cell: str) -> str:
+    return cell if len(cell) <= _TOKEN_SHOWN else f"{cell[: _TOKEN_SHOWN - 1]}…"
 
 
 @click.command()

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.table import Table
 
 from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.config import writing
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.runs.addresses import problems_without_secrets
 from sheets_decrypt.system.private_file import write_private_text
 from sheets_decrypt.vault import open_drive
 from sheets_decrypt.vault.mark import write_mark
@@ -108,6 +108,9 @@ def validate(file: Path | None, config_path: Path | None) -> int:
     content = configuration.load(path)
     jobs = ", ".join(content.jobs)
     terminal.write_line(f"{path} is valid; jobs: {jobs}")
+    sections = dict.fromkeys((content.notify, *(content.notify_of(job) for job in content.jobs.values())))
+    for problem in (problem for section in sections for problem in problems_without_secrets(section)):
+        terminal.write_notice(f"warning: {problem}")
     return 0
 
 
@@ -121,9 +124,9 @@ def example() -> int:
 @config.command()
 def keys() -> int:
     """List every key of the configuration, its default and its meaning."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("key", "default", "meaning"):
-        table.add_column(title, overflow="fold")
+    from sheets_decrypt.cli.listing import listing  # noqa: PLC0415  (rich, which no other command here needs)
+
+    table = listing("key", "default", "meaning")
     for row in writing.all_keys():
         table.add_row(*row)
     terminal.show(table)

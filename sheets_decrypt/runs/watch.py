@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sheets_decrypt import config
-from sheets_decrypt.config import Config, SecretSource
-from sheets_decrypt.errors import KeyMissing
+from sheets_decrypt.config import Config
 from sheets_decrypt.runs import journal, notify, state
+from sheets_decrypt.runs.addresses import recipients_of
 from sheets_decrypt.runs.news import news_of
 from sheets_decrypt.runs.record import Record, timestamp
-from sheets_decrypt.secret_sources import resolve
 
 
 class Watch:
@@ -25,7 +23,7 @@ class Watch:
     def __init__(self, content: Config, job: str) -> None:
         self._content = content
         self._job = job
-        self._recipients, self.warnings = _recipients(content.notify_of(content.jobs[job]))
+        self._recipients, self.warnings = recipients_of(content.notify_of(content.jobs[job]))
 
     def begin(self) -> None:
         """Announce the start."""
@@ -49,26 +47,3 @@ def watched(content: Config, job: str) -> Iterator[Watch]:
                 journal.add_stopped(content, job, before.running_since)
             watch.begin()
         yield watch
-
-
-def _recipients(section: config.Notify) -> tuple[notify.Recipients, list[str]]:
-    """Read the addresses, which may be secrets; one that cannot be read is left out, with a warning."""
-    warnings: list[str] = []
-
-    def address(source: str | SecretSource) -> str | None:
-        if isinstance(source, str):
-            return source
-        try:
-            return resolve(source).reveal()
-        except Exception as error:  # noqa: BLE001  (whatever it is, it never changes a run's result)
-            reason = error.message if isinstance(error, KeyMissing) else type(error).__name__
-            warnings.append(f"[notify]: {reason}")
-            return None
-
-    recipients = notify.Recipients(
-        healthchecks=address(section.healthchecks) if section.healthchecks else None,
-        urls=tuple(url for source in section.urls if (url := address(source))),
-        on=frozenset(section.on),
-        locked_after=section.locked_after,
-    )
-    return recipients, warnings

@@ -334,9 +334,9 @@ def test_the_history_is_a_table(world: World) -> None:
     done = world.run("history", "--config", world.path)
     assert done.code == 0
     title, first, second = done.out.splitlines()
-    assert title.split()[:3] == ["finished", "(UTC)", "job"]
-    assert first.split()[1:] == ["baseline", "written", "6", "18", "0", "0"]
-    assert second.split()[1:3] == ["baseline", "failed"]
+    assert title.split() == ["time", "job", "result"]
+    assert first.split()[3:] == ["baseline", "wrote", "6", "rows,", "18", "cells", "decrypted"]
+    assert second.split()[3:5] == ["baseline", "failed"]
     assert '"nobody" not found in row 1' in second
     lines = world.run("history", "--config", world.path, "--json", "--last", "1").records()
     assert lines == world.history()[-1:]
@@ -349,14 +349,18 @@ def test_a_job_without_runs_has_no_history(world: World) -> None:
 
 
 def test_a_torn_line_of_the_history_is_passed_over(world: World) -> None:
-    """A run that was killed while it wrote its line hides no other run."""
+    """It hides no other run, and the run that it belonged to is still known to this computer."""
     world.pull()
     name = survey.CSV + ".runs.jsonl"
     with world.vault.replace(name) as file:
         file.write((json.dumps({"job": "early"}) + '\n{"job": "torn').encode())
     world.pull()
     runs = world.run("history", "--config", world.path, "--json").records()
-    assert [run["job"] for run in runs] == ["early", "baseline"]
+    assert [(run["job"], run.get("status")) for run in runs] == [
+        ("early", None),
+        ("baseline", "done"),
+        ("baseline", "unchanged"),
+    ]
     assert world.run("history", "--config", world.path).code == 0
 
 

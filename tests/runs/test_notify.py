@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import pytest
 
+from sheets_decrypt.runs.heartbeat import Limits
 from sheets_decrypt.runs.news import Event, News
-from sheets_decrypt.runs.notify import Limits, Recipients, announce, announce_start
+from sheets_decrypt.runs.notify import Recipients, announce, announce_start
 from sheets_decrypt.sandbox import certificates
 from tests import require
 

@@ -1,0 +1,124 @@
+"""The addresses under [notify], looked at by `check` and `config validate`, and tried by `notify test`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import require, survey
+from tests.survey import World
+from tests.unattended_parts import Web, memory, web_server
+
+# apprise imports imghdr, which Python 3.11 and 3.12 have and deprecate
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+SECRET = "0f1e2d3c-secret"
+
+
+@pytest.fixture
+def web(world: World) -> Iterator[Web]:
+    """Run a web server, and hold that nothing sent to it contains an answer, a token or a secret."""
+    require.module("apprise")
+    with web_server() as server:
+        yield server
+    for path, body in server.told:
+        survey.assert_nothing_leaked(path + body, world.survey)
+
+
+def test_a_test_message_reaches_every_address(world: World, web: Web) -> None:
+    """It names the job, whatever `on` says; the heartbeat's state and what is remembered of the job stay the same."""
+    world.configure(
+        notify={"healthchecks": f"{web.url}/ping", "urls": [f"json://127.0.0.1:{web.port}/{SECRET}"], "on": ["success"]}
+    )
+    done = world.run("notify", "test", "--config", world.path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "baseline: healthchecks (http://127.0.0.1): delivered",
+        "baseline: urls, number 1 (json://127.0.0.1): delivered",
+    ]
+    assert web.paths() == ["/ping/log", f"/{SECRET}"]
+    assert "sheets-decrypt: baseline: this is a test message" in web.told[1][1]
+    assert memory(world).last_run == ""
+
+
+def test_what_happened_is_said_for_each_address(world: World, web: Web) -> None:
+    """Refused, of no service, or not to be read: each with its reason, none with its secret."""
+    world.keep("empty", "")
+    web.codes = {"/refused": 403}
+    world.configure(
+        notify={
+            "healthchecks": f"{web.url}/good",
+            "urls": [{"file": "keys/empty"}, f"json://127.0.0.1:{web.port}/refused/{SECRET}", f"nothing://{SECRET}/"],
+        }
+    )
+    done = world.run("notify", "test", "--config", world.path)
+    assert done.code == 10
+    assert done.out.splitlines() == [
+        "baseline: healthchecks (http://127.0.0.1): delivered",
+        "baseline: urls, number 2 (json://127.0.0.1): it was not delivered",
+        "baseline: urls, number 3 (nothing://…): apprise does not support this address",
+    ]
+    assert "error: baseline: [notify]: the secret from file " in done.err
+    assert "error: 3 of 4 test messages were not delivered" in done.err
+    assert SECRET not in done.out + done.err
+
+
+def test_jobs_that_share_their_addresses_send_one_message(world: World, web: Web) -> None:
+    """Twenty surveys with one mailbox are one message; `--job` names one of them."""
+    jobs: dict[str, dict[str, object]] = {name: {"output": f"{name}.csv"} for name in ("one", "two", "three")}
+    jobs["three"]["notify"] = {"healthchecks": f"{web.url}/three"}
+    world.configure(jobs)
+    with world.path.open("a", encoding="utf-8") as file:
+        file.write(f'[notify]\nurls = ["json://127.0.0.1:{web.port}/all"]\n')
+    assert world.run("notify", "test", "--config", world.path).code == 0
+    assert web.paths() == ["/all", "/three/log"]
+    assert "one, two: this is a test message" in web.told[0][1]
+    assert world.run("notify", "test", "--config", world.path, "--job", "three").code == 0
+    assert web.paths() == ["/three/log"]
+
+
+def test_without_an_address_there_is_nothing_to_try(world: World) -> None:
+    """That is an error: whoever tries expects a message."""
+    done = world.run("notify", "test", "--config", world.path)
+    assert (done.code, done.out) == (2, "")
+    assert "no address is configured under [notify]" in done.err
+
+
+BROKEN: dict[str, object] = {
+    "healthchecks": f"hc-ping.com/{SECRET}",
+    "urls": [{"file": "keys/nowhere"}, f"nothing://{SECRET}/", "ntfys://topic"],
+}
+PROBLEMS = (
+    "[notify] healthchecks (an address without a scheme): this is not an http or https address",
+    "[notify] urls, number 2 (nothing://…): apprise does not support this address",
+)
+
+
+def test_check_looks_at_the_addresses(world: World) -> None:
+    """What cannot work is a warning, and sends nothing; the pull goes well without it."""
+    require.module("apprise")
+    world.configure(notify=BROKEN)
+    done = world.run("check", "--config", world.path)
+    assert done.code == 0
+    [line] = [line for line in done.out.splitlines() if "baseline: notify: " in line]
+    assert line.startswith("warning ")
+    for problem in (*PROBLEMS, "[notify]: the secret's file "):
+        assert problem in line
+    assert "number 3" not in line
+    assert "ready to pull" in done.out
+    world.configure(notify={"healthchecks": "https://hc-ping.com/x", "urls": ["ntfys://topic"]})
+    assert "ok      baseline: notify: 2 addresses look right" in world.run("check", "--config", world.path).out
+
+
+def test_validate_looks_at_the_addresses_without_reading_a_secret(world: World) -> None:
+    """A file that does not exist and a variable that is not set are named; a command is not run."""
+    require.module("apprise")
+    ran = world.folder / "ran"
+    sources: list[object] = [{"command": ["touch", str(ran)]}, {"env": "NOT_SET_ANYWHERE"}]
+    world.configure(notify=BROKEN | {"urls": [*BROKEN["urls"], *sources]})  # type: ignore[misc]  # a list
+    done = world.run("config", "validate", "--config", world.path)
+    assert (done.code, done.out.startswith(f"{world.path} is valid")) == (0, True)
+    warnings = done.err.splitlines()
+    missing = [f"file {world.folder}/keys/nowhere", "env NOT_SET_ANYWHERE"]
+    expected = {f"warning: {problem}" for problem in PROBLEMS}
+    expected |= {f"warning: [notify]: the secret from {label} does not exist" for label in missing}
+    assert set(warnings) == expected
+    assert not ran.exists()
