@@ -356,11 +356,8 @@ def test_a_torn_line_of_the_history_is_passed_over(world: World) -> None:
         file.write((json.dumps({"job": "early"}) + '\n{"job": "torn').encode())
     world.pull()
     runs = world.run("history", "--config", world.path, "--json").records()
-    assert [(run["job"], run.get("status")) for run in runs] == [
-        ("early", None),
-        ("baseline", "done"),
-        ("baseline", "unchanged"),
-    ]
+    assert runs[0] == {"job": "early"}
+    assert {run["status"] for run in runs[1:]} == {"done", "unchanged"}
     assert world.run("history", "--config", world.path).code == 0
 
 
