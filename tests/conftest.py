@@ -1,5 +1,6 @@
 """Fixtures that several test files share, an environment that is the same on every machine, and counts at the end."""
 
+import functools
 import os
 import signal
 import tempfile
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import HealthCheck, settings
 
 from sheets_decrypt.sandbox.google import Sandbox
@@ -68,6 +71,32 @@ def _without_crontab(folder: Path, patch: pytest.MonkeyPatch) -> None:
     program.write_text('#!/bin/sh\necho "no crontab for tests" >&2\nexit 1\n', encoding="utf-8")
     program.chmod(0o755)
     patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+class _RememberedScrypt:
+    """Scrypt that derives the same name only once: a pull asks for its secrets' names, and they are slow on purpose."""
+
+    def __init__(self, *, salt: bytes, length: int, n: int, r: int, p: int) -> None:
+        self._parameters: Final = (salt, length, n, r, p)
+
+    def derive(self, secret: bytes) -> bytes:
+        """Return what scrypt makes of a secret."""
+        return _derived(*self._parameters, secret)
+
+
+@functools.cache
+def _derived(salt: bytes, length: int, n: int, r: int, p: int, secret: bytes) -> bytes:
+    return Scrypt(salt=salt, length=length, n=n, r=r, p=p).derive(secret)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_secrets() -> Iterator[None]:
+    """Spare what is slow in almost every pull and the point of none: a new RSA key, its check, and scrypt."""
+    key = rsa.generate_private_key(65537, 1024)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sheets_decrypt.sandbox.sign_in.new_key", lambda: key)
+        patch.setattr("sheets_decrypt.decryption.ciphers.trial.Scrypt", _RememberedScrypt)
+        yield
 
 
 @pytest.fixture

@@ -45,6 +45,11 @@ class _Grant:
     expires: float
 
 
+def new_key() -> rsa.RSAPrivateKey:
+    """Make a service account's key, as large as Google's."""
+    return rsa.generate_private_key(65537, 2048)
+
+
 class ServiceAccount:
     """A service account, its key file, and the access tokens issued for it.
 
@@ -53,7 +58,7 @@ class ServiceAccount:
     """
 
     def __init__(self, path: Path) -> None:
-        key = rsa.generate_private_key(65537, 2048)
+        key = new_key()
         number = secrets.randbelow(10**6)
         self.email: Final = f"survey-reader@sandbox-{number:06}.iam.gserviceaccount.com"
         self._key_id: Final = secrets.token_hex(20)
