@@ -1,15 +1,13 @@
-"""Fixtures of the sending half's tests: a Google, a survey whose runtime serves a whole file, and other runtimes."""
+"""Fixtures of the sending half's tests: a Google, and a survey whose runtime serves a whole file, in any settings."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.twilio.export import export, write
-from tests.twilio.runtime import Runtime, running
-from tests.twilio.survey import HEADER, TAB, Start, Survey, environment
+from tests.twilio.runtime import running
+from tests.twilio.survey import HEADER, TAB, Other, Survey, environment
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +41,8 @@ def survey(started: Survey) -> Survey:
 
 
 @pytest.fixture
-def start(google: Sandbox, started: Survey, tmp_path: Path) -> Start:
-    """Start another runtime with other environment variables, on the same Sheet."""
-    write(tmp_path, export(HEADER))
+def other(started: Survey) -> Other:
+    """Return the runtime with other settings, on the same Sheet, which is empty."""
     started.google.clear_faults()
     started.refill([HEADER])
-
-    def begin(*, fork: bool = False, **changes: str | None) -> AbstractContextManager[Runtime]:
-        return running(tmp_path, environment(google, started.spreadsheet, **changes), fork=fork)
-
-    return begin
+    return started.runtime.with_settings

@@ -7,6 +7,7 @@ tests skip with the reason.
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from tests import require, systems
 
 _NODE: Final = Path(__file__).parents[1] / "node"
 _PACKAGES: Final = _NODE / "twilio" / "node_modules"
+_WITH_SETTINGS: Final = _NODE / "with_settings.js"
 _START_SECONDS: Final = 60
 _TWILIOS_LIMIT: Final = 10.0  # seconds after which Twilio ends a function
 
@@ -57,16 +59,22 @@ class Runtime:
         address: Where it listens, without a slash at the end.
         log_file: Everything that it and the functions print.
         patience: Seconds after which a call is given up with a TimeoutError.
+        settings: Environment variables of the functions that differ from the runtime's; None for one that is missing.
     """
 
     address: str
     log_file: Path
     patience: float = _TWILIOS_LIMIT
+    settings: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def log(self) -> str:
         """Everything printed so far, without colours."""
         return re.sub(r"\x1b\[[0-9;]*m", "", self.log_file.read_text("utf-8", "replace"))
+
+    def with_settings(self, **changes: str | None) -> "Runtime":
+        """Return the same runtime, whose functions see other settings, each call in a new container."""
+        return replace(self, settings={**self.settings, **changes})
 
     def call(self, function: str, parameters: Parameters) -> Answer:
         """Call a function as Studio does: a form, POSTed."""
@@ -77,11 +85,11 @@ class Runtime:
         return self._post(function, json.dumps(content).encode(), "application/json")
 
     def _post(self, function: str, data: bytes, kind: str) -> Answer:
-        request = urllib.request.Request(
-            f"{self.address}/{function}",
-            data=data,
-            headers={"Content-Type": f"{kind}; charset=utf-8", "User-Agent": "TwilioProxy/1.1"},
-        )
+        headers = {"Content-Type": f"{kind}; charset=utf-8", "User-Agent": "TwilioProxy/1.1"}
+        if self.settings:
+            headers |= {"X-Function": function, "X-Settings": json.dumps(self.settings)}
+            function = _WITH_SETTINGS.stem
+        request = urllib.request.Request(f"{self.address}/{function}", data=data, headers=headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=self.patience) as reply:
@@ -232,6 +240,7 @@ def running(folder: Path, environment: Mapping[str, str], *, fork: bool = False)
     node = require.program("node")
     require.that((_PACKAGES / "twilio-run").is_dir(), "twilio-run is not installed (npm install in tests/node/twilio)")
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()), "utf-8")
+    shutil.copy(_WITH_SETTINGS, folder / "functions")
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(_PACKAGES, target_is_directory=True)
     port, log_file = _free_port(), folder / "runtime.log"

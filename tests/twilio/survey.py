@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,7 +60,7 @@ def environment(google: Sandbox, spreadsheet: str, **changes: str | None) -> dic
     return {name: value for name, value in {**settings, **changes}.items() if value is not None}
 
 
-Start = Callable[..., AbstractContextManager[Runtime]]
+Other = Callable[..., Runtime]  # the settings that differ → the runtime with them
 
 
 def failed(answer: Answer, *says: str) -> bool:

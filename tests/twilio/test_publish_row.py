@@ -4,7 +4,7 @@ import pytest
 
 from sheets_decrypt.sandbox.google import Fault, Kind, Sandbox, Tab
 from tests.twilio.runtime import Answer
-from tests.twilio.survey import HEADER, Start, Survey, failed
+from tests.twilio.survey import HEADER, Other, Survey, failed
 
 # ---------------------------------------------------------------- the row
 
@@ -92,11 +92,11 @@ def test_a_column_may_be_called_anything(survey: Survey, name: str) -> None:
 
 
 @pytest.mark.parametrize("title", ["A1", "it's", "''", "data!B2", "data 1", "Données/été", "100%", "a&b=c?d#e"])
-def test_a_tab_may_be_called_anything(google: Sandbox, start: Start, title: str) -> None:
+def test_a_tab_may_be_called_anything(google: Sandbox, other: Other, title: str) -> None:
     """The title is quoted for Sheets and encoded for the address."""
     spreadsheet = google.add("Other", [Tab("first", [["x"]]), Tab(title, [HEADER])])
-    with start(GOOGLE_SHEET_ID=spreadsheet, GOOGLE_SHEET_TAB=f'"{title}"') as runtime:
-        assert runtime.call("publish_to_sheet", {"name": "Ana"}).body["row"] == 2
+    runtime = other(GOOGLE_SHEET_ID=spreadsheet, GOOGLE_SHEET_TAB=title)
+    assert runtime.call("publish_to_sheet", {"name": "Ana"}).body["row"] == 2
     assert google.rows(spreadsheet, title)[1][0] == "Ana"
 
 

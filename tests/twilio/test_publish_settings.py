@@ -1,15 +1,16 @@
 """The publishing function's settings: whoever sets it up reads what to do; nothing is faked but Google's servers."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox
+from sheets_decrypt.twilio.export import export, write
 from tests.twilio.load import simulate
-from tests.twilio.survey import Start, Survey, failed
+from tests.twilio.runtime import running
+from tests.twilio.survey import HEADER, Other, Survey, environment, failed
 
 ALONE: Final = {"respondents": 1, "seconds": 1, "sync": False}  # in the simulation: starting a runtime takes seconds
 
@@ -24,20 +25,11 @@ def test_a_missing_setting_is_named(tmp_path: Path) -> None:
         assert crowd["errors"] == [f"publish_to_sheet: the environment variable {name} is not set"]
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        json.dumps,  # the runtime reads \n in double quotes as real line breaks
-        lambda pem: json.dumps(pem)[1:-1],  # literal \n, as copied from the key file
-    ],
-    ids=["real line breaks", "literal line breaks"],
-)
-def test_the_private_key_is_read_however_it_was_pasted(
-    google: Sandbox, start: Start, form: Callable[[str], str]
-) -> None:
+def test_the_private_key_is_read_with_real_and_with_literal_line_breaks(google: Sandbox, other: Other) -> None:
     """Consoles and files change line breaks, and no respondent should pay for it."""
     pem = json.loads(google.key_file.read_text())["private_key"]
-    with start(GOOGLE_PRIVATE_KEY=form(pem)) as runtime:
+    for form in (pem, json.dumps(pem)[1:-1]):
+        runtime = other(GOOGLE_PRIVATE_KEY=form)
         assert runtime.call("publish_to_sheet", {"name": "Ana"}).body.get("error") is None
 
 
@@ -67,13 +59,18 @@ def test_a_damaged_private_key_fails_and_is_not_shown(google: Sandbox, tmp_path:
         ({"GOOGLE_SHEET_TAB": "dato"}, "check GOOGLE_SHEET_TAB"),
         ({"GOOGLE_SHEET_ID": "1nosuchspreadsheet"}, "check GOOGLE_SHEET_ID"),
         ({"GOOGLE_CLIENT_EMAIL": "somebody@else.iam.gserviceaccount.com"}, "copy GOOGLE_CLIENT_EMAIL"),
-        ({"SANDBOX_PORT": "9"}, "Google did not answer"),
     ],
 )
-def test_a_wrong_setting_fails_with_the_next_step(start: Start, changes: dict[str, str], says: str) -> None:
+def test_a_wrong_setting_fails_with_the_next_step(other: Other, changes: dict[str, str], says: str) -> None:
     """The log says what to check."""
-    with start(**changes) as runtime:
-        assert failed(runtime.call("publish_to_sheet", {"name": "Ana"}), says)
+    assert failed(other(**changes).call("publish_to_sheet", {"name": "Ana"}), says)
+
+
+def test_a_google_that_cannot_be_reached_is_named(google: Sandbox, started: Survey, tmp_path: Path) -> None:
+    """Nothing listens there."""
+    write(tmp_path, export(HEADER))
+    with running(tmp_path, environment(google, started.spreadsheet, SANDBOX_PORT="9")) as runtime:
+        assert failed(runtime.call("publish_to_sheet", {"name": "Ana"}), "Google did not answer")
 
 
 def test_a_sheet_that_is_not_shared_or_only_to_be_read_fails(survey: Survey) -> None:
