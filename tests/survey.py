@@ -306,6 +306,7 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
         mock.patch.object(sys, "stdin", io.StringIO(stdin)),
         mock.patch.object(threading, "excepthook", threading.excepthook),  # restored at the end, as they are pytest's
         mock.patch.object(sys, "unraisablehook", sys.unraisablehook),
+        mock.patch("keyring.core._keyring_backend", None),  # it is chosen anew, as this environment says
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         contextlib.chdir(folder),

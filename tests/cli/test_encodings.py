@@ -10,6 +10,9 @@ from tests.long import scaled
 from tests.survey import PROGRAM, World, clean_environment
 
 JOB = "Enquête"
+COMMANDS = scaled(
+    [("pull",), ("--help",)], [("pull",), ("pull", "--json"), ("status",), ("check", "--no-network"), ("--help",)]
+)
 
 
 @pytest.mark.parametrize("encoding", scaled(["cp437"], ["cp437", "cp850", "cp1252", "utf-16-le", "utf-8"]))
@@ -17,7 +20,7 @@ def test_the_encoding_that_the_environment_names_is_used(world: World, encoding:
     """A console of Windows has a code page; what it lacks becomes a question mark, and nothing fails."""
     world.configure({JOB: {}})
     environment = world.environment() | {"PYTHONIOENCODING": encoding}
-    for options in (("pull",), ("pull", "--json"), ("status",), ("check", "--no-network"), ("--help",)):
+    for options in COMMANDS:
         named = [] if options == ("--help",) else ["--config", str(world.path)]
         done = subprocess.run([*PROGRAM, *options, *named], env=environment, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 
 
 def _pull(world: World, *options: object, log: str = "log/pull.log") -> Done:
-    done = world.process("pull", "--config", world.path, "--log", world.folder / log, *options)
+    done = world.pull("--log", world.folder / log, *options)
     _lines(world, log)
     return done
 
@@ -130,7 +130,7 @@ def test_a_log_that_cannot_be_opened_is_an_error(world: World) -> None:
     """The error comes before anything is pulled, and names the file."""
     (world.folder / "file").touch()
     for place in ("file/pull.log", "."):
-        done = world.process("pull", "--config", world.path, "--log", world.folder / place)
+        done = world.pull("--log", world.folder / place)
         assert (done.code, done.out) == (2, "")
         assert "cannot be written" in done.err
     assert world.google.requests == []
@@ -154,7 +154,7 @@ def test_what_fails_before_a_job_is_in_the_log_too(world: World) -> None:
     assert _lines(world)[0].startswith("error: ")
 
 
-def test_the_log_may_be_named_as_a_relative_path(world: World, tmp_path: Path) -> None:
+def test_the_log_may_be_named_as_a_relative_path(world: World) -> None:
     """It is relative to where the command runs."""
-    assert world.process("pull", "--config", world.path, "--log", "here.log").code == 0
+    assert world.pull("--log", "here.log").code == 0
     assert _lines(world, "here.log")

@@ -9,7 +9,16 @@ import pytest
 from sheets_decrypt.decryption.ciphers import backup_text, sealed_box
 from tests import require
 from tests.pseudo_terminal import at_a_terminal, on_a_terminal
-from tests.survey import PROGRAM, Done, World, assert_nothing_leaked, clean_environment, public_key_of, run
+from tests.survey import (
+    PROGRAM,
+    Done,
+    World,
+    assert_nothing_leaked,
+    call,
+    clean_environment,
+    public_key_of,
+    run,
+)
 from tests.survey import make as make_survey
 from tests.unattended_parts import KEYRING
 
@@ -24,7 +33,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def _secret(environment: dict[str, str], folder: Path, *arguments: str, stdin: str = "") -> Done:
-    done = run(("secret", *arguments), environment, folder=folder, stdin=stdin)
+    done = call(("secret", *arguments), environment, folder=folder, stdin=stdin)
     for line in stdin.splitlines():
         assert not line or line not in done.out + done.err
     assert SECRET not in done.out + done.err

@@ -256,31 +256,33 @@ class FileKeyring(KeyringBackend):
 
 
 @pytest.fixture
-def keyring(world: World) -> dict[str, str]:
+def keyring(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the environment in which the system's keyring is a file of the test's."""
     folder = world.folder / "backend"
     folder.mkdir()
     (folder / "file_keyring.py").write_text(KEYRING)
-    return {"PYTHONPATH": str(folder), "PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring"}
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "file_keyring", raising=False)
+    return {"PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring"}
 
 
 def test_a_key_of_the_keyring_decrypts(world: World, keyring: dict[str, str]) -> None:
     """`keygen` puts the private key there, `secret` and a pull read it, and none of them shows it."""
-    made = world.process("keygen", environment=keyring)
+    made = world.run("keygen", environment=keyring)
     assert made.code == 0
     assert "the private key is in the keyring as sheets-decrypt/private-key" in made.out
     entries = (world.folder / "backend/entries.json").read_text()
-    again = world.process("keygen", environment=keyring)
+    again = world.run("keygen", environment=keyring)
     assert again.code == 2
     assert "already" in again.err
     assert (world.folder / "backend/entries.json").read_text() == entries
-    stored = world.process(
+    stored = world.run(
         "secret", "set", "survey/key", environment=keyring, stdin=world.survey.private_key.reveal() + "\n"
     )
     assert stored.code == 0
     world.keys["private_keys"] = [{"keyring": "survey/key"}, {"keyring": "sheets-decrypt/private-key"}]
     world.configure()
-    assert world.process("pull", "--config", world.path, environment=keyring).code == 0
+    assert world.pull(environment=keyring).code == 0
     assert world.csv() == world.whole()
 
 
@@ -288,10 +290,10 @@ def test_a_keyring_without_the_entry_or_without_a_session_is_told(world: World, 
     """Both are exit code 4, with the next step."""
     world.keys["private_keys"] = [{"keyring": "survey/key"}]
     world.configure()
-    missing = world.process("pull", "--config", world.path, environment=keyring)
+    missing = world.pull(environment=keyring)
     assert missing.code == 4
     assert "hint: sheets-decrypt secret set survey/key" in missing.err
-    none = world.process("pull", "--config", world.path)
+    none = world.pull()
     assert none.code == 4
     assert "the keyring cannot be used here: NoKeyringError" in none.err
 

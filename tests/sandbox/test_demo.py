@@ -18,8 +18,8 @@ from tests import survey
 from tests.survey import Done, World, clean_environment, csv_of
 
 
-def _run(folder: Path, *arguments: object, **environment: str) -> Done:
-    return survey.run(arguments, clean_environment(folder) | environment, folder=folder)
+def _run(folder: Path, *arguments: object) -> Done:
+    return survey.run(arguments, clean_environment(folder), folder=folder)
 
 
 def test_the_demo_shows_the_whole_job(tmp_path: Path) -> None:
@@ -49,12 +49,14 @@ def _passphrase(folder: Path) -> str:
 def test_the_demo_asks_its_own_google_whatever_the_environment_says(tmp_path: Path) -> None:
     """A proxy, certificates and exceptions of the machine's own do not lead the demonstration elsewhere."""
     environment = {"NO_PROXY": "*", "HTTPS_PROXY": "http://127.0.0.1:9", "REQUESTS_CA_BUNDLE": os.devnull}
-    assert _run(tmp_path, "demo", "--folder", tmp_path / "demo", **environment).code == 0
+    variables = clean_environment(tmp_path) | environment
+    assert survey.call(("demo", "--folder", tmp_path / "demo"), variables, folder=tmp_path).code == 0
 
 
-def test_the_demo_makes_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_the_demo_makes_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --folder it is a new temporary one."""
-    assert _run(tmp_path, "demo", TMPDIR=str(tmp_path)).code == 0
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert survey.call(("demo",), clean_environment(tmp_path), folder=tmp_path).code == 0
     assert list(tmp_path.glob("sheets-decrypt-demo-*/vault/vault.cryptomator"))
 
 

@@ -323,7 +323,7 @@ def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Ev
 def test_of_two_runs_at_once_one_works(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
     """The second ends with code 8, leaves the state of the job alone, and does not disturb the first."""
     process, go_on = holder
-    done = world.process("pull", "--config", world.path)
+    done = world.pull()
     assert (done.code, done.out) == (8, "")
     assert "under way" in done.err
     assert "--wait" in done.err
@@ -339,12 +339,13 @@ def test_a_killed_run_leaves_no_lock(world: World, holder: tuple[subprocess.Pope
     process, _ = holder
     process.send_signal(signal.SIGKILL)
     assert process.wait(120) == -signal.SIGKILL
-    assert world.process("pull", "--quiet", "--config", world.path) == Done(0, "", "")
+    assert world.pull("--quiet") == Done(0, "", "")
     assert world.csv() == world.whole()
 
 
 def test_a_run_waits_for_another(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
-    """With `--wait` the second run goes on as soon as the first has ended."""
+    """With `--wait` the second run goes on as soon as the first has ended; `tests/story` has the short form."""
+    require.patience("two processes wait for each other")
     process, go_on = holder
     results: list[Done] = []
     waiting = threading.Thread(

@@ -29,7 +29,7 @@ CANARY = b"canary-7f3a"  # in every new content: plaintext that must be found no
 NEW = b"row,name\r\n" + b"".join(b"%d,%s\r\n" % (row, CANARY) for row in range(3000))
 NAME = "baseline.csv"
 LONG_NAME = "b" * 160 + ".csv"
-ERRORS = ("EIO", "EROFS", "EDQUOT", "ENOSPC")
+ERRORS = scaled(("EIO", "ENOSPC"), ("EIO", "EROFS", "EDQUOT", "ENOSPC"))
 CHANGING = re.compile(r"(openat\(.*O_CREAT|mkdir|write|fsync|rename|unlink|fchmod|rmdir)")
 
 Counted = Callable[[str, int], None]

@@ -11,6 +11,7 @@ import pytest
 
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import quick_vault
 from tests.long import scaled
 from tests.vault.cryptomator import readers as others
 
@@ -167,7 +168,7 @@ def test_a_name_that_another_program_stored_in_nfd_is_replaced_where_it_is(tmp_p
 def test_cryptomator_ts_reads_what_we_write(tmp_path: Path) -> None:
     """Every size and every kind of name comes out the same."""
     reader = others.cryptomator_ts()
-    vault, contents = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC"), files()
+    vault, contents = quick_vault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC"), files()
     for name, content in in_nfd(contents).items():
         put(vault, name, content)
     reader.read(tmp_path / "vault", PASSPHRASE, tmp_path / "out")
@@ -177,7 +178,7 @@ def test_cryptomator_ts_reads_what_we_write(tmp_path: Path) -> None:
 def test_cryptomator_ts_reads_a_large_file_of_ours(tmp_path: Path) -> None:
     """It comes out the same: 5 MB, or 100 MB in the long form."""
     reader = others.cryptomator_ts()
-    vault = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC")
+    vault = quick_vault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC")
     large = write_large(vault)
     while any(counter_wraps(path) for path in (tmp_path / "vault").rglob("*.c9r") if path.stat().st_size > LARGE):
         large = write_large(vault)
