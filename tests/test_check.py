@@ -44,7 +44,7 @@ def test_all_is_well(world: World) -> None:
 def test_people_read_a_line_for_each_check(world: World) -> None:
     """On a terminal a check is a line, and a hint is below it."""
     world.configure(columns=["nam"])
-    done = world.process("check", "--config", world.path)
+    done = world.run("check", "--config", world.path)
     assert done.code == 9
     lines = done.out.splitlines()
     assert lines[0] == "ok      configuration: 1 job"
@@ -57,7 +57,7 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
 @pytest.mark.parametrize("options", [[], ["--no-network"]])
 def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]) -> None:
     """No one counts the lines to know whether a pull would work."""
-    *checks, verdict = world.process("check", "--config", world.path, *options).out.splitlines()
+    *checks, verdict = world.run("check", "--config", world.path, *options).out.splitlines()
     skipped = sum(line.startswith("skipped") for line in checks)
     assert verdict == f"ready to pull: {len(checks) - skipped} ok, {skipped} skipped"
 

@@ -25,7 +25,7 @@ def _public_key(out: str) -> bytes:
 def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> None:
     """The file decrypts what the printed public key encrypts; the private key itself is not printed."""
     path = world.folder / "keys/new"
-    done = world.process("keygen", "--file", path)
+    done = world.run("keygen", "--file", path)
     assert done.code == 0
     private_key = path.read_text().rstrip("\n")
     assert private_key not in done.out
@@ -66,7 +66,7 @@ def test_keygen_prints_the_private_key_only_when_asked(world: World) -> None:
 
 def test_keygen_without_a_keyring_says_what_else_to_do(world: World) -> None:
     """On a server there is none; nothing was made that could be lost."""
-    done = world.process("keygen")
+    done = world.run("keygen")
     assert (done.code, done.out) == (4, "")
     assert "the keyring cannot be used here" in done.err
     assert "use a file" in done.err
@@ -157,7 +157,7 @@ def test_a_lost_key_comes_back_from_the_page(world: World, tmp_path: Path, keyri
     name = "sheets-decrypt/private-key"
     with mounts.gocryptfs(tmp_path) as drive:
         page = drive.point / "backup.txt"
-        done = world.process("keygen", "--backup", page, "--survey", "Línea base 2026", environment=keyring)
+        done = world.run("keygen", "--backup", page, "--survey", "Línea base 2026", environment=keyring)
         assert (done.code, done.err) == (0, "")
         assert f"the backup is in {page}; only you can read it" in done.out
         text = page.read_text(encoding="utf-8")
@@ -192,13 +192,13 @@ def test_a_backup_on_a_plain_disk_must_be_asked_for(world: World, keyring: dict[
     """Without --plain-disk no key is made; with it there is a page to print, and a warning to delete it."""
     systems.only_on("linux", "the test's folder is known to be on a disk that is not encrypted")
     page = world.folder / "page.txt"
-    done = world.process("keygen", "--backup", page, environment=keyring)
+    done = world.run("keygen", "--backup", page, environment=keyring)
     assert (done.code, done.out) == (7, "")
     assert "the backup holds the private key" in done.err
     assert "--plain-disk" in done.err
     assert not page.exists()
     assert world.process("secret", "test", "private-key", environment=keyring).code == 4
-    done = world.process("keygen", "--backup", page, "--plain-disk", environment=keyring)
+    done = world.run("keygen", "--backup", page, "--plain-disk", environment=keyring)
     assert done.code == 0
     assert "which is not encrypted" in done.err
     assert done.err.endswith("hint: print page.txt, then delete it; or move it onto the vault's drive\n")
@@ -209,7 +209,7 @@ def test_a_backup_never_overwrites_anything(world: World, keyring: dict[str, str
     """Not even with --force, which is about the key; and the key that was there stays."""
     page = world.folder / "page.txt"
     page.write_text("another's")
-    done = world.process("keygen", "--backup", page, "--plain-disk", "--force", environment=keyring)
+    done = world.run("keygen", "--backup", page, "--plain-disk", "--force", environment=keyring)
     assert (done.code, done.out) == (2, "")
     assert "already exists" in done.err
     assert page.read_text() == "another's"
@@ -218,7 +218,7 @@ def test_a_backup_never_overwrites_anything(world: World, keyring: dict[str, str
 def test_no_backup_is_left_of_a_key_that_could_not_be_kept(world: World) -> None:
     """Where the keyring does not work, a page of a key that no one uses would mislead."""
     page = world.folder / "page.txt"
-    done = world.process("keygen", "--backup", page, "--plain-disk")
+    done = world.run("keygen", "--backup", page, "--plain-disk")
     assert done.code == 4
     assert "the keyring cannot be used here" in done.err
     assert not page.exists()
@@ -243,5 +243,5 @@ def test_a_key_of_long_ago_gets_its_backup(world: World, keyring: dict[str, str]
 
 def test_a_survey_s_name_that_would_break_the_page_is_refused(world: World) -> None:
     """A line break in the name could put other words into the instructions."""
-    done = world.process("keygen", "--print", "--backup", world.folder / "p", "--plain-disk", "--survey", "a\nb")
+    done = world.run("keygen", "--print", "--backup", world.folder / "p", "--plain-disk", "--survey", "a\nb")
     assert (done.code, done.out) == (2, "")

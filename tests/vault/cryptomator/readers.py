@@ -23,6 +23,7 @@ from sheets_decrypt.table import Secret
 from tests import require
 
 _NODE: Final = Path(__file__).parents[2] / "node"
+_CACHE: Final = platformdirs.user_cache_path("sheets-decrypt-tests")  # the user's own: a test's home is a new one
 _SECONDS: Final = 300
 _PASSED_OVER: Final = re.compile(r"ERROR: could not decrypt name \.sheets-decrypt-[0-9a-f]{8}-[0-9a-f]{16}\.tmp")
 
@@ -181,11 +182,13 @@ class CryptomatorTs:
 
 
 def cryptomator_ts() -> CryptomatorTs:
-    """Install cryptomator-ts into the user's cache, once, or skip where that cannot be done."""
-    npm = require.program("npm")
+    """Find cryptomator-ts in `tests/node`, or install it into the user's cache, once, or skip where that cannot be."""
     require.program("node")
+    if (_NODE / "node_modules" / "cryptomator-ts").is_dir():
+        return CryptomatorTs(_NODE)
+    npm = require.program("npm")
     package = (_NODE / "package.json").read_bytes()
-    folder = platformdirs.user_cache_path("sheets-decrypt-tests") / hashlib.sha256(package).hexdigest()[:16]
+    folder = _CACHE / hashlib.sha256(package).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "install.lock"):
         shutil.copy(_NODE / "cryptomator.ts", folder)

@@ -192,7 +192,7 @@ def test_we_read_what_cryptomator_ts_writes(tmp_path: Path, made_by_us: bool) ->
     writer, contents = others.cryptomator_ts(), files()
     folder = tmp_path / "vault"
     if made_by_us:
-        CryptomatorVault.create(folder, PASSPHRASE, cipher_combo="SIV_CTRMAC")
+        quick_vault.create(folder, PASSPHRASE, cipher_combo="SIV_CTRMAC")
     else:
         folder.mkdir()
         writer.create(folder, PASSPHRASE)
