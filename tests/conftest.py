@@ -115,6 +115,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let waits of this process pass in no time, and list them, in seconds."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+@pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """Return a function that adds to a number which is printed at the end of the run: `count("kills", 240)`."""
     return lambda what, number: record_property(_COUNT + what, number)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.long import scaled
+from tests.long import LONG, scaled
 from tests.survey import PROGRAM, World, clean_environment
 
 JOB = "Enquête"
-COMMANDS = scaled(
-    [("pull",), ("--help",)], [("pull",), ("pull", "--json"), ("status",), ("check", "--no-network"), ("--help",)]
-)
+COMMANDS = [("pull",), ("--help",), *([("pull", "--json"), ("status",), ("check", "--no-network")] if LONG else [])]
 
 
 @pytest.mark.parametrize("encoding", scaled(["cp437"], ["cp437", "cp850", "cp1252", "utf-16-le", "utf-8"]))

@@ -16,6 +16,7 @@ from sheets_decrypt.sandbox.google import Sandbox
 from sheets_decrypt.schedule import steps
 from sheets_decrypt.secret_sources import from_environment, resolve, system_environment, withheld
 from tests import require, systems
+from tests.long import LONG
 from tests.survey import PROGRAM, VAULT_PASSPHRASE, World
 
 FIXED = ("SHEETS_DECRYPT_PRIVATE_KEY", "SHEETS_DECRYPT_LEGACY_SECRET", "SHEETS_DECRYPT_PASSPHRASE")
@@ -130,7 +131,10 @@ def test_no_child_of_a_pull_inherits_a_secret(survey: World) -> None:
     assert not [child for child in children for secret in secrets.values() if secret in child]
 
 
-@pytest.mark.parametrize("command", [("schedule", "status"), ("status",), ("check",), ("history",), ("vault", "ls")])
+COMMANDS = [("status",), ("check",), *([("schedule", "status"), ("history",), ("vault", "ls")] if LONG else [])]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_child_of_another_command_inherits_a_secret(world: World, command: tuple[str, ...]) -> None:
     """Neither those that read the configuration nor those that do not."""
     secrets = {"SURVEY_KEY": world.survey.private_key.reveal(), "SHEETS_DECRYPT_PASSPHRASE": "geheim-7713"}

@@ -16,6 +16,7 @@ from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.decryption.pool import Pool
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.google import Cell, GeneratedRows, Sandbox, Tab
+from sheets_decrypt.table import Secret
 from tests import encryption, mounts, survey
 from tests.decryption.processes import are_gone, signal_is, wait_until, workers_of
 from tests.survey import CSV, HEADER, World, assert_nothing_leaked, csv_of
@@ -124,14 +125,21 @@ def test_decrypt_file_takes_the_number_of_processes_from_the_configuration(
 ROWS = 90_000
 
 
+@pytest.fixture(scope="module")
+def sealed() -> tuple[Secret, list[str]]:
+    """A private key, and tokens for it, each with a key exchange of its own."""
+    private_key, public_key = sealing.generate()
+    return private_key, [sealing.seal(["a name"], public_key)[0] for _ in range(13_000)]
+
+
 @pytest.fixture
-def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: tuple[Secret, list[str]]) -> Iterator[World]:
     """Return a world whose sheet is worth two processes, with a former CSV in the vault."""
+    private_key, tokens = sealed
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
     with Sandbox(tmp_path / "google") as google:
         world = World.make(tmp_path, google, rows=1)
-        public_key = survey.public_key_of(world.survey)
-        tokens = [sealing.seal(["a name"], public_key)[0] for _ in range(13_000)]
+        world.keep("private_keys", private_key.reveal())
 
         def row(number: int) -> list[Cell]:
             return list(HEADER) if number == 1 else [number, tokens[number % len(tokens)], "", "", "free"]

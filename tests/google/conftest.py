@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `google`: a local Google, and waits that take no time."""
+"""Fixtures of the tests of `google`: a local Google, and a clock that waits move on."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,14 +18,6 @@ def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
         yield sandbox
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let waits pass in no time, and list them."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
-    return slept
 
 
 @dataclass

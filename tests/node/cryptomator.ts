@@ -1,4 +1,4 @@
-// Drives cryptomator-ts for the tests: `tsx cryptomator.ts create|read|write VAULT FOLDER`; the passphrase is a line
+// Drives cryptomator-ts for the tests: `create|read|write VAULT FOLDER`, bundled by esbuild; the passphrase is a line
 // on the standard input. `read` decrypts the whole vault into FOLDER, `write` puts all of FOLDER into the vault.
 import * as fs from "node:fs";
 import * as path from "node:path";

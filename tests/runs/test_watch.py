@@ -121,7 +121,7 @@ def test_a_damaged_vault_is_a_failure_at_once(world: World, web: Web) -> None:
 
 
 @pytest.mark.parametrize("answer", [404, 500])
-def test_a_notifier_that_refuses_changes_no_result(world: World, web: Web, answer: int) -> None:
+def test_a_notifier_that_refuses_changes_no_result(world: World, web: Web, waits: list[float], answer: int) -> None:
     """A server that answers badly is a warning each, and the exit code stays the run's."""
     web.codes = {"/": answer}
     _notify(world, web, on=["success", "failure"])
@@ -133,7 +133,7 @@ def test_a_notifier_that_refuses_changes_no_result(world: World, web: Web, answe
     assert world.pull().code == 9
 
 
-def test_a_notifier_that_is_down_or_never_answers_changes_no_result(world: World, web: Web) -> None:
+def test_a_notifier_that_is_down_or_never_answers_changes_no_result(world: World, web: Web, waits: list[float]) -> None:
     """A server that is not there, and one that keeps the line open, are warnings as well."""
     web.seconds = 600
     world.configure(
@@ -148,7 +148,7 @@ def test_a_notifier_that_is_down_or_never_answers_changes_no_result(world: World
     assert "secret-part" not in done.err
 
 
-def test_addresses_can_be_secrets(world: World, web: Web) -> None:
+def test_addresses_can_be_secrets(world: World, web: Web, waits: list[float]) -> None:
     """An address from a file is used and never shown; one that cannot be read is a warning that names its source."""
     world.keep("ping", f"{web.url}/{VAULT_PASSPHRASE}-address")
     web.codes = {"/": 500}

@@ -16,6 +16,7 @@ import sheets_decrypt
 from sheets_decrypt.runs import state
 from sheets_decrypt.sandbox.google import Fault
 from tests import require
+from tests.long import scaled
 from tests.schedule.cron_daemon import crontab, put_crontab
 from tests.schedule.tasks import StandIn
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
@@ -229,12 +230,12 @@ def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
 
 
 def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> None:
-    """Without a locale, a terminal, an input and a PATH worth the name, `--quiet` prints nothing, twice."""
+    """Without a locale, a terminal, an input and a PATH worth the name, `--quiet` prints nothing."""
     home = world.folder / "bare"
     home.mkdir()
     variables = (f"HOME={home}", "LOGNAME=you", "SHELL=/bin/sh", "PATH=/usr/bin:/bin")
     command = [sys.executable, "-m", "sheets_decrypt", "pull", "--quiet", "--config", str(world.path)]
-    for _ in range(2):
+    for _ in range(scaled(1, 2)):  # the second time nothing has changed
         done = subprocess.run(
             [require.program("env"), "-i", *variables, *command],
             cwd=PACKAGES, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True, check=False,
@@ -243,22 +244,12 @@ def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> No
     assert world.csv() == world.whole()
 
 
-def test_jitter_puts_a_run_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jitter_puts_a_run_off(world: World, waits: list[float]) -> None:
     """A run waits for a moment between none and the seconds given, before it tells anybody of its start."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
     assert world.pull("--jitter", "3600").code == 0
     assert world.pull().code == 0
-    assert 0 < slept[0] <= 3600
-    assert slept[1] == 0
-
-
-@pytest.fixture
-def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the seconds for which a command slept; in truth it does not wait."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
-    return slept
+    assert 0 < waits[0] <= 3600
+    assert waits[1] == 0
 
 
 def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,20 +271,20 @@ def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: p
     assert world.csv() == world.whole()
 
 
-def test_a_failure_that_stays_is_reported_once(world: World, sleeps: list[float]) -> None:
+def test_a_failure_that_stays_is_reported_once(world: World, waits: list[float]) -> None:
     """After the second attempt there is no third, and the exit code is the failure's."""
     world.google.fault(Fault("values", times=None))
     done = world.pull("--retry", "10")
-    assert (done.code, sleeps.count(600)) == (6, 1)
+    assert (done.code, waits.count(600)) == (6, 1)
     assert memory(world).failed_runs == 1
     assert done.err.count("error: ") == 1
 
 
-def test_what_waiting_cannot_mend_is_not_tried_again(world: World, sleeps: list[float]) -> None:
+def test_what_waiting_cannot_mend_is_not_tried_again(world: World, waits: list[float]) -> None:
     """A column that does not exist will not exist in ten minutes."""
     world.configure(columns=["nobody"])
     done = world.pull("--retry", "10")
-    assert (done.code, 600 in sleeps) == (9, False)
+    assert (done.code, 600 in waits) == (9, False)
 
 
 @pytest.fixture

@@ -74,7 +74,9 @@ def test_a_run_that_is_told_to_stop_leaves_a_cryptomator_vault_as_it_was(large: 
     assert large.encrypted_files() == before
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(large: World, tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_removed_by_the_next(
+    large: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that is killed leaves its temporary file on the drive, and the next one cleans up."""
     del large.settings["vault"]
     with mounts.gocryptfs(tmp_path) as drive:
@@ -87,6 +89,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(large: World, tmp_path: P
         assert len(list(drive.point.iterdir())) == 2
         assert csv.read_bytes() == FORMER
         large.google.clear_faults()
+        monkeypatch.setattr("time.sleep", lambda _seconds: None)  # the pace at which Google is asked
         assert large.pull().code == 0
         assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.csv.runs.jsonl"]
 
@@ -123,7 +126,7 @@ class _stalled:  # noqa: N801  (reads as a function: a run that Google lets wait
             self._process.wait()
 
 
-def test_rows_that_moved_once_are_read_again(large: World) -> None:
+def test_rows_that_moved_once_are_read_again(large: World, waits: list[float]) -> None:
     """A sheet that is sorted while it is read is read from the start, once."""
     large.google.fault(Fault("values", "call", after=1, then=_moves(large, 44_000)))
     done = large.pull("--json")
@@ -132,7 +135,7 @@ def test_rows_that_moved_once_are_read_again(large: World) -> None:
     assert record["requests"] == len(large.google.requests)
 
 
-def test_rows_that_move_again_fail_the_run(large: World) -> None:
+def test_rows_that_move_again_fail_the_run(large: World, waits: list[float]) -> None:
     """A sheet that moves each time is exit code 9, and the former CSV stays."""
     with large.vault.replace(CSV) as file:
         file.write(FORMER)

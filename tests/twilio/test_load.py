@@ -37,7 +37,7 @@ def google_was_spared(crowd: Crowd) -> None:
     [
         {"respondents": 1, "seconds": 1},
         {"respondents": 60, "seconds": 60},
-        {"respondents": 1000, "seconds": 60},
+        {"respondents": scaled(300, 1000), "seconds": 60},
         {"respondents": scaled(200, 1000), "seconds": 60, "length": 2500},
         *([{"respondents": 5000, "seconds": 600}, {"respondents": 2000, "seconds": 60}] if LONG else []),
     ],

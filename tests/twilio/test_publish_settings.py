@@ -8,6 +8,7 @@ import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox
 from sheets_decrypt.twilio.export import export, write
+from tests import require
 from tests.twilio.load import simulate
 from tests.twilio.runtime import running
 from tests.twilio.survey import HEADER, Other, Survey, environment, failed
@@ -67,7 +68,8 @@ def test_a_wrong_setting_fails_with_the_next_step(other: Other, changes: dict[st
 
 
 def test_a_google_that_cannot_be_reached_is_named(google: Sandbox, started: Survey, tmp_path: Path) -> None:
-    """Nothing listens there."""
+    """Nothing listens there; test_load has a Google that is silent."""
+    require.patience("the function tries for eight seconds")
     write(tmp_path, export(HEADER))
     with running(tmp_path, environment(google, started.spreadsheet, SANDBOX_PORT="9")) as runtime:
         assert failed(runtime.call("publish_to_sheet", {"name": "Ana"}), "Google did not answer")

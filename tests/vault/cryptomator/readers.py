@@ -3,6 +3,7 @@
 `pycryptomator` (PyPI) knows SIV_GCM, `cryptomator-ts` (npm) knows SIV_CTRMAC. Each runs in a process of its own.
 """
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -150,11 +151,11 @@ class CryptomatorTs:
     """cryptomator-ts, which runs once per call.
 
     Args:
-        folder: Where it is installed.
+        program: It, and what it needs, in one file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, program: Path) -> None:
+        self._program = program
 
     def create(self, vault: Path, passphrase: Secret) -> None:
         """Make a vault in an empty folder."""
@@ -170,9 +171,8 @@ class CryptomatorTs:
 
     def _run(self, passphrase: Secret, *words: str) -> None:
         done = subprocess.run(
-            [require.program("node"), "node_modules/tsx/dist/cli.mjs", "cryptomator.ts", *words],
+            [require.program("node"), self._program, *words],
             check=False,
-            cwd=self._folder,
             input=passphrase.reveal() + "\n",
             capture_output=True,
             encoding="utf-8",
@@ -185,7 +185,7 @@ def cryptomator_ts() -> CryptomatorTs:
     """Find cryptomator-ts in `tests/node`, or install it into the user's cache, once, or skip where that cannot be."""
     require.program("node")
     if (_NODE / "node_modules" / "cryptomator-ts").is_dir():
-        return CryptomatorTs(_NODE)
+        return CryptomatorTs(_bundle(_NODE))
     npm = require.program("npm")
     package = (_NODE / "package.json").read_bytes()
     folder = _CACHE / hashlib.sha256(package).hexdigest()[:16]
@@ -204,7 +204,16 @@ def cryptomator_ts() -> CryptomatorTs:
             )
             require.that(done.returncode == 0, f"npm could not install cryptomator-ts: {done.stderr[-200:]}")
             (folder / "installed").touch()
-    return CryptomatorTs(folder)
+    return CryptomatorTs(_bundle(folder))
+
+
+@functools.cache
+def _bundle(folder: Path) -> Path:
+    """Make one file of JavaScript, once for each process: translating takes longer than most runs."""
+    program = platformdirs.user_cache_path("sheets-decrypt-tests", ensure_exists=True) / "cryptomator.js"
+    options = ("--bundle", "--platform=node", "--log-level=warning", f"--outfile={program}")
+    subprocess.run([folder / "node_modules/.bin/esbuild", "cryptomator.ts", *options], cwd=folder, check=True)
+    return program
 
 
 def digests(folder: Path) -> Mapping[str, str]:
