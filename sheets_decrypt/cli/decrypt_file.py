@@ -12,6 +12,7 @@ from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, json_option, names_of
 from sheets_decrypt.cli.result import show_result
 from sheets_decrypt.config import Conversion, Keys
+from sheets_decrypt.config.sections import from_the_root
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.file_story import ENCODINGS, InputOptions
 from sheets_decrypt.secret_sources import from_environment, withheld
@@ -45,6 +46,9 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
     if not file.name:
         raise ConfigurationError(f"{file} is not a file", hint="name the CSV or workbook that was downloaded")
     target = output or file.with_name(f"{file.stem}_decrypted.csv")
+    if whole := from_the_root(target):
+        hint = f"write the path from the drive's root, such as {whole}"
+        raise ConfigurationError(f"{target} depends on the current folder of its drive", hint=hint)
     conversion = _conversion(options)
     keys, workers = _keys_and_workers(options)
     with withheld(keys), terminal.progress(file.name, wanted=not options["quiet"]) as progress:

@@ -14,13 +14,19 @@ _DRIVE_ALONE: Final = re.compile(r"[A-Za-z]:(?![\\/])")
 _OTHER_HOME: Final = re.compile(r"~[^\\/]")
 
 
+def from_the_root(path: Path) -> str | None:
+    """Return the path from its drive's root if it depends on the drive's current folder; else None."""
+    text = str(path)
+    return f"{text[:2]}\\{text[2:]}" if _DRIVE_ALONE.match(text) else None
+
+
 def beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """Resolve a path: relative to the configuration file, and `~` as the user's home."""
     folder = (info.context or {}).get("folder", Path())
     if "\0" in str(path):
         raise ValueError("a path cannot contain a NUL character")
-    if _DRIVE_ALONE.match(str(path)):
-        raise ValueError(rf"write the path from the drive's root, such as {str(path)[:2]}\{str(path)[2:]}")
+    if whole := from_the_root(path):
+        raise ValueError(f"write the path from the drive's root, such as {whole}")
     if os.name == "nt" and _OTHER_HOME.match(str(path)):
         raise ValueError("`~` is your own home folder alone: write the whole path of another")
     try:

@@ -211,6 +211,14 @@ def test_a_downloaded_csv_is_not_decrypted_onto_a_plain_disk(world: World, downl
     assert not (world.folder / "asked").exists()
 
 
+@pytest.mark.parametrize("arguments", [["a.csv", "--output", "X:a_decrypted.csv"], ["X:a.csv"]])
+def test_an_output_that_depends_on_a_drives_current_folder_is_refused(world: World, arguments: list[str]) -> None:
+    r"""`X:a.csv` is another file for each program that is run; the whole path is shown."""
+    done = _decrypt(world, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "hint: write the path from the drive's root, such as X:\\a_decrypted.csv" in done.err
+
+
 def test_a_csv_is_never_replaced_by_its_own_decryption(world: World, downloaded: Path, tmp_path: Path) -> None:
     """The tokens would be lost."""
     with mounts.gocryptfs(tmp_path) as drive:
