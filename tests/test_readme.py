@@ -1,6 +1,7 @@
 """What the documentation says of commands, options, keys, messages and exit codes is what the program has."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sheets_decrypt.cli.commands import sheets_decrypt
 from sheets_decrypt.cli.pull import pull_and_decrypt
 from sheets_decrypt.config import writing
 from sheets_decrypt.errors import EXIT_CODES
+from sheets_decrypt.secret_sources import split_command
 from tests.survey import World
 
 ROOT = Path(__file__).parents[1]
@@ -193,6 +195,41 @@ def test_the_two_lines_are_there() -> None:
     lines = README.splitlines()
     assert lines.count("pip install . && sheets-decrypt demo") == 1
     assert lines.count('pip install -e ".[test]" && pytest') == 1
+
+
+def typed(text: str) -> Iterator[str]:
+    """Yield every line of a page that a reader types to run one of our commands."""
+    blocks = [line.strip() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    for line in [*blocks, *re.findall(r"`([^`\n]+)`", text)]:
+        if line.startswith(("sheets-decrypt ", "pull-and-decrypt ")):
+            yield line
+
+
+@pytest.mark.parametrize("line", sorted(set(typed(ALL))))
+def test_a_command_is_typed_alike_in_every_shell(line: str) -> None:
+    """PowerShell takes `a,b` for two arguments, and `&` or `;` for the end of a command: such values are quoted."""
+    assert re.fullmatch(r"""[\w./:=…-]+(?: (?:[\w./:=…-]+|"[^"`$%\\!]*"))*""", line), line
+    assert split_command(line, windows=True) == split_command(line, windows=False)
+
+
+@pytest.mark.parametrize("line", ["sheets-decrypt check", "pull-and-decrypt"])
+def test_the_readmes_commands_run_in_this_systems_shell(world: World, line: str) -> None:
+    """They are typed as the README has them: in cmd on Windows, in a POSIX shell elsewhere."""
+    assert line in README.splitlines()
+    programs = world.folder / "programs"
+    programs.mkdir()
+    for name, words in (("sheets-decrypt", ""), ("pull-and-decrypt", "pull")):
+        command = f'"{sys.executable}" -W error -m sheets_decrypt {words}'
+        text = f"@{command} %*\n" if os.name == "nt" else f'#!/bin/sh\nexec {command} "$@"\n'
+        file = programs / (f"{name}.cmd" if os.name == "nt" else name)
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o755)
+    more = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "SHEETS_DECRYPT_CONFIG": str(world.path)}
+    done = subprocess.run(
+        line, shell=True, env=world.environment(more), cwd=world.folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "error" in done.stderr) == (0, False)
+    assert "baseline" in done.stdout
 
 
 @pytest.mark.parametrize("page", FILES, ids=lambda page: page.name)
