@@ -303,7 +303,7 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
     with (
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "argv", ["sheets-decrypt", *map(str, arguments)]),
-        mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")),
         mock.patch.object(threading, "excepthook", threading.excepthook),  # restored at the end, as they are pytest's
         mock.patch.object(sys, "unraisablehook", sys.unraisablehook),
         mock.patch("keyring.core._keyring_backend", None),  # it is chosen anew, as this environment says

@@ -16,7 +16,7 @@ from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.secret_sources import resolve, store
 from sheets_decrypt.table import Secret
 
-_LONGEST: Final = 64 * 1024  # characters; no secret is longer
+_LONGEST: Final = 64 * 1024  # bytes; no secret is longer
 _WARNING: Final = "whoever sees this screen, a recording or a shared view of it can decrypt every answer"
 
 

@@ -229,8 +229,16 @@ def takes_typing() -> bool:
 
 
 def read_text(limit: int) -> str:
-    """Read standard input to its end, at most `limit` characters, without a byte order mark."""
-    return sys.stdin.read(limit).removeprefix("\ufeff")
+    """Read standard input to its end, at most `limit` bytes of UTF-8, without a byte order mark.
+
+    Raises:
+        ConfigurationError: It is not UTF-8. Windows' own code page would make another secret of it in silence.
+    """
+    try:
+        return read_bytes(limit).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        hint = "save the text in a file as UTF-8, or type it"
+        raise ConfigurationError("standard input is not text in UTF-8", hint=hint) from None
 
 
 def show_until_enter(lines: Sequence[str]) -> None:

@@ -27,10 +27,10 @@ def test_keygen_keeps_the_private_key_in_a_file_of_its_owner(world: World) -> No
     path = world.folder / "keys/new"
     done = world.run("keygen", "--file", path)
     assert done.code == 0
-    private_key = path.read_text().rstrip("\n")
+    private_key = path.read_bytes().decode().removesuffix("\n")  # one line that ends so on every system
+    assert not set("\r\n") & set(private_key)
     assert private_key not in done.out
-    systems.only_on("posix", "permissions are not told by mode bits here")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert systems.WINDOWS or stat.S_IMODE(path.stat().st_mode) == 0o600  # Windows has its ACL; see test_access
     cipher = sealed_box.PrivateKey(Secret(private_key))
     assert cipher.public_key == _public_key(done.out)
     assert done.out.splitlines()[-1].endswith(f": {sealed_box.fingerprint(cipher.public_key)}")
@@ -43,7 +43,7 @@ def test_keygen_never_overwrites_a_key(world: World) -> None:
     before = path.read_bytes()
     link = world.folder / "keys/link"
     link.symlink_to(world.folder / "nowhere")
-    for place in (path, link):
+    for place in (path, *([] if systems.WINE else [link])):  # wine makes no link
         done = world.run("keygen", "--file", place)
         assert done.code == 2
         assert "already exists" in done.err

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import systems
 from tests.long import LONG, scaled
 from tests.survey import PROGRAM, World, assert_nothing_leaked
 
@@ -21,6 +22,7 @@ def _buffered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _shell(world: World, script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """Run a line of the shell in which `"$@"` is the program with these arguments."""
+    systems.only_on("posix", "the shell is bash")
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", script, "bash", *PROGRAM, *map(str, arguments)],
         env=world.environment(), cwd=world.folder, capture_output=True, text=True, check=False, timeout=300,

@@ -29,7 +29,8 @@ SECRET = "Übergeheim & 'quoted' #42"
 def environment(tmp_path: Path) -> dict[str, str]:
     """Return a user's environment with a keyring of its own."""
     require.that(find_spec("keyrings.alt"), "keyrings.alt is not installed")
-    return clean_environment(tmp_path) | KEYRING | {"XDG_DATA_HOME": str(tmp_path / "data")}
+    data = str(tmp_path / "data")
+    return clean_environment(tmp_path) | KEYRING | {"XDG_DATA_HOME": data, "LOCALAPPDATA": data}
 
 
 def _secret(environment: dict[str, str], folder: Path, *arguments: str, stdin: str = "") -> Done:
@@ -69,6 +70,17 @@ def test_a_byte_order_mark_is_no_part_of_a_secret(environment: dict[str, str], t
     fingerprint = sealed_box.fingerprint(public_key_of(survey))
     assert done.out.splitlines()[1] == f"it is a private key; its fingerprint is {fingerprint}"
     assert survey.private_key.reveal() not in done.out
+
+
+def test_a_secret_in_another_encoding_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    """A letter of a code page is not guessed at: another secret would be stored in silence."""
+    for wrong in (SECRET.encode("cp1252"), SECRET.encode("utf-16")):
+        command = [*PROGRAM, "secret", "set", "key"]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, input=wrong, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.startswith(b"error: standard input is not text in UTF-8")
+        assert b"geheim" not in done.stderr
+    assert _secret(environment, tmp_path, "test", "key").code == 4
 
 
 def test_a_secret_that_is_there_is_replaced_only_with_force(environment: dict[str, str], tmp_path: Path) -> None:

@@ -34,17 +34,17 @@ def _answers(world: World, **more: object) -> list[object]:
 
 def test_init_with_options_writes_what_a_pull_needs(world: World, tmp_path: Path) -> None:
     """Without a terminal, options are enough: what is written is valid, private, commented, and works."""
-    done = world.run(*_answers(world))
     path = world.folder / "new/sheets-decrypt.toml"
-    assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == [f"wrote {path}", f"next: sheets-decrypt check --config {path}"]
-    assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o600
-    text = path.read_text()
-    assert "# the share of rows that may be gone before the run is refused\n# max_shrink = 0.1" in text
-    job = load(path).jobs["baseline"]
-    assert job.columns == ENCRYPTED
-    assert load(path).keys.legacy_secrets[0].file == world.folder / "keys/legacy_secrets"
     with mounts.gocryptfs(tmp_path) as drive:
+        done = world.run(*_answers(world, output=drive.point / "baseline.csv"))
+        assert (done.code, done.err) == (0, "")
+        assert done.out.splitlines() == [f"wrote {path}", f"next: sheets-decrypt check --config {path}"]
+        assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o600
+        text = path.read_text()
+        assert "# the share of rows that may be gone before the run is refused\n# max_shrink = 0.1" in text
+        job = load(path).jobs["baseline"]
+        assert job.columns == ENCRYPTED
+        assert load(path).keys.legacy_secrets[0].file == world.folder / "keys/legacy_secrets"
         google = {name: value for name, value in world.google.environment().items() if name != "GOOGLE"}
         environment = google | {"SURVEY_PASSPHRASE": world.survey.passphrase.reveal()}
         assert world.run("pull", "--config", path, environment=environment).code == 0
@@ -136,10 +136,11 @@ def test_init_marks_the_vault(world: World, tmp_path: Path) -> None:
     assert refused.code == 7
     assert not (world.folder / "new").exists()
     with mounts.gocryptfs(tmp_path) as drive:
-        assert world.run(*_answers(world, mark="drive-1")).code == 0
+        output = drive.point / "baseline.csv"
+        assert world.run(*_answers(world, output=output, mark="drive-1")).code == 0
         assert (drive.point / ".sheets-decrypt-vault").read_text() == "drive-1\n"
         assert load(world.folder / "new/sheets-decrypt.toml").jobs["baseline"].mark == "drive-1"
-        assert world.run(*_answers(world, mark="drive-2"), "--force").code == 7
+        assert world.run(*_answers(world, output=output, mark="drive-2"), "--force").code == 7
 
 
 def test_init_that_cannot_write_is_told(world: World) -> None:

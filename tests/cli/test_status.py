@@ -78,7 +78,7 @@ def _held(**changes: Any) -> JobStatus:
 def _text(found: list[JobStatus], *, plain: bool = True, width: int = 200) -> str:
     from rich.console import Console
 
-    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115  (only recorded)
+    console = Console(width=width, record=True, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  (only recorded)
     try:
         console.print(table(found, plain=plain))
     finally:
@@ -231,6 +231,7 @@ def test_status_as_json_is_one_line_for_each_job(world: World) -> None:
     assert (done.code, "one, two" in done.err) == (2, True)
 
 
+@pytest.mark.system("posix", "the scheduler is cron")
 def test_a_scheduler_that_cannot_be_read_hides_nothing(world: World, tmp_path: Path) -> None:
     """Where someone cut our block in the crontab in half, that is a warning, and the jobs are shown all the same."""
     programs = tmp_path / "bin"
