@@ -95,6 +95,9 @@ class Listener(ThreadingMixIn, TCPServer):
         for connection in list(self.open):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            if os.name == "nt":  # there a thread that waits for its client does not wake until the socket is closed
+                with contextlib.suppress(OSError):
+                    socket.close(socket.socket.detach(connection))
         self.server_close()
         self._thread.join()
 

@@ -1,5 +1,6 @@
 """A proxy that terminates TLS and answers with replies that are written out."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -41,7 +42,8 @@ class Scripted:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # Windows: closing alone wakes the thread that accepts
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()
 
