@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "twilio": ("twilio", "twilio", "Set up the sending half."),
     "secret": ("secret", "secret", "Store, test, show and back up a secret of the system's keyring."),
     "schedule": ("schedule", "schedule", "Let pull-and-decrypt run by itself."),
+    "launcher": ("launcher", "launcher", "Make a file to double-click that pulls."),
     "status": ("status", "status", "Show how each job is doing."),
     "history": ("history", "history", "List the last runs."),
     "notify": ("notify", "notify", "Try the addresses that are notified of runs."),
