@@ -58,8 +58,18 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
 def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]) -> None:
     """No one counts the lines to know whether a pull would work."""
     *checks, verdict = world.run("check", "--config", world.path, *options).out.splitlines()
-    skipped = sum(line.startswith("skipped") for line in checks)
-    assert verdict == f"ready to pull: {len(checks) - skipped} ok, {skipped} skipped"
+    ok = sum(line.startswith("ok") for line in checks)
+    skipped = sum(line.split(": ")[1].count(", ") + 1 for line in checks if line.startswith("skipped"))
+    assert verdict == f"ready to pull: {ok} ok, {skipped} skipped"
+
+
+def test_what_could_not_be_tried_for_one_reason_is_one_line(world: World) -> None:
+    """After a key file that is missing, one line says what was not looked at and why."""
+    world.google.key_file.unlink()
+    lines = world.run("check", "--config", world.path).out.splitlines()
+    skipped = [line for line in lines if line.startswith("skipped") and "optional" not in line]
+    assert skipped == ["skipped baseline: token, clock, sheet, tab, columns, key fits: not tried: no key file"]
+    assert lines[-1].startswith("a pull would fail: ")
 
 
 def test_without_the_network_google_is_not_asked(world: World) -> None:

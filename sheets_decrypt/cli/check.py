@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sheets_decrypt import check as checks
-from sheets_decrypt.check import Check
+from sheets_decrypt.check import Check, Outcome
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
@@ -29,12 +29,22 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
     config = load_named(config_path)
     code = 0
     outcomes: Counter[str] = Counter()
+    skipped: list[Check] = []  # in a row, for the same reason: they are one line
     for result in checks.check(config, chosen(config, jobs), network=not no_network):
-        terminal.write_lines([json.dumps(asdict(result), ensure_ascii=False)] if as_json else _lines(result))
         code = code or result.exit_code
         outcomes[result.outcome] += 1
+        if as_json:
+            terminal.write_line(json.dumps(asdict(result), ensure_ascii=False))
+            continue
+        if skipped and (result.job, result.message) != (skipped[0].job, skipped[0].message):
+            terminal.write_lines(_lines(*skipped))
+            skipped = []
+        if result.outcome is Outcome.SKIPPED:
+            skipped.append(result)
+        else:
+            terminal.write_lines(_lines(result))
     if not as_json:
-        terminal.write_line(_verdict(outcomes))
+        terminal.write_lines([*(_lines(*skipped) if skipped else ()), _verdict(outcomes)])
     return code
 
 
@@ -48,7 +58,9 @@ def _plural(outcome: str, number: int) -> str:
     return f"{outcome}s" if number > 1 and outcome in {"error", "warning"} else outcome
 
 
-def _lines(result: Check) -> list[str]:
+def _lines(result: Check, *more: Check) -> list[str]:
+    """Return the lines of a check, and of more that were skipped for the same reason."""
     about = f"{result.job}: " if result.job else ""
-    line = f"{result.outcome:<8}{about}{result.name}: {result.message}"
+    names = ", ".join(check.name for check in (result, *more))
+    line = f"{result.outcome:<8}{about}{names}: {result.message}"
     return [line, f"        hint: {result.hint}"] if result.hint else [line]
