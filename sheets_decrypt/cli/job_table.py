@@ -89,7 +89,7 @@ def _one(config: Config, job: str, schedule: Status | None, now: datetime) -> Jo
         age=(now - success).total_seconds() if success else None,
         schedule=schedule.timing if schedule else "",
         next_run=schedule.next_run if schedule else None,
-        stale=schedule is not None and _is_stale(schedule.timing, success, now),
+        stale=schedule is not None and _is_stale(schedule, success, now),
         running=bool(held.running_since) and state.is_running(config, job),
         csv=f"{config.jobs[job].output}{f' in the vault {vault.cryptomator}' if vault else ''}",
     )
@@ -99,18 +99,19 @@ def _time(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _is_stale(text: str, success: datetime | None, now: datetime) -> bool:
-    """Return whether a run that should be over by now has not gone well."""
+def _is_stale(schedule: Status, success: datetime | None, now: datetime) -> bool:
+    """Return whether a run that should be over by now has not gone well; before its first one is due, none should."""
     try:
-        when = timing.from_text(text)
+        when = timing.from_text(schedule.timing)
     except ConfigurationError:  # edited by hand into something that we cannot parse
         return False
+    latest = max((moment for moment in (success, schedule.since) if moment), default=None)
     due = timing.preceding(when, (now - _GRACE).astimezone().replace(tzinfo=None))
     if due is None:
         if not isinstance(when, timing.Every):
             return False
-        return success is None or now - success > 2 * timedelta(minutes=when.minutes) + _GRACE
-    return success is None or success < due.astimezone(UTC)
+        return latest is None or now - latest > 2 * timedelta(minutes=when.minutes) + _GRACE
+    return latest is None or latest < due.astimezone(UTC)
 
 
 def table(found: Sequence[JobStatus], *, plain: bool) -> Table:

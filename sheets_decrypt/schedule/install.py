@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule import steps
+from sheets_decrypt.schedule import since, steps
 from sheets_decrypt.schedule.cron import Cron
 from sheets_decrypt.schedule.interface import ALL_JOBS, Backend, Found, Status, Task, Write, removal_hint
 from sheets_decrypt.schedule.launchd import Launchd
@@ -86,6 +86,8 @@ def install(backend: Backend, task: Task) -> Status:
                 f"{backend.name} reported success, but the schedule of {task.name} does not exist",
                 hint="use another --backend, or ask the administrator whether schedules are allowed",
             )
+    if not (before.installed and before.timing == after.timing):
+        since.remember(backend.name, task.name, datetime.now(UTC))
     return replace(after, notes=(*after.notes, *_surprises(backend, task, before)))
 
 
@@ -101,12 +103,13 @@ def remove(backend: Backend, name: str) -> bool:
         raise ConfigurationError(
             f"the schedule of {name} still exists", hint=f"remove it by hand in {backend.name}, then try again"
         )
+    since.forget(backend.name, name)
     return bool(removal)
 
 
 def status(backend: Backend, name: str) -> Status:
-    """Return one schedule, read back."""
-    return backend.status(name, look(backend, name))
+    """Return one schedule, read back, and since when it has been installed."""
+    return replace(backend.status(name, look(backend, name)), since=since.since(backend.name, name))
 
 
 def installed(backend: Backend) -> tuple[Status, ...]:

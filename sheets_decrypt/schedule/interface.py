@@ -161,6 +161,7 @@ class Status:
         next_run: The next run in local time, as text; None if it is not known.
         command: What it runs, in the scheduler's notation.
         notes: What the user should know.
+        since: When it was installed, with a zone; None if it is not known.
     """
 
     installed: bool
@@ -170,6 +171,7 @@ class Status:
     next_run: str | None = None
     command: str = ""
     notes: tuple[str, ...] = ()
+    since: datetime | None = field(default=None, compare=False)
 
 
 class Backend(Protocol):

@@ -120,6 +120,25 @@ def test_a_job_is_stale_when_a_run_that_should_be_over_has_not_gone_well(
     assert _one(tmp_path, [scheduled(timing)], success).stale is stale
 
 
+@pytest.mark.parametrize(
+    ("timing", "installed", "stale"),
+    [
+        ("daily 06:30", "2026-03-06T06:31:00+00:00", False),
+        ("daily 06:30", "2026-03-06T06:29:00+00:00", True),
+        ("every 1h", "2026-03-06T08:10:00+00:00", False),
+        ("every 7m", "2026-03-06T08:55:00+00:00", False),
+        ("every 7m", "2026-03-06T08:15:00+00:00", True),
+    ],
+)
+def test_a_job_that_has_not_been_due_since_it_was_scheduled_is_not_stale(
+    tmp_path: Path, timing: str, installed: str, stale: bool
+) -> None:
+    """Whoever schedules a job, and looks, is not alarmed; the first run that is due and missing counts."""
+    schedule = scheduled(timing, since=datetime.fromisoformat(installed))
+    assert _one(tmp_path, [schedule]).stale is stale
+    assert _one(tmp_path, [schedule], "2026-02-01T06:30:10Z").stale is stale
+
+
 @pytest.mark.system("posix", "Windows has one time zone for all programs")
 def test_schedules_are_local_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """06:30 in Bogotá is 11:30 UTC; the zone of `now` does not matter."""

@@ -111,6 +111,27 @@ def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, t
     assert any("replaced a schedule of another configuration" in note for note in notes)
 
 
+def test_since_when_a_schedule_runs_is_known(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts from when its timing was installed: the same once more changes nothing, and a removal forgets it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    StandIn(programs, "crontab", CRONTAB)
+    cron = install.backend_named("cron")
+    install.install(cron, here(tmp_path))
+    first = install.status(cron, "baseline").since
+    assert first is not None
+    assert first.tzinfo is not None
+    install.install(cron, here(tmp_path))
+    assert install.status(cron, "baseline").since == first
+    [found] = install.installed(cron)
+    assert found.since == first
+    install.install(cron, replace(here(tmp_path), timing=parse(every="1h")))
+    later = install.status(cron, "baseline").since
+    assert later is not None
+    assert later > first
+    install.remove(cron, "baseline")
+    assert install.status(cron, "baseline").since is None
+
+
 def test_a_job_that_is_also_in_the_schedule_of_all_jobs_is_reported(programs: Path, tmp_path: Path) -> None:
     """Whichever comes second, the user learns that the job is pulled twice; another configuration is not meant."""
     StandIn(programs, "crontab", CRONTAB)
