@@ -5,7 +5,6 @@ import shlex
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
@@ -129,31 +128,33 @@ def test_a_batch_file_keeps_percent_signs_and_quotes_every_path() -> None:
 
 
 @pytest.mark.system("windows", "cmd runs it")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "50% off & (its) ^x! %PATH%",
+        pytest.param("Zoë's", marks=pytest.mark.wine_cannot("let cmd read a file as UTF-8")),
+    ],
+)
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_double_click_pulls_on_windows(tmp_path: Path, google_world: World, gone: bool) -> None:
-    """Cmd runs it from a folder whose name has `%`, `&` and accents; where the program has gone, it says so."""
-    folder = tmp_path / ODD
-    folder.mkdir()
-    python = folder / "python.exe" if gone else Path(sys.executable)
-    path = write(Launcher(google_world.path, None, python, ROOT), folder, "windows")
-    done = subprocess.run(
-        ["cmd", "/d", "/c", str(path)], env=google_world.environment(), input=b"x", capture_output=True, check=False
-    )
-    seen = done.stdout.decode(errors="replace")
-    assert ("baseline: wrote 6 rows" in seen) is not gone
-    assert ("then make a new launcher: sheets-decrypt launcher" in seen) is gone
-    assert done.returncode == (127 if gone else 0)
-    assert google_world.csv() == (None if gone else google_world.whole())
-
-
-@pytest.fixture
-def google_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Yield a world whose folder has `%`, `&` and accents in its name."""
+def test_a_double_click_pulls_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, gone: bool
+) -> None:
+    """Cmd takes nothing in a path for its own; where the program has gone, it says so; it waits for a key."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    place = tmp_path / f"{ODD} too"
-    place.mkdir()
+    folder = tmp_path / name
+    folder.mkdir()
     with Sandbox(tmp_path / "google") as google:
-        yield World.make(place, google)
+        world = World.make(folder, google)
+        python = folder / "python.exe" if gone else Path(sys.executable)
+        path = write(Launcher(world.path, None, python, ROOT), tmp_path, "windows")
+        command = f'cmd /d /s /c ""{path}""'  # as the Explorer calls it
+        done = subprocess.run(command, env=world.environment(), input=b"x", capture_output=True, check=False)
+        seen = (done.stdout + done.stderr).decode(errors="replace")
+        assert ("baseline: wrote 6 rows" in seen) is not gone
+        assert ("then make a new launcher: sheets-decrypt launcher" in seen) is gone
+        assert "Press any key" in seen
+        assert done.returncode == (127 if gone else 0)
+        assert world.csv() == (None if gone else world.whole())
 
 
 # The command
