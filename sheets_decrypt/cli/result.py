@@ -9,11 +9,12 @@ from sheets_decrypt.runs.record import Record, Result
 
 def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
     """Print what a run did: the result on standard output, everything else on standard error."""
-    if record.error is None:
+    in_place = record.error is None or record.output is not None  # otherwise only the second CSV failed
+    if in_place:
         log.add(summary(record))
     if as_json:
         terminal.write_line(record.line())
-    elif record.error is None and not (quiet and record.exit_code == 0):
+    elif in_place and not (quiet and record.exit_code == 0):
         terminal.write_line(summary(record), logged=True)
     # With a wrong key every cell fails: then the error is enough.
     for warning in [*record.warnings, *(failures(record) if record.error is None else ())]:
@@ -27,13 +28,15 @@ def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
 
 def summary(record: Record) -> str:
     """Return what a run did, in one line."""
-    if record.error is not None:
+    if record.error is not None and record.output is None:
         return f"{record.job}: failed with exit code {record.exit_code}: {record.error.message}"
     path = record.output.path if record.output else "nowhere"
     rows = _count(record.rows_read, "row")
     done = f"{'would write' if record.dry_run else 'wrote'} {rows} to {path}"
     if record.status is Result.UNCHANGED:
         done = f"nothing changed, {rows} in {path}"
+    if record.status is Result.FAILED and not record.dry_run:  # after the csv was in its place
+        done = f"{rows} in {path}"
     if record.status is Result.PARTIAL:
         done += f", but {_count(record.failure_count, 'cell')} could not be decrypted"
     return f"{record.job}: {done} ({_cells(record)})"

@@ -5,7 +5,7 @@ file that was read back: plaintext never enters the path to this file.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from sheets_decrypt.config import Deidentified, Job
@@ -15,7 +15,6 @@ from sheets_decrypt.output.delivery import Delivered, Delivery, delivery
 from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_folder
-from sheets_decrypt.vault.plain_folder import PlainFolder
 
 _HINT: Final = "name a file in a folder that exists and that you can write"
 
@@ -61,31 +60,29 @@ def check(choice: Deidentified) -> None:
     Raises:
         VaultUnusable: It cannot, or its folder is the inside of a locked vault.
     """
-    _folder(choice)
-
-
-def _folder(choice: Deidentified) -> PlainFolder:
-    folder = open_folder(choice.output.parent)
     try:
-        folder.check()
+        open_folder(choice.output.parent).check()
     except VaultError as error:  # never VaultLocked: that would be reported as the vault's state, and is not an alarm
         raise VaultUnusable(f"deidentified.output: {error.message}", hint=_HINT) from None
-    return folder
 
 
 class SecondCsv:
     """The de-identified CSV of one run.
 
+    Its folder is looked at now, before anything is read or written. If it cannot be used, the vault's CSV is not held
+    back: nothing is written here, and `OpenSecondCsv.commit` raises the error.
+
     Args:
         job: The job, which has one.
         choice: What the configuration says of it.
-
-    Raises:
-        VaultUnusable: It cannot be put where the configuration says.
     """
 
     def __init__(self, job: Job, choice: Deidentified) -> None:
-        self._folder: Final = _folder(choice)
+        self._failure: VaultError | None = None
+        try:
+            check(choice)
+        except VaultError as error:
+            self._failure = error
         self._choice: Final = choice
         self._job: Final = job
 
@@ -105,24 +102,39 @@ class SecondCsv:
         places = kept(header, self._choice, named)
         text = CsvText(self._job.encoding, self._job.formula_guard)
         policy = ReplacePolicy(max_shrink=None, dry_run=dry_run)
-        with delivery(self._folder, self._choice.output.name, policy) as csv:
-            opened = OpenSecondCsv(csv, text, places, header, self._choice)
+        with ExitStack() as stack:
+            opened = OpenSecondCsv(self._begin(stack, policy), text, places, header, self._choice)
             opened.begin()
             yield opened
+
+    def _begin(self, stack: ExitStack, policy: ReplacePolicy) -> Delivery | VaultError:
+        """Return a delivery, which ends with the stack, or why there is none."""
+        if self._failure is not None:
+            return self._failure
+        try:
+            return stack.enter_context(
+                delivery(open_folder(self._choice.output.parent), self._choice.output.name, policy)
+            )
+        except VaultError as error:
+            return error
 
 
 class OpenSecondCsv:
     """The rows of the second CSV pass through here. A disk that is full for it must not hold back the vault's CSV."""
 
     def __init__(
-        self, csv: Delivery, text: CsvText, places: Sequence[int], header: Header, choice: Deidentified
+        self,
+        csv: Delivery | VaultError,
+        text: CsvText,
+        places: Sequence[int],
+        header: Header,
+        choice: Deidentified,
     ) -> None:
-        self._csv: Final = csv
+        self._csv = csv
         self._text: Final = text
         self._places: Final = places
         self._header: Final = header
         self._choice: Final = choice
-        self._failure: VaultError | None = None
 
     def begin(self) -> None:
         """Write the header."""
@@ -154,11 +166,14 @@ class OpenSecondCsv:
         """Put the CSV under its name, or leave the former one where they are equal.
 
         Raises:
-            VaultError: It could not be written; the former one is unchanged.
+            VaultUnusable: It could not be written; the former one is unchanged.
         """
-        if self._failure is not None:
-            raise self._failure
-        return self._csv.commit(rows=0)
+        if isinstance(self._csv, Delivery):
+            try:
+                return self._csv.commit(rows=0)
+            except VaultError as error:
+                self._csv = error
+        raise VaultUnusable(f"the de-identified csv was not written: {self._csv.message}", hint=self._csv.hint)
 
     @property
     def width(self) -> int:
@@ -171,8 +186,8 @@ class OpenSecondCsv:
         return str(self._choice.output)
 
     def _write(self, data: bytes) -> None:
-        if self._failure is None:
+        if isinstance(self._csv, Delivery):
             try:
                 self._csv.write(data)
             except VaultError as error:
-                self._failure = error
+                self._csv = error

@@ -14,7 +14,7 @@ from sheets_decrypt.output.deidentified import kept
 from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
 from tests import mounts, quick_vault
-from tests.survey import ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
+from tests.survey import CSV, ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
 
 
 def _second(world: World, **more: Any) -> Path:
@@ -223,8 +223,8 @@ def test_a_failed_run_leaves_both_csvs_as_they_were(world: World, change: dict[s
     assert (world.csv(), second.read_bytes()) == before
 
 
-def test_a_second_csv_that_cannot_be_written_is_found_out_before_anything_is_read(world: World) -> None:
-    """A missing folder, a file in its place and the inside of a locked vault are refused before Google is asked."""
+def test_a_second_csv_that_cannot_be_written_does_not_hold_back_the_first(world: World) -> None:
+    """A missing folder, a file in its place and the inside of a locked vault: the run says so and ends with code 7."""
     other = world.folder / "other"
     quick_vault.create(other, Secret(VAULT_PASSPHRASE))
     (world.folder / "file").touch()
@@ -234,17 +234,19 @@ def test_a_second_csv_that_cannot_be_written_is_found_out_before_anything_is_rea
         (world.folder / "nowhere" / "x.csv", "nowhere not found"),
         (world.folder / "file" / "x.csv", "file"),
     ):
-        asked = len(world.google.requests)
         world.configure(deidentified={"output": str(output)})
-        before = world.encrypted_files()
         done = world.pull()
-        assert (done.code, done.out) == (7, "")
-        assert done.err.startswith("error: baseline: deidentified.output: ")
+        assert done.code == 7
+        assert done.out.startswith(f"baseline: 6 rows in {CSV} in the Cryptomator vault ")
+        assert "error: baseline: the de-identified csv was not written: deidentified.output: " in done.err
         assert words in done.err
-        assert len(world.google.requests) == asked
-        assert world.encrypted_files() == before
+        assert world.csv() == world.whole()
         assert not output.exists()
-    assert "skipped" not in world.run("status", "--config", world.path).out
+        assert not output.parent.is_dir() or "x.csv" not in "".join(map(str, output.parent.rglob("*")))
+    shown = world.run("status", "--config", world.path).out
+    assert "skipped" not in shown
+    assert "the de-identified csv was not written" in shown
+    assert [run["output"]["path"].startswith(CSV) for run in world.history()] == [True] * 4
 
 
 BASE: dict[str, Any] = {"spreadsheet": "12345abcde", "columns": ["name"], "output": "a.csv"}
@@ -295,6 +297,16 @@ def test_every_decrypted_column_is_left_out_also_where_names_repeat() -> None:
     assert choice is not None
     assert kept(header, choice, {"name"}) == [0, 2, 3]
     assert kept(header, choice, {"name", "id", ""}) == []
+
+
+def test_check_finds_a_missing_folder(world: World) -> None:
+    """What the run would report is reported before it."""
+    world.configure(deidentified={"output": str(world.folder / "nowhere" / "x.csv")})
+    for more in ([], ["--no-network"]):
+        done = world.run("check", "--config", world.path, *more)
+        assert done.code == 7
+        assert "second csv: deidentified.output: " in done.out
+        assert "nowhere not found" in done.out
 
 
 def test_check_tries_the_second_csv(world: World) -> None:

@@ -113,8 +113,10 @@ def test_each_status_is_a_line() -> None:
     assert partial.endswith(f"/v/a.csv, but 1 cell could not be decrypted{cells}")
     guarded = _summary(Result.WRITTEN, guarded_cells=3, output=None)
     assert guarded.endswith(", 3 cells got a leading ' so that Excel does not run them)")
-    failed = _log().fail(VaultLocked("the vault is locked"))
+    failed = _log(output=None).fail(VaultLocked("the vault is locked"))
     assert report.summary(failed) == "baseline: failed with exit code 7: the vault is locked"
+    second = _log().fail(VaultUnusable("the de-identified csv was not written"))
+    assert report.summary(second) == f"baseline: 2 rows in /v/a.csv{cells}"
 
 
 def test_failures_are_named_by_row_column_and_reason() -> None:
