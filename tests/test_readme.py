@@ -178,15 +178,21 @@ def test_every_example_of_a_configuration_is_valid(text: str) -> None:
     assert "baseline" in config.parse(content, folder=ROOT).jobs
 
 
-def test_the_python_example_runs(world: World) -> None:
+PROGRAMS = dict(zip(
+    ("baseline written 6\n", "", "6 of 6 rows\n"), re.findall(r"```python\n(.*?)```", ALL, re.DOTALL), strict=True
+))  # fmt: skip
+
+
+@pytest.mark.parametrize("printed", PROGRAMS, ids=("first", "errors", "progress"))
+def test_the_python_examples_run(world: World, printed: str) -> None:
     """What the page on the library shows pulls a job, warnings as errors."""
-    [program] = re.findall(r"```python\n(.*?)```", ALL, re.DOTALL)
+    program = PROGRAMS[printed]
     assert len([line for line in program.splitlines() if line]) <= 10
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env=world.environment(), cwd=world.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("baseline written 6\n", "")
+    assert (done.stdout, done.stderr) == (printed, "")
     assert world.csv() == world.whole()
 
 

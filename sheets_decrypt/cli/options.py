@@ -6,18 +6,36 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
 
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+
+def job_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the jobs that a shell offers for a word that is not finished; none without a valid configuration."""
+    del parameter
+    from sheets_decrypt import config  # noqa: PLC0415  (0.1 s that `--help` can do without)
+
+    try:
+        jobs = config.load(config.find(ctx.params.get("config_path"))).jobs
+    except SheetsDecryptError:
+        return []
+    return [name for name in jobs if name.startswith(incomplete)]
+
+
 config_option: Final = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="The configuration file."
 )
 job_option: Final = click.option(
-    "--job", "jobs", multiple=True, metavar="NAME", help="This job only; may be given several times."
+    "--job",
+    "jobs",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=job_names,
+    help="This job only; may be given several times.",
 )
 
 

@@ -9,7 +9,7 @@ import click
 from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import in_use
-from sheets_decrypt.cli.options import chosen, config_option
+from sheets_decrypt.cli.options import chosen, config_option, job_names
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.schedule import install as scheduling
 from sheets_decrypt.schedule import timing
@@ -30,7 +30,9 @@ def schedule() -> None:
 
 
 def _one_job(command: _Command) -> _Command:
-    named = click.option("--job", metavar="NAME", help="This job only. Default: all jobs, in one schedule.")
+    named = click.option(
+        "--job", metavar="NAME", shell_complete=job_names, help="This job only. Default: all jobs, in one schedule."
+    )
     return config_option(named(command))
 
 
@@ -102,7 +104,9 @@ def status(backend: str) -> int:
 
 
 @schedule.command(name="run-now")
-@click.option("--job", metavar="NAME", help="The schedule of this job. Default: every schedule.")
+@click.option(
+    "--job", metavar="NAME", shell_complete=job_names, help="The schedule of this job. Default: every schedule."
+)
 @config_option
 @_backend_option
 def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
