@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sheets_decrypt.config import Conversion, Keys
+from sheets_decrypt.config import Conversion, Keys, kind_of
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.input.dialect import ENCODINGS
@@ -61,6 +61,7 @@ def decrypt_file(
     """
     log = Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run)
     try:
+        kind_of(output)
         _refuse_itself(file, output)
         with open_table(file, worksheet=reading.worksheet, encoding=reading.encoding) as source:
             log.worksheet = source.worksheet

@@ -15,6 +15,7 @@ from sheets_decrypt.config.loading import (
     places,
     user_file,
 )
+from sheets_decrypt.config.outputs import Kind, kind_of
 from sheets_decrypt.config.sections import (
     Deidentified,
     FilePath,
@@ -40,12 +41,14 @@ __all__ = [
     "Job",
     "JobName",
     "Keys",
+    "Kind",
     "Notify",
     "SecretSource",
     "Secrets",
     "Section",
     "VaultFolder",
     "find",
+    "kind_of",
     "load",
     "parse",
     "parse_conversion",

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from sheets_decrypt.config.outputs import with_known_ending
 from sheets_decrypt.config.sections import (
     Deidentified,
     Fraction,
@@ -26,8 +27,6 @@ _SPREADSHEET_URL: Final = re.compile(
 _GID: Final = re.compile(r"[#?&]gid=(\d+)")
 _SPREADSHEET_ID: Final = re.compile(r"[\w-]{5,}")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
-
-_HISTORY: Final = ".runs.jsonl"  # as `record` names the history beside a CSV
 
 
 def _spelt_alike(name: str) -> str:
@@ -132,6 +131,12 @@ class Job(Conversion):
             raise ValueError("name a file, such as baseline.csv")
         return value
 
+    @field_validator("output")
+    @classmethod
+    def _can_be_written(cls, value: Path) -> Path:
+        with_known_ending(value)
+        return value
+
     @model_validator(mode="after")
     def _output_is_in_its_place(self, info: ValidationInfo) -> Self:
         if self.vault is None:
@@ -208,7 +213,7 @@ class Config(Section):
             vault, file = _place(folder.cryptomator), _spelt_alike(job.output.as_posix())
         else:
             vault, file = "", _place(job.output)
-        files = {"output": {(vault, file), (vault, file + _HISTORY)}}
+        files = {"output": {(vault, file)}}
         if job.deidentified is not None:
             files["deidentified.output"] = {("", _place(job.deidentified.output))}
         return files

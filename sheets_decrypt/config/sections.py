@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from sheets_decrypt.config.outputs import with_known_ending
 
 # `X:surveys.csv` is in the folder of X: that the program which starts us was last in: another file for each of them.
 _DRIVE_ALONE: Final = re.compile(r"[A-Za-z]:(?![\\/])")
@@ -212,3 +223,9 @@ class Deidentified(Section):
         description="the only columns to keep; default: every column that is not decrypted",
         examples=[["district"]],
     )
+
+    @field_validator("output")
+    @classmethod
+    def _can_be_written(cls, value: Path) -> Path:
+        with_known_ending(value)
+        return value

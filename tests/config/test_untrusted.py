@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.config import jobs, load, parse
+from sheets_decrypt.config import load, parse
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.runs.history import HISTORY_SUFFIX
 from tests import systems
 from tests.survey import World
 
@@ -81,38 +80,28 @@ def test_a_configuration_here_of_ones_own_is_used(world: World) -> None:
     [
         ({"output": "out/a.csv"}, {"output": "out/A.CSV"}),
         ({"output": "out/straße.csv"}, {"output": "out/STRASSE.csv"}),
-        ({"output": "out/a.csv"}, {"output": "out/a.csv.runs.jsonl"}),
-        ({"output": "out/A.csv.RUNS.jsonl"}, {"output": "out/a.csv"}),
         ({"output": "a.csv", "vault": "v"}, {"output": "A.csv", "vault": "V"}),
-        ({"output": "a.csv", "vault": "v"}, {"output": "A.csv.runs.jsonl", "vault": "v"}),
-        ({"output": "a.csv"}, {"output": "b.csv", "deidentified": {"output": "A.csv.runs.jsonl"}}),
         ({"output": "a.csv", "deidentified": {"output": "A.CSV"}}, {"output": "b.csv"}),
-        ({"output": "a.csv", "deidentified": {"output": "a.csv.runs.jsonl"}}, {"output": "b.csv"}),
         ({"output": "zo\u00eb.csv"}, {"output": "zoe\u0308.csv"}),
     ],
 )
 def test_two_outputs_that_a_drive_takes_for_one_are_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Windows, macOS and vaults know one file by several spellings, and each run writes a history beside its CSV."""
+    """Windows, macOS and vaults know one file by several spellings."""
     folder = {"cryptomator": "vault", "passphrase": {"prompt": True}}
     content = {"vaults": {"v": folder, "V": folder}, "jobs": {"a": JOB | one, "b": JOB | other}}
     with pytest.raises(ConfigurationError, match="name another file"):
         parse(content, folder=Path("/base"))
 
 
-def test_a_historys_name_is_what_the_configuration_takes_it_for() -> None:
-    """The record and the check of the outputs mean the same file."""
-    assert jobs._HISTORY == HISTORY_SUFFIX
-
-
 def test_outputs_of_different_names_are_accepted() -> None:
-    """The same name in another vault, and a history's name without its CSV, are no one else's."""
+    """The same name in another vault, in another place, or with another ending, is another file."""
     folder = {"passphrase": {"prompt": True}}
     vaults = {name: folder | {"cryptomator": name} for name in ("v", "w")}
     jobs = {
         "a": JOB | {"output": "a.csv", "vault": "v"},
         "b": JOB | {"output": "a.csv", "vault": "w"},
-        "c": JOB | {"output": "a.csv", "deidentified": {"output": "a.csv.runs"}},
-        "d": JOB | {"output": "d.csv.runs.jsonl"},
+        "c": JOB | {"output": "a.csv", "deidentified": {"output": "a.csv.csv"}},
+        "d": JOB | {"output": "d.csv"},
     }
     assert list(parse({"vaults": vaults, "jobs": jobs}, folder=Path("/base")).jobs) == list("abcd")
 

@@ -1,0 +1,44 @@
+"""What an output is written as: the ending of its name decides."""
+
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Final
+
+from sheets_decrypt.errors import ConfigurationError
+
+
+class Kind(StrEnum):
+    """The kinds of file that can be written, each with its ending."""
+
+    CSV = ".csv"
+    WORKBOOK = ".xlsx"
+    STATA = ".dta"
+
+
+_ENDINGS: Final = frozenset(Kind)
+_HINT: Final = "end its name in .csv, .xlsx (Excel) or .dta (Stata)"
+
+
+def kind_of(file: PurePath) -> Kind:
+    """Return what `file` is written as.
+
+    Raises:
+        ConfigurationError: Its ending is none of those that can be written.
+    """
+    ending = file.suffix.lower()
+    if ending not in _ENDINGS:
+        what = f"{ending} files cannot be written" if ending else "its ending says what it is to be, and is missing"
+        raise ConfigurationError(f"{file.name}: {what}", hint=_HINT)
+    return Kind(ending)
+
+
+def with_known_ending(file: PurePath) -> None:
+    """Refuse, for a validator, a file of another kind.
+
+    Raises:
+        ValueError: Its ending is none of those that can be written; the message holds the next step too.
+    """
+    try:
+        kind_of(file)
+    except ConfigurationError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
