@@ -12,10 +12,10 @@ from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.input.dialect import ENCODINGS
 from sheets_decrypt.input.table_file import open_table
 from sheets_decrypt.keys import read_keys
-from sheets_decrypt.runs.lock import one_run
+from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.secret_sources import withheld
-from sheets_decrypt.story import OpenKeys, Options, Target, convert
+from sheets_decrypt.story import OpenKeys, Options, Target, convert, locked
 from sheets_decrypt.vault import open_drive
 
 __all__ = ["ENCODINGS", "InputOptions", "decrypt_file"]
@@ -43,6 +43,7 @@ def decrypt_file(
     accept: Sequence[str],
     options: Options,
     reading: InputOptions = InputOptions(),
+    also: Sequence[Path] = (),
     workers: int | Literal["auto"] = "auto",
 ) -> Record:
     """Decrypt a table that was downloaded already, and return the run's record, also if it failed.
@@ -57,18 +58,20 @@ def decrypt_file(
         accept: The kinds of place that the CSV may be put on.
         options: How the run does its job.
         reading: What the user says of the file.
+        also: Further files of the same rows, on the same drive.
         workers: How many processes decrypt a large file.
     """
     log = Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run)
     try:
-        kind_of(output)
-        _refuse_itself(file, output)
+        _refuse_unfit(file, [output, *also])
         with open_table(file, worksheet=reading.worksheet, encoding=reading.encoding) as source:
             log.worksheet = source.worksheet
             log.notes.append(f"read as {source.words}")
             vault = open_drive(output.parent, accept=accept)
-            target = Target(vault, output.name, vault.check())
-            with withheld(keys), one_run(vault.identity(output.name), name=vault.path(output.name), wait=options.wait):
+            place = vault.check()
+            others = [(open_drive(each.parent, accept=accept), each.name) for each in also]
+            target = Target(vault, output.name, place, refuse_elsewhere(others, vault, place))
+            with withheld(keys), locked(target, options):
                 ciphers = read_keys(keys)
                 with spread(ciphers, workers) as decrypt:
                     return convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
@@ -76,8 +79,16 @@ def decrypt_file(
         return log.fail(error)
 
 
-def _refuse_itself(file: Path, output: Path) -> None:
-    """Refuse to replace the table that the CSV is made from: the tokens would be lost."""
-    with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
-        if file.samefile(output):
-            raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")
+def _refuse_unfit(file: Path, outputs: Sequence[Path]) -> None:
+    """Refuse outputs of an unknown kind, of one name, or in the place of the file that is to be decrypted.
+
+    Raises:
+        ConfigurationError: An output cannot be written, or the tokens would be lost.
+    """
+    for number, output in enumerate(outputs):
+        kind_of(output)
+        if output in outputs[:number]:
+            raise ConfigurationError(f"{output} is named twice", hint="name another file in --also")
+        with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
+            if file.samefile(output):
+                raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")

@@ -3,7 +3,7 @@
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -14,16 +14,16 @@ from sheets_decrypt.decryption.sheet import MARKS, Decryption, PendingPage, Rule
 from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.errors import CellsRefused, SheetsDecryptError
 from sheets_decrypt.keys import read_keys
-from sheets_decrypt.output.csv_text import CsvText
 from sheets_decrypt.output.deidentified import OpenSecondCsv, SecondCsv
-from sheets_decrypt.output.delivery import Delivered, delivery
+from sheets_decrypt.output.delivery import Delivered
+from sheets_decrypt.output.outputs import Destination, Form, deliveries, refuse_elsewhere
 from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.runs.history import append_history, last_counts
 from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.secret_sources import resolve, withheld
 from sheets_decrypt.table import Header, Page
-from sheets_decrypt.vault import open_vault
+from sheets_decrypt.vault import open_also, open_vault
 from sheets_decrypt.vault.interface import Place, Vault
 
 PARTIAL: Final = 3  # the exit code of a run that wrote the CSV and left cells encrypted
@@ -48,19 +48,26 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the CSV goes.
+    """Where the files go.
 
     Args:
         vault: A vault that was checked.
-        name: The CSV's name in it.
-        place: What the check found.
+        name: The output's name in it.
+        place: What the vault's check found.
+        also: Further outputs in the same vault.
         second: The de-identified CSV, or None.
     """
 
     vault: Vault
     name: str
     place: Place
+    also: Sequence[Destination] = ()
     second: SecondCsv | None = None
+
+    @property
+    def files(self) -> list[Destination]:
+        """The files in the vault, the main one first."""
+        return [Destination(self.vault, self.name), *self.also]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,10 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
         with withheld(config):
             vault, file = open_vault(job, config.vault_of(job), resolve)
             place = vault.check()
+            also = refuse_elsewhere(open_also(job, vault), vault, place)
             second = SecondCsv(job, job.deidentified) if job.deidentified else None
-            vault.size(file)  # the vault notes the former CSV, by which it recognises a change from elsewhere
-            target = Target(vault, file, place, second)
-            with one_run(vault.identity(file), name=vault.path(file), wait=options.wait):
+            target = Target(vault, file, place, also, second)
+            with locked(target, options):
                 try:
                     record = _pull(target, job, config, log, options)
                 except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
@@ -119,6 +126,22 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
                 return _remembered(target, record)
     except Exception as error:  # noqa: BLE001  (other jobs go on)
         return log.fail(error)
+
+
+@contextmanager
+def locked(target: Target, options: Options) -> Iterator[None]:
+    """Keep other runs from the files of this one.
+
+    Raises:
+        RunUnderWay: Another run writes one of them.
+    """
+    with ExitStack() as stack:
+        # Always in the same order, so that two runs never wait for each other.
+        for file in sorted(target.files, key=lambda file: file.vault.identity(file.name)):
+            stack.enter_context(one_run(file.vault.identity(file.name), name=file.path, wait=options.wait))
+        for file in target.files:
+            file.vault.size(file.name)  # the vault notes the former file, by which it knows a change from elsewhere
+        yield
 
 
 def _pull(target: Target, job: Job, config: Config, log: Record, options: Options) -> Record:
@@ -155,34 +178,35 @@ def convert(
         VaultError: The vault could not take it.
     """
     decryption = Decryption(source.header, keys.ciphers, _rules(conversion), keys.decrypt)
-    text = CsvText(conversion.encoding, conversion.formula_guard)
-    policy, former = _policy(conversion, options), last_counts(target.vault, target.name)
+    form, policy = Form(conversion.encoding, conversion.formula_guard), _policy(conversion, options)
+    former = last_counts(target.vault, target.name)
     log.rows_read = rows = 0
     with (
         _collector_at_rest(),
-        delivery(target.vault, target.name, policy, former) as csv,
+        deliveries(target.files, form, policy, former) as outputs,
         target.second.open(source.header, dry_run=options.dry_run) if target.second else nullcontext() as second,
     ):
-        csv.write(text.header(source.header.names))
+        outputs.begin(source.header.names)
         for page, columns in _decrypted(decryption, source.pages(), log):
-            lines = text.columns(columns)
-            csv.write(lines)
+            text = outputs.write(columns)
             if second is not None:
                 second.write(page)
-            if any(mark in lines for mark in MARKS):
+            if any(mark in text for mark in MARKS):
                 decryption.look_elsewhere(page)
             rows += len(columns[0])
             options.progress(rows, source.row_total)
-        log.guarded_cells = text.guarded_cells
+        log.guarded_cells = outputs.guarded_cells
         _judge(decryption, conversion, log, rows)
-        log.warnings += text.warnings(source.header.names)
+        log.warnings += outputs.warnings()
         if second is not None:
             second.refuse_decrypted(log.columns)
-        delivered = csv.commit(rows, log.columns)
-        _note(delivered, target, log, rows_written=0 if options.dry_run else rows)
+        try:
+            outputs.commit(rows, log.columns)
+        finally:
+            _note(outputs.delivered, target.place, log, rows_written=0 if options.dry_run else rows)
         if second is not None:
             _commit_second(second, log, options)
-    return _finished(log, changed=delivered.changed)
+    return _finished(log, changed=outputs.changed)
 
 
 def _finished(log: Record, *, changed: bool) -> Record:
@@ -246,11 +270,14 @@ def _judge(decryption: Decryption, conversion: Conversion, log: Record, rows: in
         )
 
 
-def _note(delivered: Delivered, target: Target, log: Record, *, rows_written: int) -> None:
-    place = f"{target.place.what} at {target.place.where}"
-    log.output = Output(target.vault.path(delivered.name), place, delivered.sha256, delivered.size)
-    log.warnings.extend(delivered.notes)
-    log.rows_written = rows_written
+def _note(delivered: Sequence[Delivered], place: Place, log: Record, *, rows_written: int) -> None:
+    """Note what got its name."""
+    vault = f"{place.what} at {place.where}"
+    for file in delivered:
+        log.warnings.extend(file.notes)
+        log.rows_written = rows_written
+    files = [Output(file.path, vault, file.sha256, file.size) for file in delivered]
+    log.output, log.also = next(iter(files), None), files[1:]
 
 
 def _commit_second(second: OpenSecondCsv, log: Record, options: Options) -> None:

@@ -215,9 +215,11 @@ class FormerCounts:
     """What the run that left the former CSV counted.
 
     Args:
-        sha256: Of that CSV's bytes, by which it is recognised.
+        sha256: Of that file's bytes, by which it is recognised.
+        rows: How many rows it has.
         decrypted: Column name → how many of its cells were decrypted.
     """
 
     sha256: str
+    rows: int
     decrypted: Mapping[str, int]

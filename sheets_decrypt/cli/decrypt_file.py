@@ -25,7 +25,13 @@ from sheets_decrypt.story import Options
 @click.option("--worksheet", metavar="TITLE", help="The worksheet of an Excel workbook; default: the first one.")
 @click.option("--input-encoding", type=click.Choice(ENCODINGS), metavar="NAME",
               help="A CSV's encoding if it is not UTF-8; cp1252: Windows in Western Europe and America.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), help="The CSV to write; default: FILE's name + _decrypted.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The .csv, .xlsx or .dta to write; default: FILE's name + _decrypted.csv.",
+)
+@click.option("--also", multiple=True, type=click.Path(path_type=Path),
+              help="Another file of the same rows: .csv, .xlsx or .dta; may be repeated.")  # fmt: skip
 @config_option
 @click.option("--job", metavar="NAME", help="Use the keys of this job of the configuration.")
 @click.option("--encoding", type=click.Choice(["utf-8-sig", "utf-8"]), help="The CSV's encoding.")
@@ -60,6 +66,7 @@ def decrypt_file(file: Path, output: Path | None, **options: Any) -> int:
             accept=options["accept"] or ("vault",),
             options=Options(options["allow_shrink"], options["dry_run"], progress=progress),
             reading=InputOptions(options["worksheet"], options["input_encoding"]),
+            also=[other.absolute() for other in options["also"]],
             workers=workers,
         )
     show_result(record, quiet=options["quiet"], as_json=options["as_json"])

@@ -15,7 +15,7 @@ from sheets_decrypt.config.loading import (
     places,
     user_file,
 )
-from sheets_decrypt.config.outputs import Kind, kind_of
+from sheets_decrypt.config.outputs import Kind, kind_of, report_of
 from sheets_decrypt.config.sections import (
     Deidentified,
     FilePath,
@@ -53,5 +53,6 @@ __all__ = [
     "parse",
     "parse_conversion",
     "places",
+    "report_of",
     "user_file",
 ]

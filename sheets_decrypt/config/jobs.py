@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from sheets_decrypt.config.outputs import with_known_ending
+from sheets_decrypt.config.outputs import report_of, with_known_ending
 from sheets_decrypt.config.sections import (
     Deidentified,
     Fraction,
@@ -19,6 +19,7 @@ from sheets_decrypt.config.sections import (
     Section,
     VaultFolder,
     beside_the_file,
+    one_or_many,
 )
 
 _SPREADSHEET_URL: Final = re.compile(
@@ -87,8 +88,13 @@ class Job(Conversion):
         None, min_length=1, description="the tab's title; default: the URL's gid, else the first tab", examples=["data"]
     )
     output: Path = Field(
-        description="the CSV to write, on a mounted vault drive (or a path inside `vault`)",
+        description="the file to write, on a mounted vault drive (or a path inside `vault`): .csv, .xlsx or .dta",
         examples=["X:/surveys/baseline.csv"],
+    )
+    also: Annotated[tuple[Path, ...], BeforeValidator(one_or_many)] = Field(
+        (),
+        description="further files of the same rows, in the same vault: .csv, .xlsx (Excel) or .dta (Stata)",
+        examples=[["X:/surveys/baseline.xlsx"]],
     )
     vault: VaultFolder | str | None = Field(
         None,
@@ -124,25 +130,30 @@ class Job(Conversion):
             raise ValueError("use the spreadsheet's URL (https://docs.google.com/spreadsheets/d/…) or its id")
         return value
 
-    @field_validator("output", mode="before")
+    @field_validator("output", "also", mode="before")
     @classmethod
     def _names_a_file(cls, value: object) -> object:
-        if isinstance(value, str) and (value.endswith(("/", "\\")) or Path(value).name in {"", ".."}):
-            raise ValueError("name a file, such as baseline.csv")
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and (name.endswith(("/", "\\")) or Path(name).name in {"", ".."}):
+                raise ValueError("name a file, such as baseline.csv")
         return value
 
-    @field_validator("output")
+    @field_validator("output", "also")
     @classmethod
-    def _can_be_written(cls, value: Path) -> Path:
-        with_known_ending(value)
+    def _can_be_written(cls, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
+        for file in value if isinstance(value, tuple) else [value]:
+            with_known_ending(file)
         return value
 
     @model_validator(mode="after")
-    def _output_is_in_its_place(self, info: ValidationInfo) -> Self:
+    def _outputs_are_in_their_place(self, info: ValidationInfo) -> Self:
         if self.vault is None:
             object.__setattr__(self, "output", beside_the_file(self.output, info))
-        elif _DRIVE.match(str(self.output)) or self.output.is_absolute() or ".." in self.output.parts:
-            raise ValueError("output: with a vault, use a path inside it, such as surveys/baseline.csv")
+            object.__setattr__(self, "also", tuple(beside_the_file(file, info) for file in self.also))
+            return self
+        for key, files in (("output", (self.output,)), ("also", self.also)):
+            if any(_DRIVE.match(str(file)) or file.is_absolute() or ".." in file.parts for file in files):
+                raise ValueError(f"{key}: with a vault, use a path inside it, such as surveys/{files[0].name}")
         return self
 
     @model_validator(mode="after")
@@ -209,11 +220,13 @@ class Config(Section):
     def _files_of(self, job: Job) -> Mapping[str, set[tuple[str, str]]]:
         """Return what a job writes, by the key that names it: the vault's folder, or blank, and the file."""
         folder = self.vault_of(job)
-        if folder:
-            vault, file = _place(folder.cryptomator), _spelt_alike(job.output.as_posix())
-        else:
-            vault, file = "", _place(job.output)
-        files = {"output": {(vault, file)}}
+        vault = _place(folder.cryptomator) if folder else ""
+
+        def placed(file: Path) -> tuple[str, str]:
+            return vault, _spelt_alike(file.as_posix()) if folder else _place(file)
+
+        files = {"output": {placed(job.output), placed(report_of(job.output))}}
+        files |= {f"also[{place}]": {placed(file)} for place, file in enumerate(job.also)}
         if job.deidentified is not None:
             files["deidentified.output"] = {("", _place(job.deidentified.output))}
         return files

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Final
+from typing import Final, TypeVar
 
 from sheets_decrypt.errors import ConfigurationError
 
@@ -15,6 +15,7 @@ class Kind(StrEnum):
     STATA = ".dta"
 
 
+_Path = TypeVar("_Path", bound=PurePath)
 _ENDINGS: Final = frozenset(Kind)
 _HINT: Final = "end its name in .csv, .xlsx (Excel) or .dta (Stata)"
 
@@ -30,6 +31,11 @@ def kind_of(file: PurePath) -> Kind:
         what = f"{ending} files cannot be written" if ending else "its ending says what it is to be, and is missing"
         raise ConfigurationError(f"{file.name}: {what}", hint=_HINT)
     return Kind(ending)
+
+
+def report_of(output: _Path) -> _Path:
+    """Return the path of the report for people beside an output: `baseline.report.txt` beside `baseline.csv`."""
+    return output.with_name(f"{output.stem}.report.txt")
 
 
 def with_known_ending(file: PurePath) -> None:

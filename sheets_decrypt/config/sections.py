@@ -46,7 +46,7 @@ def beside_the_file(path: Path, info: ValidationInfo) -> Path:
         raise ValueError("the home folder that `~` means is unknown") from error
 
 
-def _one_or_many(value: object) -> object:
+def one_or_many(value: object) -> object:
     """Accept a single entry in place of a list."""
     return [value] if isinstance(value, (str, Mapping)) else value
 
@@ -123,7 +123,7 @@ class SecretSource(Section):
         return name if pattern.fullmatch(name) and name.isprintable() and not is_a_key else "…"
 
 
-Secrets = Annotated[tuple[SecretSource, ...], BeforeValidator(_one_or_many)]
+Secrets = Annotated[tuple[SecretSource, ...], BeforeValidator(one_or_many)]
 
 
 class Google(Section):

@@ -7,7 +7,7 @@ with the import option "Remove spaces". `smart` spares what is only a number or 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal
@@ -73,7 +73,7 @@ _RULES: Final[Mapping[Guard, _Rule | None]] = {
 
 
 class CsvText:
-    """Writes one CSV as bytes, page by page, and counts the cells that the guard changed.
+    """Writes one CSV as bytes, page by page, and counts the cells that the guard changed; a `Writer`.
 
     Args:
         encoding: `"utf-8-sig"` begins with a byte order mark, by which Excel reads accents right; or `"utf-8"`.
@@ -84,6 +84,7 @@ class CsvText:
         self._mark: Final = _BYTE_ORDER_MARK if encoding == "utf-8-sig" else b""
         self._rule: Final = _RULES[guard]
         self._records = 0
+        self.plain = b""
         self.guarded_cells = 0
         self.long_cells: Final[
             list[tuple[int, int]]
@@ -113,7 +114,12 @@ class CsvText:
             fields = [[field or _QUOTE + _QUOTE for field in fields[0]]]
         lines = map(",".join, zip(*fields, strict=True))
         # A lone surrogate cannot come from Google or from strict UTF-8; if one comes, it goes out as it came in.
-        return LINE_END.join(chain(lines, ("",))).encode("utf-8", "surrogatepass")
+        self.plain = LINE_END.join(chain(lines, ("",))).encode("utf-8", "surrogatepass")
+        return self.plain
+
+    def end(self) -> Iterator[bytes]:
+        """Yield nothing: the last line is the end."""
+        return iter(())
 
     def warnings(self, names: Sequence[str]) -> list[str]:
         """Return what a reader of the CSV must know of it, in a sentence each, without a value.
@@ -139,7 +145,7 @@ class CsvText:
             self.guarded_cells += sum(map(len, guarded)) - sum(map(len, cells))  # one character each
             cells = guarded
         if _may_be_long(text):
-            rows = (row for row, cell in enumerate(cells, self._records + 1) if _is_long(cell))
+            rows = (row for row, cell in enumerate(cells, self._records + 1) if is_long(cell))
             self.long_cells.extend((row, place) for row in rows)
         if any(special in text for special in _SPECIAL):
             cells = [_quoted(cell) if _must_be_quoted(cell) else cell for cell in cells]
@@ -158,7 +164,8 @@ def _may_be_long(text: str) -> bool:
     return False
 
 
-def _is_long(cell: str) -> bool:
+def is_long(cell: str) -> bool:
+    """Return whether Excel cuts off the end of a cell."""
     return (
         len(cell) > LONGEST_EXCEL_CELL // 2 and len(cell.encode("utf-16-le", "surrogatepass")) // 2 > LONGEST_EXCEL_CELL
     )

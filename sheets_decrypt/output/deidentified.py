@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from sheets_decrypt.config import Deidentified, Job
+from sheets_decrypt.config import Deidentified, Job, kind_of
 from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultError, VaultUnusable
-from sheets_decrypt.output.csv_text import CsvText
 from sheets_decrypt.output.delivery import Delivered, Delivery, delivery
 from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.output.writers import Writer, writer_of
 from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_folder
 
@@ -100,7 +100,7 @@ class SecondCsv:
         """
         named = () if self._job.columns == "auto" else self._job.columns
         places = kept(header, self._choice, named)
-        text = CsvText(self._job.encoding, self._job.formula_guard)
+        text = writer_of(kind_of(self._choice.output), self._job.encoding, self._job.formula_guard)
         policy = ReplacePolicy(max_shrink=None, dry_run=dry_run)
         with ExitStack() as stack:
             opened = OpenSecondCsv(self._begin(stack, policy), text, places, header, self._choice)
@@ -125,7 +125,7 @@ class OpenSecondCsv:
     def __init__(
         self,
         csv: Delivery | VaultError,
-        text: CsvText,
+        text: Writer,
         places: Sequence[int],
         header: Header,
         choice: Deidentified,
@@ -168,6 +168,8 @@ class OpenSecondCsv:
         Raises:
             VaultUnusable: It could not be written; the former one is unchanged.
         """
+        for piece in self._text.end():
+            self._write(piece)
         if isinstance(self._csv, Delivery):
             try:
                 return self._csv.commit(rows=0)

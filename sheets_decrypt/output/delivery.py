@@ -34,14 +34,14 @@ class Delivered:
     """What was put where.
 
     Args:
-        name: The name that the CSV got in the vault.
+        path: Where the file is, in words; it may have got another name than was asked for.
         sha256: Of the CSV's bytes.
         size: Bytes.
         changed: Whether it differs from the former CSV.
         notes: What the user should know of how it was stored.
     """
 
-    name: str
+    path: str
     sha256: str
     size: int
     changed: bool
@@ -108,7 +108,7 @@ class Delivery:
         self._size += len(data)
 
     def commit(self, rows: int, columns: Mapping[str, ColumnCount] = _NO_COLUMNS) -> Delivered:
-        """Put the CSV under its name, in one step, or leave the former one where they are equal.
+        """Put the file under its name, in one step, or leave the former one where they are equal.
 
         Args:
             rows: How many rows were written.
@@ -118,23 +118,40 @@ class Delivery:
             SheetShrunk: The rows, or the decrypted cells of a column, fell by more than the policy allows.
             VaultError: The vault could not take it.
         """
-        changed = self._differs()
-        if changed:
+        self.judge(rows, columns)
+        self.settle()
+        return self.take_its_name()
+
+    def judge(self, rows: int, columns: Mapping[str, ColumnCount]) -> None:
+        """Compare the file with the former one; the arguments and errors are those of `commit`."""
+        if self._sink is None and (self._former is None or self._former.read(1)):  # the former one goes on
+            self._sink = self._open_sink()
+        if self._sink is not None:
             refuse_shrunken(self._vault, self._name, NewCounts(rows, columns), self._policy, self._counted)
+
+    def settle(self) -> None:
+        """Put what was written onto the disk, and copy the former file under its date: only the name is missing.
+
+        Raises:
+            VaultError: The vault could not take it.
+        """
+        if self._replacement is not None:
+            self._replacement.settle()
             _keep_former(self._vault, self._name, self._policy)
+
+    def take_its_name(self) -> Delivered:
+        """Replace the former file.
+
+        Raises:
+            VaultError: The vault could not take it; the former file is unchanged.
+        """
         self._stack.close()  # a replacement takes its name here
         self.committed = True
         new = self._replacement
         stored, notes = (new.stored_as, new.notes) if new else (self._name, ())
-        if changed:
+        if new is not None:
             notes = [*notes, *_prune(self._vault, self._name, self._policy)]
-        return Delivered(stored, self._digest.hexdigest(), self._size, changed, notes)
-
-    def _differs(self) -> bool:
-        """Return whether anything differs; a former CSV that goes on where this one ends differs too."""
-        if self._sink is None and (self._former is None or self._former.read(1)):
-            self._sink = self._open_sink()
-        return self._sink is not None
+        return Delivered(self._vault.path(stored), self._digest.hexdigest(), self._size, self._sink is not None, notes)
 
     def _open_former(self) -> BinaryIO | None:
         try:
@@ -169,7 +186,7 @@ class Delivery:
 
 def _keep_former(vault: Files, name: str, policy: ReplacePolicy) -> None:
     """Copy the former CSV under its date."""
-    if not policy.keep or policy.dry_run or vault.size(name) is None:
+    if not policy.keep or vault.size(name) is None:
         return
     copy = dated(name, datetime.fromtimestamp(vault.modified(name), UTC))
     if vault.size(copy) is None:
@@ -180,7 +197,7 @@ def _keep_former(vault: Files, name: str, policy: ReplacePolicy) -> None:
 
 def _prune(vault: Files, name: str, policy: ReplacePolicy) -> Iterator[str]:
     """Remove the copies that are too many, now that the new CSV is in its place; yield what a later run must do."""
-    if policy.keep and not policy.dry_run:
+    if policy.keep:
         for old in _copies(vault, name)[: -policy.keep]:
             try:
                 vault.remove(old)

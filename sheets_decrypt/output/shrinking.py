@@ -5,11 +5,14 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
+from sheets_decrypt.config import Kind, kind_of
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.errors import SheetShrunk
 from sheets_decrypt.output.csv_text import RecordCount
+from sheets_decrypt.output.writers import rows_of
 from sheets_decrypt.table import ColumnCount, FormerCounts
 from sheets_decrypt.vault.interface import Files
 
@@ -67,7 +70,7 @@ def refuse_shrunken(
     """
     if policy.max_shrink is None or vault.size(name) is None:
         return
-    rows, sha256 = _rows_and_digest(vault, name)
+    rows, sha256 = _rows_and_digest(vault, name, former)
     if _fell(rows, new.rows, policy.max_shrink):
         raise SheetShrunk(
             f"the sheet has {new.rows} rows, and the csv that it would replace has {rows}",
@@ -101,8 +104,10 @@ def _read_back(vault: Files, name: str, new: NewCounts, policy: ReplacePolicy) -
     """Return the readable cells of each column before and now.
 
     The CSV was changed by hand, or the history was lost: what is readable in the CSV is all that is known. Accepted:
-    plain text in place of tokens is not noticed here.
+    plain text in place of tokens is not noticed here, and of a workbook or dataset the rows alone are compared.
     """
+    if kind_of(PurePosixPath(name)) is not Kind.CSV:
+        return {}
     readable = _readable_cells(vault, name, new.columns, policy.missing_values)
     return {
         column: (readable[column], count.decrypted + count.not_encrypted)
@@ -111,13 +116,21 @@ def _read_back(vault: Files, name: str, new: NewCounts, policy: ReplacePolicy) -
     }
 
 
-def _rows_and_digest(vault: Files, name: str) -> tuple[int, str]:
+def _rows_and_digest(vault: Files, name: str, former: FormerCounts | None) -> tuple[int, str]:
+    """Return the rows of a file and the digest of its bytes; only a CSV is counted while it is read for that."""
+    kind = kind_of(PurePosixPath(name))
     count, digest = RecordCount(), hashlib.sha256()
     with vault.read(name) as file:
         while piece := file.read(_PIECE):
-            count.add(piece)
+            if kind is Kind.CSV:
+                count.add(piece)
             digest.update(piece)
-    return count.rows, digest.hexdigest()
+    if kind is Kind.CSV:
+        return count.rows, digest.hexdigest()
+    if former is not None and former.sha256 == digest.hexdigest():
+        return former.rows, former.sha256
+    with vault.read(name) as file:
+        return rows_of(kind, file), digest.hexdigest()
 
 
 def _readable_cells(

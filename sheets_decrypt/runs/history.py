@@ -58,7 +58,7 @@ def last_counts(vault: Vault, name: str) -> FormerCounts | None:
     for run in reversed(runs):
         try:
             decrypted = {str(column): int(count["decrypted"]) for column, count in run["columns"].items()}
-            return FormerCounts(str(run["output"]["sha256"]), decrypted)
+            return FormerCounts(str(run["output"]["sha256"]), int(run["rows_written"]), decrypted)
         except (KeyError, TypeError, ValueError, AttributeError):  # a run that failed, or a line of something else
             continue
     return None

@@ -123,6 +123,8 @@ class Record:
         worksheet: The tab's title; blank while it is unknown.
         warnings: What a person should look into.
         notes: What is true of every run of this kind, such as values of a format that cannot detect changes.
+        output: The file that was written, or that is still as it was.
+        also: The other files of the run.
         dry_run: Nothing was written; `status` says what would have been.
     """
 
@@ -149,6 +151,7 @@ class Record:
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
     output: Output | None = None
+    also: Sequence[Output] = ()
     error: Failure | None = None
 
     @property
@@ -183,11 +186,11 @@ class Record:
             raise self.error.kind(self.error.message, hint=self.error.hint)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as JSON has it; `output` and `error` are left out where there are none."""
+        """Return the record as JSON has it; `output`, `also` and `error` are left out where there are none."""
         content = asdict(self)
         if self.error is not None:
             del content["error"]["kind"]
-        return {key: value for key, value in content.items() if not (key in {"output", "error"} and value is None)}
+        return {key: value for key, value in content.items() if value or key not in {"output", "also", "error"}}
 
     def line(self) -> str:
         """Return the record as one line of JSON."""

@@ -15,7 +15,7 @@ from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Vault
 from sheets_decrypt.vault.plain_folder import PlainFolder
 
-__all__ = ["open_drive", "open_folder", "open_vault"]
+__all__ = ["open_also", "open_drive", "open_folder", "open_vault"]
 
 
 def open_vault(job: Job, folder: VaultFolder | None, resolve: Callable[[SecretSource], Secret]) -> tuple[Vault, str]:
@@ -29,6 +29,18 @@ def open_vault(job: Job, folder: VaultFolder | None, resolve: Callable[[SecretSo
     if folder is None:
         return open_drive(job.output.parent, accept=job.accept, mark=job.mark), job.output.name
     return CryptomatorVault(folder.cryptomator, lambda: resolve(folder.passphrase)), job.output.as_posix()
+
+
+def open_also(job: Job, vault: Vault) -> list[tuple[Vault, str]]:
+    """Return the vault and the name of each further output of `job`; nothing is checked or read yet.
+
+    Args:
+        job: The job.
+        vault: What `open_vault` returned for it.
+    """
+    if job.vault is not None:
+        return [(vault, file.as_posix()) for file in job.also]
+    return [(open_drive(file.parent, accept=job.accept, mark=job.mark), file.name) for file in job.also]
 
 
 def open_drive(folder: Path, *, accept: Sequence[str] = ("vault",), mark: str | None = None) -> Vault:

@@ -48,6 +48,12 @@ class Replacement(Protocol):
     def write(self, data: bytes) -> int:
         """Add `data` at the end and return the number of bytes."""
 
+    def settle(self) -> None:
+        """Put all that was written onto the disk, so that only the name is missing; nothing is written after it.
+
+        The end of the block does it too. Several files that belong together are settled before the first gets its name.
+        """
+
 
 class Files(Protocol):
     """A place for files. Every method raises a `VaultError` in place of an `OSError`."""

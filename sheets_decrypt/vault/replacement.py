@@ -134,6 +134,20 @@ class NewFile:
             raise ValueError("the file is not open")
         return self._file.write(data)
 
+    def settle(self) -> None:
+        """Put all that was written onto the disk.
+
+        Raises:
+            VaultError: It could not be stored.
+        """
+        if self._file is None or self._file.closed:
+            return
+        with vault_errors(self._label):
+            self._file.flush()
+            self._keep_permissions(self._file.fileno())
+            os.fsync(self._file.fileno())
+            self._file.close()
+
     def finish(self, is_unchanged: Callable[[], bool]) -> None:
         """Rename the new file to its name.
 
@@ -143,13 +157,8 @@ class NewFile:
         Raises:
             VaultError: It could not be stored, or the vault was locked meanwhile; the former file is unchanged.
         """
-        if self._file is None:  # pragma: no cover  (start() has set it)
-            raise ValueError("the file is not open")
+        self.settle()
         with vault_errors(self._label):
-            self._file.flush()
-            self._keep_permissions(self._file.fileno())
-            os.fsync(self._file.fileno())
-            self._file.close()
             if not is_unchanged():
                 raise VaultLocked(
                     f"{self._label} was not written: the vault was locked or exchanged meanwhile",

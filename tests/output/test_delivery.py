@@ -81,7 +81,7 @@ def test_the_vault_holds_the_new_content_whatever_was_there(
     assert _content(vault) == new
     assert done.changed == (former != new)
     assert (done.sha256, done.size) == (hashlib.sha256(new).hexdigest(), len(new))
-    assert done.name == NAME
+    assert done.path == vault.path(NAME)
     assert vault.names("") == [NAME]
 
 

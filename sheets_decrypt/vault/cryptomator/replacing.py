@@ -42,6 +42,7 @@ class NewFile:
         self._encryptor: Final = Encryptor(vault.cipher, self._save)
         self._stored_as = self._name
         self._notes: list[str] = []
+        self._settled = False
 
     @property
     def stored_as(self) -> str:
@@ -58,6 +59,14 @@ class NewFile:
         with storage_errors(self._folder):
             return self._encryptor.write(data)
 
+    def settle(self) -> None:
+        """Put all that was written onto the disk."""
+        if not self._settled:
+            with storage_errors(self._folder):
+                self._encryptor.finish()
+                self._temporary.sync()
+            self._settled = True
+
     def finish(self) -> None:
         """Flush everything to the disk, create missing folders, and put the file in its place.
 
@@ -66,8 +75,7 @@ class NewFile:
             VaultUnusable: Something other than a file has the name by now.
             OSError: It could not be stored.
         """
-        self._encryptor.finish()
-        self._temporary.sync()
+        self.settle()
         folder = self._make_folders()
         former = self._vault.tree.find(folder, self._parts[-1])
         if former is not None:

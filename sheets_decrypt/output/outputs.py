@@ -1,0 +1,182 @@
+"""All files that a run writes into the vault, which get their names together: the main one, and those of `also`.
+
+    with deliveries(destinations, form, policy, former) as outputs:
+        outputs.begin(names)
+        outputs.write(columns)
+        outputs.commit(rows, counts)
+
+Every file is whole, judged and on the disk before the first gets its name, so that an error leaves all former ones.
+Between two names lies one rename: if the power fails there, the next run finds the rest changed, and writes it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Final, Literal
+
+from sheets_decrypt.config import kind_of
+from sheets_decrypt.errors import ConfigurationError, VaultError
+from sheets_decrypt.output.csv_text import Guard
+from sheets_decrypt.output.delivery import Delivered, Delivery, delivery
+from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.output.writers import Writer, writer_of
+from sheets_decrypt.table import ColumnCount, FormerCounts
+from sheets_decrypt.vault.interface import Files, Place, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one file goes.
+
+    Args:
+        vault: A vault that was checked.
+        name: The file's name in it, whose ending says what is written.
+    """
+
+    vault: Files
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Where it is, in words."""
+        return self.vault.path(self.name)
+
+
+def refuse_elsewhere(also: Sequence[tuple[Vault, str]], main: Vault, place: Place) -> list[Destination]:
+    """Return further outputs as destinations, if they go where the main one goes.
+
+    Args:
+        also: The vault and the name of each.
+        main: The main output's vault.
+        place: What its check found.
+
+    Raises:
+        ConfigurationError: One is in another vault.
+        VaultError: One may not be written.
+    """
+    for vault, name in also:
+        found = place if vault is main else vault.check()
+        if found != place:
+            raise ConfigurationError(
+                f"also: {vault.path(name)} is on {found.where} ({found.what}), and the output on {place.where}",
+                hint="put all outputs of a job into one vault",
+            )
+    return [Destination(vault, name) for vault, name in also]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a CSV is written; the other kinds need no choice.
+
+    Args:
+        encoding: With a byte order mark or without.
+        guard: Which cells get a leading `'`.
+    """
+
+    encoding: Literal["utf-8-sig", "utf-8"]
+    guard: Guard
+
+
+@contextmanager
+def deliveries(
+    destinations: Sequence[Destination], form: Form, policy: ReplacePolicy, former: FormerCounts | None
+) -> Iterator["Outputs"]:
+    """Open the files. They must be committed before the block ends; after any error the former ones are unchanged.
+
+    Args:
+        destinations: Where they go, the main one first: by it alone the policy judges what may be gone.
+        form: How a CSV is written.
+        policy: When the former files may be replaced.
+        former: What the last run counted, or None where that is not known.
+
+    Raises:
+        VaultError: The vault could not take them.
+    """
+    with ExitStack() as stack:
+        opened = []
+        for destination in destinations:
+            writer = writer_of(kind_of(PurePosixPath(destination.name)), form.encoding, form.guard)
+            file = stack.enter_context(delivery(destination.vault, destination.name, policy, former))
+            opened.append((writer, file))
+            policy = replace(policy, max_shrink=None)
+        yield Outputs(opened)
+
+
+class Outputs:
+    """The files of one run, while the rows pass."""
+
+    def __init__(self, opened: Sequence[tuple[Writer, Delivery]]) -> None:
+        self._opened: Final = opened
+        self._names: Sequence[str] = ()
+        self.delivered: Final[list[Delivered]] = []
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Write the columns' names.
+
+        Raises:
+            SheetRefused: A file cannot hold so many columns.
+        """
+        self._names = names
+        for writer, file in self._opened:
+            file.write(writer.header(names))
+
+    def write(self, columns: Sequence[Sequence[str]]) -> bytes:
+        """Write a page, and return it as bytes in which a token can be looked for.
+
+        Args:
+            columns: columns × rows of text, all of one height.
+
+        Raises:
+            SheetRefused: A file cannot hold so many rows, or a cell so much text.
+            VaultError: The vault could not take it.
+        """
+        for writer, file in self._opened:
+            file.write(writer.columns(columns))
+        return self._opened[0][0].plain
+
+    @property
+    def guarded_cells(self) -> int:
+        """How many cells of a CSV got a leading `'`."""
+        return max(writer.guarded_cells for writer, _ in self._opened)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any file differs from the former one."""
+        return any(each.changed for each in self.delivered)
+
+    def warnings(self) -> list[str]:
+        """Return what a reader of the files must know of them, a sentence each."""
+        return list(dict.fromkeys(text for writer, _ in self._opened for text in writer.warnings(self._names)))
+
+    def commit(self, rows: int, columns: Mapping[str, ColumnCount]) -> None:
+        """Put every file under its name, or leave the former one where they are equal; `delivered` holds what was done.
+
+        Args:
+            rows: How many rows were written.
+            columns: What became of the cells of each decrypted column.
+
+        Raises:
+            SheetShrunk: The rows, or the decrypted cells of a column, fell by more than the policy allows.
+            VaultError: The vault could not take them.
+        """
+        for writer, file in self._opened:
+            for piece in writer.end():
+                file.write(piece)
+        files = [file for _, file in self._opened]
+        for file in files:
+            file.judge(rows, columns)
+        for file in files:
+            file.settle()
+        try:
+            for file in files:
+                self.delivered.append(file.take_its_name())
+        except VaultError as error:
+            raise self._halfway(error) from None
+
+    def _halfway(self, error: VaultError) -> VaultError:
+        """Name what has its new content already, where the vault refuses the name of a later file."""
+        replaced = ", ".join(each.path for each in self.delivered if each.changed)
+        if not replaced:
+            return error
+        return type(error)(f"{error.message}; already replaced: {replaced}", hint=f"{error.hint}; then run again")
