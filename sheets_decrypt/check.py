@@ -19,10 +19,11 @@ from sheets_decrypt.google.session import Session, open_session
 from sheets_decrypt.google.sheet import Sheet, open_sheet
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output import deidentified as deidentify
+from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs import addresses
 from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.table import Format, Page
-from sheets_decrypt.vault import open_vault
+from sheets_decrypt.vault import open_also, open_vault
 
 SAMPLE: Final = 50  # rows
 _CLOCK_TOLERANCE: Final = 60.0  # seconds; Google refuses a sign-in at some minutes
@@ -148,7 +149,9 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
 def _vault(job: _Job) -> str:
     vault, name = open_vault(job.job, job.config.vault_of(job.job), resolve)
     place = vault.check()
-    return f"{vault.path(name)}: {place.protection} ({place.what} at {place.where})"
+    also = refuse_elsewhere(open_also(job.job, vault), vault, place)
+    files = ", ".join([vault.path(name), *(file.path for file in also)])
+    return f"{files}: {place.protection} ({place.what} at {place.where})"
 
 
 def _keys(job: _Job) -> str:

@@ -73,7 +73,7 @@ def refuse_shrunken(
     rows, sha256 = _rows_and_digest(vault, name, former)
     if _fell(rows, new.rows, policy.max_shrink):
         raise SheetShrunk(
-            f"the sheet has {new.rows} rows, and the csv that it would replace has {rows}",
+            f"the sheet has {new.rows} rows, and the file that it would replace has {rows}",
             hint="check whether rows were deleted in the sheet; if that is right, run once with --allow-shrink",
         )
     known = former is not None and former.sha256 == sha256
@@ -81,7 +81,7 @@ def refuse_shrunken(
     for column, (before, now) in pairs.items():
         if _fell(before, now, policy.max_shrink):
             raise SheetShrunk(
-                f'column "{column}": {now} cells decrypt, and the csv that it would replace has {before} of them',
+                f'column "{column}": {now} cells decrypt, and the file that it would replace has {before} of them',
                 hint="check whether cells were cleared or overwritten in the sheet; if that is right, run once with"
                 " --allow-shrink",
             )

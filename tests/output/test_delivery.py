@@ -148,7 +148,7 @@ def test_the_share_of_rows_that_may_be_gone_is_exact(vault: CryptomatorVault, fo
     _deliver(vault, _lines(allowed, "y"), ReplacePolicy(max_shrink=percent / 100), rows=allowed)
     if allowed:
         _start_from(vault, _lines(former))
-        with pytest.raises(SheetShrunk, match=f"{allowed - 1} rows, and the csv that it would replace has {former}"):
+        with pytest.raises(SheetShrunk, match=f"{allowed - 1} rows, and the file that it would replace has {former}"):
             _deliver(vault, _lines(allowed - 1, "y"), ReplacePolicy(max_shrink=percent / 100), rows=allowed - 1)
         assert _content(vault) == _lines(former)
 

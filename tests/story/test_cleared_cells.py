@@ -36,7 +36,7 @@ def test_a_cleared_column_is_refused_before_anything_is_replaced(
     _change(world, place, lambda _: text, rows=6)
     done = world.pull()
     assert done.code == 9
-    assert f'column "{HEADER[place]}": 0 cells decrypt, and the csv that it would replace has 6 of them' in done.err
+    assert f'column "{HEADER[place]}": 0 cells decrypt, and the file that it would replace has 6 of them' in done.err
     assert "--allow-shrink" in done.err
     assert world.csv() == world.whole()
     assert world.pull("--allow-shrink").code == 0
@@ -51,7 +51,7 @@ def test_a_column_may_lose_as_many_cells_as_the_configuration_allows(world: Worl
     _change(world, NAME, lambda _: "", rows=4)
     done = world.pull()
     assert done.code == 9
-    assert "2 cells decrypt, and the csv that it would replace has 4 of them" in done.err
+    assert "2 cells decrypt, and the file that it would replace has 4 of them" in done.err
 
 
 @pytest.mark.parametrize("text", ["", "No Data"])

@@ -1,0 +1,200 @@
+"""Several outputs of one run: all of them are replaced, or none as far as a file system allows."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from sheets_decrypt.errors import SheetRefused, SheetShrunk, VaultError
+from sheets_decrypt.output.outputs import Destination, Form, Outputs, deliveries
+from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.table import FormerCounts
+from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.vault.plain_folder import PlainFolder
+from sheets_decrypt.vault.replacement import RenamePolicy
+from tests import systems
+
+NAMES: Final = ("a.csv", "a.xlsx", "a.dta")
+FORM: Final = Form("utf-8", "smart")
+Rows = Sequence[Sequence[str]]
+
+
+def _write(
+    folder: PlainFolder,
+    rows: Rows,
+    names: Sequence[str] = NAMES,
+    *,
+    policy: ReplacePolicy | None = None,
+    former: FormerCounts | None = None,
+) -> Outputs:
+    destinations = [Destination(folder, name) for name in names]
+    with deliveries(destinations, FORM, policy or ReplacePolicy(), former) as outputs:
+        outputs.begin(["id", "name"])
+        outputs.write(list(zip(*rows, strict=True)))
+        outputs.commit(len(rows), {})
+    return outputs
+
+
+def _rows(count: int, name: str = "somebody") -> list[list[str]]:
+    return [[str(number), f"{name} {number}"] for number in range(count)]
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+def test_every_output_is_left_alone_where_nothing_changed(tmp_path: Path) -> None:
+    """A second run of the same rows writes none of them, and one that was lost is written again."""
+    folder = PlainFolder(tmp_path)
+    assert _write(folder, _rows(3)).changed
+    before = {file.name: file.stat().st_ino for file in tmp_path.iterdir()}
+    assert sorted(before) == sorted(NAMES)
+    assert not _write(folder, _rows(3)).changed
+    assert {file.name: file.stat().st_ino for file in tmp_path.iterdir()} == before
+    (tmp_path / "a.dta").unlink()
+    again = _write(folder, _rows(3))
+    assert [file.changed for file in again.delivered] == [False, False, True]
+    assert {file.name: file.stat().st_ino for file in tmp_path.iterdir() if file.suffix != ".dta"} == {
+        name: node for name, node in before.items() if name != "a.dta"
+    }
+
+
+def test_a_dry_run_writes_none_and_says_what_would_change(tmp_path: Path) -> None:
+    """The same digests as those of the run itself."""
+    folder = PlainFolder(tmp_path)
+    dry = _write(folder, _rows(3), policy=ReplacePolicy(dry_run=True))
+    assert _files(tmp_path) == {}
+    real = _write(folder, _rows(3))
+    assert [file.sha256 for file in dry.delivered] == [file.sha256 for file in real.delivered]
+
+
+def test_what_one_file_cannot_hold_leaves_all_of_them(tmp_path: Path) -> None:
+    """A cell that is too long for the workbook holds back the others too."""
+    folder = PlainFolder(tmp_path)
+    _write(folder, _rows(3))
+    before = _files(tmp_path)
+    with pytest.raises(SheetRefused, match='row 2 of column "name" is longer'):
+        _write(folder, [["1", "x" * 40_000]])
+    assert _files(tmp_path) == before
+
+
+@contextmanager
+def _no_file_larger_than(size: int) -> Iterator[None]:
+    """Let the system refuse to write more, as a full disk does."""
+    import resource  # not on Windows
+
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+def test_a_disk_that_is_full_for_the_last_file_leaves_all_of_them(tmp_path: Path) -> None:
+    """Every file is on the disk before the first gets its name; not even a temporary file remains."""
+    systems.only_on("posix", "the system's limit of a file's size")
+    folder, names = PlainFolder(tmp_path), ("a.csv", "a.dta", "a.xlsx")
+    _write(folder, _rows(3), names)
+    before = _files(tmp_path)
+    largest = len(before["a.xlsx"])
+    assert largest > max(len(before["a.csv"]), len(before["a.dta"])) + 300
+    with _no_file_larger_than(largest - 100), pytest.raises(VaultError):
+        _write(folder, _rows(3, "someone!"), names)
+    assert _files(tmp_path) == before
+
+
+def _refusing(name: str) -> RenamePolicy:
+    """Return a policy under which the rename to `name` fails."""
+
+    def rename(folder: OpenFolder, old: str, new: str) -> None:
+        if new == name:
+            raise OSError(5, "the disk is broken")
+        folder.rename(old, new)
+
+    return RenamePolicy(rename=rename)
+
+
+def test_a_rename_that_fails_is_said_and_the_next_run_completes_it(tmp_path: Path) -> None:
+    """What has its new content by then is named, and no temporary file remains."""
+    folder = PlainFolder(tmp_path)
+    _write(folder, _rows(3))
+    before = _files(tmp_path)
+    with pytest.raises(VaultError, match=r"already replaced: .*a\.csv") as failure:
+        _write(PlainFolder(tmp_path, policy=_refusing("a.xlsx")), _rows(4))
+    assert "run again" in failure.value.hint
+    after = _files(tmp_path)
+    assert sorted(after) == sorted(NAMES)
+    assert [name for name in NAMES if after[name] != before[name]] == ["a.csv"]
+    assert [file.changed for file in _write(folder, _rows(4)).delivered] == [False, True, True]
+
+
+def test_a_power_cut_between_two_names_is_completed_by_the_next_run(tmp_path: Path) -> None:
+    """The process is gone right before the second rename: each file is whole, the old or the new one."""
+    systems.only_on("posix", "a process is forked")
+    folder = PlainFolder(tmp_path)
+    _write(folder, _rows(3))
+    before = _files(tmp_path)
+
+    def rename(place: OpenFolder, old: str, new: str) -> None:
+        if new == "a.xlsx":
+            os._exit(9)
+        place.rename(old, new)
+
+    child = os.fork()
+    if child == 0:  # pragma: no cover  (this process ends before it could report what it covered)
+        _write(PlainFolder(tmp_path, policy=RenamePolicy(rename=rename)), _rows(4))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    after = _files(tmp_path)
+    assert (after["a.xlsx"], after["a.dta"]) == (before["a.xlsx"], before["a.dta"])
+    assert b"somebody 3" in after["a.csv"]
+    _write(folder, _rows(4))
+    other = tmp_path / "other"
+    other.mkdir()
+    _write(PlainFolder(other), _rows(4))
+    assert dict(_files_of(tmp_path)) == _files(other)
+
+
+def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
+    return ((file.name, file.read_bytes()) for file in path.iterdir() if file.is_file())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shrunken_output_of_any_kind_is_refused(tmp_path: Path, name: str) -> None:
+    """Also where only the file itself says how many rows it had."""
+    folder = PlainFolder(tmp_path)
+    _write(folder, _rows(10), [name])
+    before = _files(tmp_path)
+    with pytest.raises(SheetShrunk, match="has 8 rows, and the file that it would replace has 10"):
+        _write(folder, _rows(8), [name])
+    assert _files(tmp_path) == before
+    assert _write(folder, _rows(9), [name]).changed
+
+
+def test_only_the_main_output_judges_what_may_be_gone(tmp_path: Path) -> None:
+    """A workbook that a person has filled holds nothing back, unless it is the output itself."""
+    folder = PlainFolder(tmp_path)
+    _write(folder, _rows(100), ["a.xlsx"])
+    assert _write(folder, _rows(3), ["a.csv", "a.xlsx"]).changed
+
+
+def test_the_rows_of_a_workbook_that_is_known_are_not_counted_again(tmp_path: Path) -> None:
+    """The history recognises it by its digest."""
+    folder = PlainFolder(tmp_path)
+    first = _write(folder, _rows(10), ["a.xlsx"])
+    counted = FormerCounts(first.delivered[0].sha256, 100, {})
+    with pytest.raises(SheetShrunk, match="has 100"):
+        _write(folder, _rows(11), ["a.xlsx"], former=counted)
+
+
+def test_copies_of_every_output_are_kept(tmp_path: Path) -> None:
+    """`keep` holds for each of them."""
+    folder = PlainFolder(tmp_path)
+    policy = ReplacePolicy(keep=1)
+    _write(folder, _rows(3), policy=policy)
+    _write(folder, _rows(4), policy=policy)
+    assert sorted(file.suffix for file in tmp_path.glob("a.kept-*")) == [".csv", ".dta", ".xlsx"]
