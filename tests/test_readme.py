@@ -252,7 +252,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_page_is_linked_from_the_readme() -> None:
     """No page is left for the reader to find."""
-    linked = set(re.findall(r"\]\(docs/([^)#]*)", README))
+    linked = set(re.findall(r"\]\(docs/([^)#]*\.md)", README))
     assert linked == {file.name for file in (ROOT / "docs").glob("*.md")}
 
 
