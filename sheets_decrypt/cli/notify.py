@@ -44,8 +44,9 @@ def test(config_path: Path | None, jobs: tuple[str, ...]) -> int:
         raise ConfigurationError("no address is configured under [notify]", hint="see docs/schedule.md")
     if not failed:
         return 0
+    were = "was" if failed == 1 else "were"
     return terminal.show_error(
         NeedsAttention(
-            f"{failed} of {tried} test messages were not delivered", hint="correct the addresses under [notify]"
+            f"{failed} of {tried} test messages {were} not delivered", hint="correct the addresses under [notify]"
         )
     )

@@ -103,7 +103,7 @@ def look_at(recipients: Recipients) -> list[Attempt]:
         *(
             Attempt(
                 _number(number, url),
-                _NO_APPRISE if apprise is None else None if apprise.Apprise.instantiate(url) else _NO_SERVICE,
+                _NO_APPRISE if apprise is None else guarded(partial(_unsupported, apprise, url), LIMITS),
             )
             for number, url in enumerate(recipients.urls, 1)
             if url
@@ -139,11 +139,15 @@ def _send(urls: tuple[str, ...], news: News, limits: Limits) -> list[Attempt]:
     ]
 
 
+def _unsupported(apprise: Any, url: str) -> str | None:
+    return None if apprise.Apprise.instantiate(url) else _NO_SERVICE
+
+
 def _apprise() -> Any:
-    """Return the library that sends messages, or None where it is not installed."""
+    """Return the library that sends messages, or None where it is not installed, or broken."""
     try:
         apprise = importlib.import_module("apprise")
-    except ImportError:
+    except Exception:  # noqa: BLE001  (a broken installation never changes a run's result)
         return None
     logging.getLogger("apprise").disabled = True  # it logs addresses with their secrets
     return apprise

@@ -19,7 +19,7 @@ import pytest
 
 from sheets_decrypt.runs.heartbeat import Limits
 from sheets_decrypt.runs.news import Event, News
-from sheets_decrypt.runs.notify import Recipients, announce, announce_start
+from sheets_decrypt.runs.notify import Recipients, announce, announce_start, look_at, try_out
 from sheets_decrypt.sandbox import certificates
 from tests import require
 
@@ -333,6 +333,17 @@ def test_without_apprise_the_warning_names_what_to_install(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "apprise", None)
     warnings = announce(Recipients(urls=("json://127.0.0.1/",)), FAILED, QUICK)
     assert warnings == ['messages to [notify] urls need apprise: in the project\'s folder run pip install ".[notify]"']
+
+
+def test_a_broken_apprise_changes_no_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever its import raises, the warning says what to install, and nothing is raised."""
+    (tmp_path / "apprise.py").write_text("raise RuntimeError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "apprise", raising=False)
+    recipients = Recipients(urls=("json://127.0.0.1/",))
+    [warning] = announce(recipients, FAILED, QUICK)
+    assert "need apprise" in warning
+    assert [attempt.problem for attempt in (*look_at(recipients), *try_out(recipients, "baseline"))] == [warning] * 2
 
 
 @pytest.mark.parametrize(
