@@ -34,9 +34,9 @@ def plain(number: str) -> str:
     try:
         value = Decimal(number)
     except InvalidOperation:  # the exponent has more digits than `decimal` accepts
-        return number
+        return str(number)
     if abs(value.adjusted()) > _LARGEST_EXPONENT:
-        return number
+        return str(number)
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").removesuffix(".")

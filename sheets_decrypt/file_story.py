@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -74,7 +74,8 @@ def decrypt_file(
             with withheld(keys), locked(target, options):
                 ciphers = read_keys(keys)
                 with spread(ciphers, workers) as decrypt:
-                    return convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
+                    record = convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
+        return replace(record, warnings=[*record.warnings, *source.warnings()], notes=[*record.notes, *source.notes()])
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 

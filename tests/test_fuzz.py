@@ -10,8 +10,8 @@ from tests.fuzz.targets import Target, all_targets
 from tests.long import scaled
 
 NAMES = (
-    "cell", "csv", "page", "configuration", "key-file", "mountinfo", "vault.cryptomator", "masterkey.cryptomator",
-    "encrypted-file",
+    "cell", "csv", "workbook", "worksheet", "page", "configuration", "key-file", "mountinfo", "vault.cryptomator",
+    "masterkey.cryptomator", "encrypted-file",
 )  # fmt: skip
 
 

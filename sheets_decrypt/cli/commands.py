@@ -12,7 +12,7 @@ _COMMANDS: Final = {
     "check": ("check", "check", "Try everything that a pull needs, and say what is missing."),
     "keygen": ("keygen", "keygen", "Make a key pair for a survey."),
     "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),
-    "decrypt-file": ("decrypt_file", "decrypt_file", "Decrypt a CSV that you already downloaded."),
+    "decrypt-file": ("decrypt_file", "decrypt_file", "Decrypt a CSV or Excel workbook that you already downloaded."),
     "vault": ("vault", "vault", "List, read and write files in a Cryptomator vault."),
     "twilio": ("twilio", "twilio", "Set up the sending half."),
     "secret": ("secret", "secret", "Store, test, show and back up a secret of the system's keyring."),

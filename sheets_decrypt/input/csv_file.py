@@ -64,6 +64,14 @@ class CsvFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    def notes(self) -> list[str]:
+        """Return what was done to cells: nothing."""
+        return []
+
+    def warnings(self) -> list[str]:
+        """Return what somebody should look into: nothing."""
+        return []
+
     def pages(self) -> Iterator[Page]:
         """Yield the rows in order, once; the row number counts records, as the sheet does.
 

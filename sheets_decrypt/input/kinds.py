@@ -12,7 +12,7 @@ _EXCEL: Final = 'open it in Excel, and save it as "Excel Workbook (.xlsx)" or "C
 _ALSO: Final = 'open it in the program that wrote it, and save it as "Excel Workbook (.xlsx)" or "CSV UTF-8"'
 _UNPACK: Final = "unpack it, and name the csv or workbook inside"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_PASSWORD: Final = "Excel: File, Info, Protect Workbook, Encrypt with Password; empty the password, and save it"
+PASSWORD: Final = "Excel: File, Info, Protect Workbook, Encrypt with Password; empty the password, and save it"
 
 _KINDS: Final = (  # how the file begins; what it is; what to do
     (ZIP, "an Excel workbook or a ZIP archive", _EXCEL),
@@ -98,7 +98,7 @@ def _refuse_compound(path: Path, content: BinaryIO) -> NoReturn:
     content.seek((first + 1) << min(shift, 12))
     names = content.read(8192)
     if "EncryptedPackage".encode("utf-16-le") in names:
-        raise SheetRefused(f"{path} is protected by a password", hint=_PASSWORD)
+        raise SheetRefused(f"{path} is protected by a password", hint=PASSWORD)
     if "WordDocument".encode("utf-16-le") in names:
         raise SheetRefused(f"{path} is an old Word document", hint=DOWNLOAD)
     raise SheetRefused(f"{path} is an old Excel workbook (.xls)", hint=_EXCEL)

@@ -1,11 +1,46 @@
 """A table that lies on this computer: its content, and not its name, says how it is read."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol, Self
 
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.input.csv_file import CsvFile
+from sheets_decrypt.input.kinds import ZIP
+from sheets_decrypt.input.opening import opened
+from sheets_decrypt.table import Header, Page
 
-TableFile = CsvFile
+
+class TableFile(AbstractContextManager["TableFile"], Protocol):
+    """An open table, of which the header is read; leaving its context closes it."""
+
+    @property
+    def words(self) -> str:
+        """What the file was taken for, such as `CSV separated by commas, UTF-8`."""
+
+    @property
+    def worksheet(self) -> str:
+        """The worksheet's title; blank for a CSV."""
+
+    @property
+    def header(self) -> Header:
+        """The names of the columns."""
+
+    @property
+    def row_total(self) -> int | None:
+        """How many rows to expect at the most, as far as that is known."""
+
+    def pages(self) -> Iterator[Page]:
+        """Yield the rows in order, once."""
+
+    def notes(self) -> list[str]:
+        """Return what was done to cells, once the pages were read."""
+
+    def warnings(self) -> list[str]:
+        """Return what somebody should look into, once the pages were read."""
+
+    def __enter__(self) -> Self: ...
 
 
 def open_table(path: Path, *, worksheet: str | None = None, encoding: str | None = None) -> TableFile:
@@ -18,8 +53,16 @@ def open_table(path: Path, *, worksheet: str | None = None, encoding: str | None
 
     Raises:
         ConfigurationError: The file cannot be read, or an option does not belong to such a file.
-        SheetRefused: It has no header, or is no table.
+        SheetRefused: It has no header, or is not a table.
     """
+    content, start = opened(path)
+    content.close()
+    if start.startswith(ZIP):
+        if encoding is not None:
+            raise ConfigurationError(f"{path} is an Excel workbook, not a CSV", hint="leave out --input-encoding")
+        from sheets_decrypt.input.xlsx.file import XlsxFile  # noqa: PLC0415  (a CSV can do without what unpacks)
+
+        return XlsxFile(path, worksheet)
     if worksheet is not None:
-        raise ConfigurationError(f"{path} is a CSV, which has no worksheets", hint="leave out --worksheet")
+        raise ConfigurationError(f"{path} is not an Excel workbook", hint="leave out --worksheet")
     return CsvFile(path, encoding)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from sheets_decrypt.errors import EXIT_CODES
@@ -292,6 +293,26 @@ def test_what_excel_saves_as_csv_or_text_is_decrypted_as_it_is(world: World, dow
             assert (done.code, output.read_bytes()) == (0, world.whole())
             assert f"note: survey.csv: read as {kind}\n" in done.err
             assert f"read as {kind}" in _decrypt(world, downloaded, "--output", output, "--json").records()[0]["notes"]
+
+
+def test_an_excel_workbook_is_decrypted_as_it_is(world: World, downloaded: Path, tmp_path: Path) -> None:
+    """By its content, whatever it is called; the run says which worksheet was read, and so does its record."""
+    workbook = openpyxl.Workbook()
+    workbook.worksheets[0].append(["not this one"])
+    sheet = workbook.create_sheet("Answers")
+    for row in world.survey.sheet:
+        sheet.append(row)
+    workbook.save(downloaded)
+    with mounts.gocryptfs(tmp_path) as drive:
+        output = drive.point / "a.csv"
+        done = _decrypt(world, downloaded, "--output", output, "--worksheet", "Answers")
+        assert (done.code, output.read_bytes()) == (0, world.whole())
+        assert 'note: survey.csv: read as Excel workbook, worksheet "Answers" (of 2)\n' in done.err
+        again = _decrypt(world, downloaded, "--output", output, "--worksheet", "Answers", "--json").records()[0]
+        assert (again["worksheet"], again["status"]) == ("Answers", "unchanged")
+        assert 'read as Excel workbook, worksheet "Answers" (of 2)' in again["notes"]
+        missing = _decrypt(world, downloaded, "--output", output, "--worksheet", "Answer")
+        assert (missing.code, 'did you mean "Answers"?' in missing.err) == (2, True)
 
 
 def test_a_code_page_is_used_only_where_it_is_asked_for(world: World, downloaded: Path, tmp_path: Path) -> None:

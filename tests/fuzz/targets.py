@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -20,6 +21,7 @@ from sheets_decrypt.google.session import Answer, Session
 from sheets_decrypt.google.sheet import open_sheet
 from sheets_decrypt.google.timed_session import parsed
 from sheets_decrypt.input.csv_file import CsvFile
+from sheets_decrypt.input.xlsx.file import XlsxFile
 from sheets_decrypt.keys import ciphers_of
 from sheets_decrypt.output.csv_text import CsvText
 from sheets_decrypt.sandbox.sample import cryptojs_passphrase, legacy_cbc
@@ -28,6 +30,7 @@ from sheets_decrypt.table import Format, Header, Page, Secret
 from sheets_decrypt.vault import linux
 from sheets_decrypt.vault.cryptomator import CryptomatorVault, opening, vault_config
 from tests import quick_vault
+from tests.input.xlsx import books
 
 OURS: Final = (SheetsDecryptError, Transient)
 _PRIVATE, _PUBLIC = sealing.generate()
@@ -59,6 +62,8 @@ def all_targets(folder: Path) -> dict[str, Target]:
     makers: dict[str, Callable[[Path], Target]] = {
         "cell": _cell,
         "csv": _csv,
+        "workbook": _workbook,
+        "worksheet": _worksheet,
         "page": _page,
         "configuration": _configuration,
         "key-file": _key_file,
@@ -111,6 +116,43 @@ def _csv(folder: Path) -> Target:
 
     seeds = [b'a,b\r\n1,"x\r\ny"\r\n', b"\xef\xbb\xbfa\n1\n\n2", b'a,b\n"",""\n1\n1,2,3\n', b'sep=;\r\na;b\r\n"1;";2']
     return Target([*seeds, "a\tb\r\n1\tZoë\r\n".encode("utf-16")], read)
+
+
+def _workbook(folder: Path) -> Target:
+    """The archive of an Excel workbook."""
+    return Target([books.packed(_PARTS), books.packed({"a.csv": "a"})], partial(_read_workbook, folder / "a.xlsx"))
+
+
+def _worksheet(folder: Path) -> Target:
+    """A worksheet in a workbook that is whole otherwise; after a line with a blank, its texts; then its styles."""
+
+    def read(data: bytes) -> None:
+        sheet, _, rest = data.partition(b"\n \n")
+        texts, _, styles = rest.partition(b"\n \n")
+        more = {"xl/sharedStrings.xml": texts, "xl/styles.xml": styles}
+        content = _PARTS | {books.PART: sheet} | {name: part for name, part in more.items() if part}
+        _read_workbook(folder / "a.xlsx", books.packed(content))
+
+    sheet, texts, styles = (_PARTS[name].encode() for name in (books.PART, "xl/sharedStrings.xml", "xl/styles.xml"))
+    return Target([sheet, b"\n \n".join((sheet, texts, styles))], read)
+
+
+_PARTS: Final = books.parts(
+    books.HEADER
+    + books.row(2, '<c r="A2" s="1"><v>45351.5</v></c>', '<c r="B2" t="s"><v>0</v></c>', books.text("C2", "_x000D_é"))
+    + books.row(4, '<c r="A4" t="b"><v>1</v></c>', '<c r="B4" t="e"><v>#N/A</v></c>', '<c r="D4"><f>1</f></c>'),
+    strings=["<r><t>a</t></r><rPh><t>b</t></rPh>"],
+    codes=["yyyy\\ [h]:mm"],
+)
+
+
+def _read_workbook(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    with XlsxFile(file) as source:
+        for page in source.pages():
+            assert {len(row) for row in page.rows} == {len(source.header.names)}
+            assert all(type(cell) is str for row in page.rows for cell in row)
+        source.notes(), source.warnings()
 
 
 def _page(_: Path) -> Target:

@@ -1,9 +1,12 @@
 """Cases: runs that write, and cells and keys that do not decrypt."""
 
+import html
+
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.decryption.ciphers.sealing import seal
 from sheets_decrypt.sandbox.google import Cell
 from tests import mounts
+from tests.input.xlsx import books
 from tests.leaks.house import House, case, some, texts_of
 from tests.survey import HEADER, csv_of, public_key_of
 
@@ -106,7 +109,10 @@ def _a_file_that_was_downloaded(house: House) -> None:
         house.allowed.append(drive.point)
         options = (file, "--columns", "name,phone,address", "--config", world.path)
         house.run("decrypt-file", *options, "--output", drive.point / "a.csv", "--json", code=0)
-    for broken in some((b'id,name\n1,"' + world.survey.answers[0][1].encode(), b"\xff\xfe" + file.read_bytes(), b"")):
+    answer = html.escape(world.survey.answers[0][1])
+    workbook = books.packed(books.parts(books.HEADER + books.row(2, books.text(answer, answer), answer)))
+    content = workbook, b'id,name\n1,"' + answer.encode(), b"\xff\xfe" + file.read_bytes(), b""
+    for broken in some(content):
         file.write_bytes(broken)
         house.run("decrypt-file", *options, "--output", drive.point / "a.csv", code=(7, 9))
 
