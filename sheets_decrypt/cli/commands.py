@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 # Command → the module and attribute that hold it.
 _COMMANDS: Final = {
@@ -41,6 +42,12 @@ class _LazyGroup(click.Group):
         command = getattr(import_module(f"sheets_decrypt.cli.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101  (the table above is ours)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands by the table above, without importing any of them."""
+        names = [CompletionItem(name, help=text) for name, (_, _, text) in _COMMANDS.items()]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [name for name in names if name.value.startswith(incomplete)] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

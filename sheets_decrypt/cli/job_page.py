@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring  # only writes: nothing is parsed
 
-from sheets_decrypt.cli.job_table import JobStatus, duration, in_words, mood
+from sheets_decrypt.cli.job_table import JobStatus, duration, headline, in_words, mood
 from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import EXIT_CODES
 from sheets_decrypt.runs.record import local_time
@@ -77,27 +77,16 @@ def page(found: Sequence[JobStatus], now: datetime) -> str:
     _add(head, "style", _STYLE)
     body = SubElement(html, "body")
     header = SubElement(body, "header")
-    _add(header, "h1", _headline(found))
+    _add(header, "h1", headline(found))
     _add(header, "p", f"as of {local_time(now)}", "whole")
     main = SubElement(body, "main")
-    for one in sorted(found, key=lambda one: not _needs_attention(one)):
+    for one in sorted(found, key=lambda one: not one.needs_attention):
         _card(main, one)
     return f"<!DOCTYPE html>\n{tostring(html, encoding='unicode', method='html')}\n"
 
 
-def _needs_attention(one: JobStatus) -> bool:
-    return one.failing or one.stale
-
-
-def _headline(found: Sequence[JobStatus]) -> str:
-    troubled = sum(map(_needs_attention, found))
-    if not troubled:
-        return "No job needs attention"
-    return f"{troubled} of {len(found)} jobs need{'s' if troubled == 1 else ''} attention"
-
-
 def _card(main: Element, one: JobStatus) -> None:
-    feeling = "bad" if _needs_attention(one) else mood(one)
+    feeling = "bad" if one.needs_attention else mood(one)
     card = SubElement(main, "article", {"class": feeling})
     top = SubElement(card, "div", {"class": "top"})
     _add(top, "h2", one.job)

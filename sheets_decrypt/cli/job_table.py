@@ -57,6 +57,11 @@ class JobStatus:
         """Whether it failed in a way that is reported to people, and has not gone well since."""
         return self.state.reported or self.stopped
 
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look at it."""
+        return self.failing or self.stale
+
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON has it: the state's keys beside the others; `exit_code` is null before the first run."""
         content = asdict(self)
@@ -112,6 +117,29 @@ def _is_stale(schedule: Status, success: datetime | None, now: datetime) -> bool
             return False
         return latest is None or now - latest > 2 * timedelta(minutes=when.minutes) + _GRACE
     return latest is None or latest < due.astimezone(UTC)
+
+
+def headline(found: Sequence[JobStatus]) -> str:
+    """Return in one line whether a person should look at the jobs."""
+    troubled = sum(one.needs_attention for one in found)
+    if not troubled:
+        return "No job needs attention"
+    if len(found) == 1:
+        return "The job needs attention"
+    return f"{troubled} of {len(found)} jobs need{'s' if troubled == 1 else ''} attention"
+
+
+def troubles(found: Sequence[JobStatus]) -> str:
+    """Return which jobs a person should look at; blank if none."""
+    return "; ".join(f"{one.job} {_trouble(one)}" for one in found if one.needs_attention)
+
+
+def _trouble(one: JobStatus) -> str:
+    if not one.failing:
+        return "is overdue"
+    return (
+        "failed" if one.state.failed_runs or one.stopped or one.state.busy_runs else "has cells that stayed encrypted"
+    )
 
 
 def table(found: Sequence[JobStatus], *, plain: bool) -> Table:

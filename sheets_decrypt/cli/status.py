@@ -44,17 +44,24 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, f
         terminal.write_line(f"wrote {html}")
     else:
         terminal.show(job_table.table(found, plain=not terminal.prints_to_a_screen()))
+        _summarise(found)
     return _fail(found) if fail else 0
+
+
+def _summarise(found: Sequence[JobStatus]) -> None:
+    """Say below many jobs which of them a person should look at."""
+    if len(found) > 1:
+        troubles = job_table.troubles(found)
+        terminal.write_line()
+        terminal.write_line(f"{job_table.headline(found)}{troubles and f': {troubles}'}")
 
 
 def _fail(found: Sequence[JobStatus]) -> int:
     """Name the jobs that failed or are overdue, and return the exit code that says so."""
-    troubled = [f"{one.job} {'failed' if one.failing else 'is overdue'}" for one in found if one.failing or one.stale]
-    if not troubled:
+    troubles = job_table.troubles(found)
+    if not troubles:
         return 0
-    return terminal.show_error(
-        NeedsAttention("; ".join(troubled), hint="see the last run of each with `sheets-decrypt status`")
-    )
+    return terminal.show_error(NeedsAttention(troubles, hint="see the last run of each with `sheets-decrypt status`"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.cli.job_page import page
-from sheets_decrypt.cli.job_table import JobStatus, survey, table
+from sheets_decrypt.cli.job_table import JobStatus, survey, table, troubles
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import interface
@@ -274,13 +274,14 @@ def test_monitoring_sees_a_job_that_failed_or_is_overdue(world: World) -> None:
     done = world.run(*status)
     assert done.code == 10
     assert done.err.startswith("error: two failed\nhint: ")
-    assert "one " in done.out
+    assert done.out.splitlines()[-1] == "1 of 2 jobs needs attention: two failed"
     assert world.run(*status, "--job", "one").code == 0
     assert world.run("status", "--config", world.path).code == 0
     assert [job["failing"] for job in world.run(*status, "--json").records()] == [False, True]
     world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv"}})
     world.pull()
-    assert world.run(*status).code == 0
+    done = world.run(*status)
+    assert (done.code, done.out.splitlines()[-1]) == (0, "No job needs attention")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +300,9 @@ def test_what_monitoring_calls_a_failure_is_what_people_are_notified_of(
     held: dict[str, Any], more: dict[str, Any], failing: bool
 ) -> None:
     """And a run that could report nothing, because it was stopped from outside."""
-    assert replace(_held(**held), **more).failing is failing
+    one = replace(_held(**held), **more)
+    assert one.failing is failing
+    assert (troubles([GOOD, one]) != "") is failing
 
 
 # On a screen
@@ -426,7 +429,7 @@ def test_a_card_has_what_a_person_looks_for() -> None:
     )
     text = _Page(page([failed], NOW)).text
     for piece in (
-        "1 of 1 jobs needs attention", "baseline", "failed with exit code 6", "is that computer connected",
+        "The job needs attention", "baseline", "failed with exit code 6", "is that computer connected",
         "2026-03-06 06:30 +00:00 (2 h ago)", "daily 06:30", "2026-03-07 06:30 +00:00", "X:/surveys/baseline.csv",
         "8 rows; the last 3 good runs",
     ):  # fmt: skip
