@@ -129,6 +129,12 @@ def headline(found: Sequence[JobStatus]) -> str:
     return f"{troubled} of {len(found)} jobs need{'s' if troubled == 1 else ''} attention"
 
 
+def summary(found: Sequence[JobStatus]) -> str:
+    """Return the headline, and which jobs it means."""
+    named = troubles(found)
+    return f"{headline(found)}: {named}" if named else headline(found)
+
+
 def troubles(found: Sequence[JobStatus]) -> str:
     """Return which jobs a person should look at; blank if none."""
     return "; ".join(f"{one.job} {_trouble(one)}" for one in found if one.needs_attention)
@@ -137,9 +143,9 @@ def troubles(found: Sequence[JobStatus]) -> str:
 def _trouble(one: JobStatus) -> str:
     if not one.failing:
         return "is overdue"
-    return (
-        "failed" if one.state.failed_runs or one.stopped or one.state.busy_runs else "has cells that stayed encrypted"
-    )
+    if one.stopped:
+        return "was stopped before its end"
+    return "failed" if one.state.failed_runs or one.state.busy_runs else "has cells that stayed encrypted"
 
 
 def table(found: Sequence[JobStatus], *, plain: bool) -> Table:

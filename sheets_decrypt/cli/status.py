@@ -44,16 +44,10 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, f
         terminal.write_line(f"wrote {html}")
     else:
         terminal.show(job_table.table(found, plain=not terminal.prints_to_a_screen()))
-        _summarise(found)
+        if len(found) > 1 and not fail:
+            terminal.write_line()
+            terminal.write_line(job_table.summary(found))
     return _fail(found) if fail else 0
-
-
-def _summarise(found: Sequence[JobStatus]) -> None:
-    """Say below many jobs which of them a person should look at."""
-    if len(found) > 1:
-        troubles = job_table.troubles(found)
-        terminal.write_line()
-        terminal.write_line(f"{job_table.headline(found)}{troubles and f': {troubles}'}")
 
 
 def _fail(found: Sequence[JobStatus]) -> int:
