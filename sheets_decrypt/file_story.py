@@ -15,7 +15,7 @@ from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.secret_sources import withheld
-from sheets_decrypt.story import OpenKeys, Options, Target, convert, locked
+from sheets_decrypt.story import OpenKeys, Options, Target, convert, locked, reported
 from sheets_decrypt.vault import open_drive
 
 __all__ = ["ENCODINGS", "InputOptions", "decrypt_file"]
@@ -72,10 +72,14 @@ def decrypt_file(
             others = [(open_drive(each.parent, accept=accept), each.name) for each in also]
             target = Target(vault, output.name, place, refuse_elsewhere(others, vault, place))
             with withheld(keys), locked(target, options):
-                ciphers = read_keys(keys)
-                with spread(ciphers, workers) as decrypt:
-                    record = convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
-        return replace(record, warnings=[*record.warnings, *source.warnings()], notes=[*record.notes, *source.notes()])
+                try:
+                    ciphers = read_keys(keys)
+                    with spread(ciphers, workers) as decrypt:
+                        record = convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
+                except Exception as error:  # noqa: BLE001  (see `pull`)
+                    record = log.fail(error)
+                warnings, notes = [*record.warnings, *source.warnings()], [*record.notes, *source.notes()]
+                return reported(target, replace(record, warnings=warnings, notes=notes))
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 

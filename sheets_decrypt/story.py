@@ -21,6 +21,7 @@ from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.runs.history import append_history, last_counts
 from sheets_decrypt.runs.lock import one_run
 from sheets_decrypt.runs.record import Output, Record, Result
+from sheets_decrypt.runs.report import write_report
 from sheets_decrypt.secret_sources import resolve, withheld
 from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_also, open_vault
@@ -300,12 +301,26 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 def _remembered(target: Target, record: Record) -> Record:
-    """Add the record to the history in the vault."""
+    """Add the record to the history in the vault, and write the report for people."""
     if record.dry_run:
         return record
     try:
         append_history(target.vault, target.name, record)
     except SheetsDecryptError as error:  # the run is over, and its result is kept
-        warning = f"the history could not be written: {error.message}"
-        return replace(record, warnings=[*record.warnings, warning])
+        record = _warned(record, f"the history could not be written: {error.message}")
+    return reported(target, record)
+
+
+def reported(target: Target, record: Record) -> Record:
+    """Write the report for people beside the output; one that cannot be written is a warning."""
+    if record.dry_run:
+        return record
+    try:
+        write_report(target.vault, target.name, record)
+    except SheetsDecryptError as error:  # as above
+        return _warned(record, f"the report could not be written: {error.message}")
     return record
+
+
+def _warned(record: Record, warning: str) -> Record:
+    return replace(record, warnings=[*record.warnings, warning])

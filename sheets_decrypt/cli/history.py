@@ -10,9 +10,9 @@ import click
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import SheetsDecryptError
+from sheets_decrypt.printable import printable
 from sheets_decrypt.runs import journal, state
 from sheets_decrypt.runs.history import read_history
 from sheets_decrypt.runs.record import local_time

@@ -13,8 +13,8 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring  # only writes: nothing is parsed
 
 from sheets_decrypt.cli.job_table import JobStatus, duration, headline, in_words, mood
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import EXIT_CODES
+from sheets_decrypt.printable import printable
 from sheets_decrypt.runs.record import local_time
 
 _WIDTH, _HEIGHT, _MARGIN = 300, 56, 5

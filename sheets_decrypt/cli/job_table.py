@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sheets_decrypt.cli.listing import listing
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.printable import printable
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.record import local_time
 from sheets_decrypt.runs.state import JobState

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.printable import printable
 
 if TYPE_CHECKING:
     from sheets_decrypt.cli.log_file import LogFile

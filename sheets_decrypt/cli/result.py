@@ -1,10 +1,9 @@
 """The result of a run in words, as a person reads it on a terminal or in a log."""
 
-from collections.abc import Sequence
-
 from sheets_decrypt.cli import log, terminal
 from sheets_decrypt.errors import SheetsDecryptError
 from sheets_decrypt.runs.record import Record, Result
+from sheets_decrypt.runs.report import counted, failures
 
 
 def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
@@ -31,37 +30,23 @@ def summary(record: Record) -> str:
     if record.error is not None and record.output is None:
         return f"{record.job}: failed with exit code {record.exit_code}: {record.error.message}"
     path = record.output.path if record.output else "nowhere"
-    rows = _count(record.rows_read, "row")
+    rows = counted(record.rows_read, "row")
     done = f"{'would write' if record.dry_run else 'wrote'} {rows} to {path}"
     if record.status is Result.UNCHANGED:
         done = f"nothing changed, {rows} in {path}"
     if record.status is Result.FAILED and not record.dry_run:  # after the csv was in its place
         done = f"{rows} in {path}"
     if record.status is Result.PARTIAL:
-        done += f", but {_count(record.failure_count, 'cell')} could not be decrypted"
+        done += f", but {counted(record.failure_count, 'cell')} could not be decrypted"
     return f"{record.job}: {done} ({_cells(record)})"
-
-
-def failures(record: Record, most: int = 10) -> Sequence[str]:
-    """Return the first cells that could not be decrypted, each with its reason, and how many more there are."""
-    named = [
-        f'row {failure.row}, column "{failure.column}": {failure.reason.explanation}'
-        for failure in record.failures[:most]
-    ]
-    more = record.failure_count - len(named)
-    return [*named, f"and {_count(more, 'more cell')}"] if more > 0 else named
 
 
 def _cells(record: Record) -> str:
     decrypted = sum(count.decrypted for count in record.columns.values())
-    parts = [f"{_count(decrypted, 'cell')} decrypted in {_count(len(record.columns), 'column')}"]
+    parts = [f"{counted(decrypted, 'cell')} decrypted in {counted(len(record.columns), 'column')}"]
     if record.guarded_cells:
-        guarded = _count(record.guarded_cells, "cell")
+        guarded = counted(record.guarded_cells, "cell")
         parts.append(
             f"{guarded} got a leading ' so that Excel does not run {'it' if record.guarded_cells == 1 else 'them'}"
         )
     return ", ".join(parts)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -19,8 +19,8 @@ from typing import IO, TYPE_CHECKING, NoReturn
 import click
 
 from sheets_decrypt.cli import log, streams, usage
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of
+from sheets_decrypt.printable import printable
 from sheets_decrypt.system.console import is_terminal
 
 if TYPE_CHECKING:

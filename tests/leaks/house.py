@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 from unittest import mock
 
+from sheets_decrypt.config import report_of
 from sheets_decrypt.sandbox.google import Cell, Sandbox
 from tests.leaks.canaries import Canaries, Places, Watch
 from tests.leaks.mail_server import mail_server
@@ -83,8 +84,9 @@ class House:
         folder = self.world.folder
         own = [folder / "google", folder / "keys", self.world.path, *self.allowed]
         self.places.add_folder(folder, apart_from=own)
-        history = self.world.csv(CSV + ".runs.jsonl") if self.world.vault_folder.exists() else b""
-        self.places.content["history in the vault"] = history or b""
+        for name in (CSV + ".runs.jsonl", str(report_of(PurePosixPath(CSV)))):
+            content = self.world.csv(name) if self.world.vault_folder.exists() else b""
+            self.places.content[f"{name} in the vault"] = content or b""
         return self.places.leaks(self.canaries)
 
 

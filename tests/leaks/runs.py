@@ -45,6 +45,21 @@ def _a_pull_with_copies_and_a_second_csv(house: House) -> None:
 
 
 @case
+def _a_pull_with_a_workbook_and_a_dataset(house: House) -> None:
+    """Answers are in three files of the vault, and neither on the way to them nor in the report."""
+    del house.world.settings["vault"]
+    with mounts.gocryptfs(house.world.folder) as drive:
+        house.allowed.append(drive.point)
+        point = drive.point
+        house.world.configure(output=str(point / "a.csv"), also=[str(point / "a.xlsx"), str(point / "b/a.dta")])
+        house.pull("--json", code=0, process=True)
+        house.replace("free", "x" * 40_000)  # more than a workbook holds
+        house.pull("--json", code=9, process=True)
+        house.places.content["report on the drive"] = (point / "a.report.txt").read_bytes()
+        assert house.canaries.found_in((point / "b/a.dta").read_bytes())
+
+
+@case
 def _a_pull_with_worker_processes(house: House) -> None:
     world = house.world
     public_key = public_key_of(world.survey)

@@ -10,6 +10,7 @@ from sheets_decrypt.cli import result as report
 from sheets_decrypt.errors import KeyMissing, SheetsDecryptError, VaultLocked, VaultNotEncrypted, VaultUnusable
 from sheets_decrypt.runs import record
 from sheets_decrypt.runs.record import Output, Record, Result
+from sheets_decrypt.runs.report import failures as failing
 from sheets_decrypt.table import CellFailure, ColumnCount, Reason
 from tests.survey import RECORD_KEYS
 
@@ -123,11 +124,11 @@ def test_failures_are_named_by_row_column_and_reason() -> None:
     """The first ten, and how many more."""
     failures = [CellFailure(row, "name", Reason.DAMAGED) for row in range(2, 102)]
     few = _log(failures=failures[:2], failure_count=2).finish(Result.PARTIAL, 3)
-    assert report.failures(few) == [f'row {row}, column "name": the token is cut off or was changed' for row in (2, 3)]
+    assert failing(few) == [f'row {row}, column "name": the token is cut off or was changed' for row in (2, 3)]
     many = _log(failures=failures, failure_count=111).finish(Result.PARTIAL, 3)
-    assert len(report.failures(many)) == 11
-    assert report.failures(many)[-1] == "and 101 more cells"
-    assert report.failures(_log().finish(Result.WRITTEN, 0)) == []
+    assert len(failing(many)) == 11
+    assert failing(many)[-1] == "and 101 more cells"
+    assert failing(_log().finish(Result.WRITTEN, 0)) == []
 
 
 # As an exception

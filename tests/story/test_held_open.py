@@ -89,7 +89,7 @@ def test_a_csv_that_is_held_open_for_a_moment_is_replaced(former: World) -> None
         timer.join()
     assert done.code == 0
     assert former.csv(NAME) == former.whole()
-    assert set(former.vault.names("")) == {NAME, f"{NAME}.runs.jsonl"}
+    assert set(former.vault.names("")) == {NAME, f"{NAME}.runs.jsonl", "a.report.txt"}
 
 
 def test_a_csv_that_stays_held_open_gets_a_neighbour_which_is_reported(former: World) -> None:
@@ -97,7 +97,7 @@ def test_a_csv_that_stays_held_open_gets_a_neighbour_which_is_reported(former: W
     with _on_disk(former, NAME).open("rb"):
         done = former.pull()
         assert former.csv(NAME) == FORMER
-    [beside] = set(former.vault.names("")) - {NAME, f"{NAME}.runs.jsonl"}
+    [beside] = set(former.vault.names("")) - {NAME, f"{NAME}.runs.jsonl", "a.report.txt"}
     assert done.code == 0
     assert f"is held open by another program: it is unchanged, and the new content is {beside}" in done.err
     assert former.csv(beside) == former.whole()

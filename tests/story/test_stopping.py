@@ -91,7 +91,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(
         large.google.clear_faults()
         monkeypatch.setattr("time.sleep", lambda _seconds: None)  # the pace at which Google is asked
         assert large.pull().code == 0
-        assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.csv.runs.jsonl"]
+        assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.csv.runs.jsonl", "a.report.txt"]
 
 
 class _stalled:  # noqa: N801  (reads as a function: a run that Google lets wait in the middle of its rows)

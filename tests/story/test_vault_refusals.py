@@ -64,7 +64,11 @@ def test_a_pull_onto_a_mounted_drive(world: World, tmp_path: Path) -> None:
         history = (drive.point / "baseline.csv.runs.jsonl").read_text()
         assert_nothing_leaked(history, world.survey)
         assert [json.loads(line)["status"] for line in history.splitlines()] == ["written", "unchanged"]
-        assert sorted(path.name for path in drive.point.iterdir()) == ["baseline.csv", "baseline.csv.runs.jsonl"]
+        assert sorted(path.name for path in drive.point.iterdir()) == [
+            "baseline.csv",
+            "baseline.csv.runs.jsonl",
+            "baseline.report.txt",
+        ]
     asked = len(world.google.requests)
     done = world.pull()
     assert (done.code, len(world.google.requests)) == (7, asked)
