@@ -4,12 +4,12 @@ It is made from what Google sent, in which no encrypted answer is readable, and 
 file that was read back: plaintext never enters the path to this file.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from sheets_decrypt.config import Deidentified, Job, kind_of
-from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultError, VaultUnusable
+from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, SheetRefused, VaultError, VaultUnusable
 from sheets_decrypt.output.delivery import Delivered, Delivery, delivery
 from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.output.writers import Writer, writer_of
@@ -124,7 +124,7 @@ class OpenSecondCsv:
 
     def __init__(
         self,
-        csv: Delivery | VaultError,
+        csv: Delivery | VaultError | SheetRefused,
         text: Writer,
         places: Sequence[int],
         header: Header,
@@ -138,7 +138,7 @@ class OpenSecondCsv:
 
     def begin(self) -> None:
         """Write the header."""
-        self._write(self._text.header([self._header.names[place] for place in self._places]))
+        self._attempt(lambda: self._text.header([self._header.names[place] for place in self._places]))
 
     def write(self, page: Page) -> None:
         """Write the rows of one page as the sheet holds them.
@@ -147,7 +147,7 @@ class OpenSecondCsv:
             page: What Google sent; never a page that was decrypted.
         """
         if page.columns:
-            self._write(self._text.columns([page.columns[place] for place in self._places]))
+            self._attempt(lambda: self._text.columns([page.columns[place] for place in self._places]))
 
     def refuse_decrypted(self, decrypted: Collection[str]) -> None:
         """Refuse, before anything is committed, what `columns = "auto"` found out too late.
@@ -168,8 +168,7 @@ class OpenSecondCsv:
         Raises:
             VaultUnusable: It could not be written; the former one is unchanged.
         """
-        for piece in self._text.end():
-            self._write(piece)
+        self._attempt(lambda: b"".join(self._text.end()))
         if isinstance(self._csv, Delivery):
             try:
                 return self._csv.commit(rows=0)
@@ -187,9 +186,10 @@ class OpenSecondCsv:
         """Where it goes."""
         return str(self._choice.output)
 
-    def _write(self, data: bytes) -> None:
+    def _attempt(self, make: Callable[[], bytes]) -> None:
+        """Write what `make` returns, unless something failed before; an error is kept for the commit."""
         if isinstance(self._csv, Delivery):
             try:
-                self._csv.write(data)
-            except VaultError as error:
+                self._csv.write(make())
+            except (VaultError, SheetRefused) as error:  # a disk that is full, or more than an Excel workbook holds
                 self._csv = error

@@ -322,3 +322,18 @@ def test_check_tries_the_second_csv(world: World) -> None:
     assert (done.code, f"second csv: {second}: 1 columns" in done.out) == (0, True)
     done = world.run("check", "--config", world.path, "--no-network")
     assert "its columns were not tried" in done.out
+
+
+def test_a_second_workbook_that_cannot_hold_an_answer_holds_nothing_back(world: World, tmp_path: Path) -> None:
+    """The vault's CSV is written whole, and the run says which cell is too long for the second file."""
+    second = tmp_path / "second.xlsx"
+    world.configure(deidentified={"output": str(second)})
+    assert world.pull().code == 0
+    assert second.read_bytes().startswith(b"PK")
+    before = second.read_bytes()
+    world.google.replace_rows(world.spreadsheet, "data", [*world.survey.sheet, ["7", "", "", "", "x" * 40_000]])
+    done = world.pull()
+    assert done.code == 7
+    assert "the de-identified csv was not written: row 8" in done.err
+    assert b"x" * 40_000 in (world.csv() or b"")
+    assert second.read_bytes() == before
