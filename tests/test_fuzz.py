@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import require
+from tests import systems
 from tests.fuzz.targets import Target, all_targets
 from tests.long import scaled
 
@@ -25,7 +25,7 @@ def test_odd_input_ends_in_an_answer_or_an_error_of_ours(
     tmp_path: Path, count: Callable[[str, int], None], name: str
 ) -> None:
     """Mutations of valid input bring about nothing else, take at most ten seconds each, and at most two gigabytes."""
-    require.module("resource")
+    systems.only_on("posix", "Windows has no limits of a process's memory and time")
     from tests.fuzz.mutation import fuzz
 
     count(
@@ -37,7 +37,7 @@ def test_odd_input_ends_in_an_answer_or_an_error_of_ours(
 @pytest.mark.parametrize("code", ["raise ValueError", "[0] * 10**10", "while True: pass"])
 def test_the_fuzzer_notices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     """Another error, too much memory and too much time are failures, and the input is kept."""
-    require.module("resource")
+    systems.only_on("posix", "Windows has no limits of a process's memory and time")
     from tests.fuzz import mutation
 
     monkeypatch.setattr(mutation, "SECONDS", 1)

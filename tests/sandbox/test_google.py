@@ -1,5 +1,6 @@
 """The sandbox over TLS: connections, permissions, and gspread as it comes."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -79,6 +80,17 @@ def test_no_tunnel_leads_anywhere_else(google: Sandbox, client: Client, address:
     with pytest.raises(requests.exceptions.ProxyError, match="403"):
         client.session.get(address, timeout=TIMEOUT)
     assert (google.requests[-1].method, google.requests[-1].status) == ("CONNECT", 403)
+
+
+def test_a_client_that_stays_connected_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    """The thread that waits for the client's next request is woken, on every system."""
+    with contextlib.ExitStack() as longer:
+        with Sandbox(tmp_path) as sandbox:
+            client = longer.enter_context(Client(sandbox))
+            sheet = sandbox.add("Survey", [Tab("data", [["name"]])])
+            assert client.get(sheet).status_code == 200
+        with pytest.raises(requests.exceptions.ConnectionError):
+            client.get(sheet)
 
 
 def test_a_client_that_does_not_trust_the_authority_is_turned_away_by_itself(google: Sandbox) -> None:
