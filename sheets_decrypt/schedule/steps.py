@@ -13,7 +13,7 @@ from typing import Final
 from sheets_decrypt.errors import ConfigurationError, reason_of
 from sheets_decrypt.schedule.interface import Delete, Found, Look, Reply, Run, Step, Write
 from sheets_decrypt.secret_sources import system_environment
-from sheets_decrypt.system import programs
+from sheets_decrypt.system import held_open, programs
 from sheets_decrypt.system.regular_file import read_small
 
 _LIMIT: Final = 1 << 20  # bytes; of a task or a crontab
@@ -103,7 +103,7 @@ def _write(step: Write) -> None:
     try:
         step.path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(step.content)
-        partial.replace(step.path)
+        held_open.retry(lambda: partial.replace(step.path))
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import Final
 
 from sheets_decrypt.errors import ConfigurationError, reason_of
+from sheets_decrypt.system import held_open
 from sheets_decrypt.system.access_windows import create_private
 
 _OWNER_ALONE: Final = 0o600
@@ -33,7 +34,7 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
     write_new(temporary, content)
     try:
         if replace:
-            temporary.replace(path)
+            held_open.retry(lambda: temporary.replace(path))
         else:
             _link(temporary, path, content)
     finally:

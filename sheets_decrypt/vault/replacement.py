@@ -15,10 +15,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from sheets_decrypt.errors import VaultError, VaultLocked
+from sheets_decrypt.system import held_open
+from sheets_decrypt.system.held_open import is_held_open
 from sheets_decrypt.system.regular_file import require_regular
-from sheets_decrypt.vault import held_open
 from sheets_decrypt.vault.folder import OpenFolder
-from sheets_decrypt.vault.held_open import is_held_open
 from sheets_decrypt.vault.system_errors import explain, vault_errors
 
 if TYPE_CHECKING:

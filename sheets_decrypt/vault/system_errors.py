@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultError, VaultFileMissing, VaultLocked, VaultUnusable, reason_of
+from sheets_decrypt.system.held_open import is_held_open
 from sheets_decrypt.system.regular_file import FileTooLarge, NotRegularFile
-from sheets_decrypt.vault.held_open import is_held_open
 
 _Explanation = tuple[type[VaultError], str, str]
 

@@ -62,7 +62,7 @@ def _secrets_set_and_tested(house: House) -> None:
     require.module("keyrings.alt")
     data = house.world.folder / "data"
     house.allowed.append(data)  # the keyring itself
-    environment = KEYRING | {"XDG_DATA_HOME": str(data)}
+    environment = KEYRING | {"XDG_DATA_HOME": str(data), "LOCALAPPDATA": str(data)}
     for name in some(("private_key", "passphrase"), 1):
         secret = getattr(house.world.survey, name).reveal()
         house.run("secret", "set", f"survey/{name}", code=0, stdin=secret + "\n", environment=environment, process=True)
@@ -84,7 +84,7 @@ def _a_backup_of_a_key(house: House) -> None:
     require.module("keyrings.alt")
     data, page = house.world.folder / "data", house.world.folder / "page.txt"
     house.allowed += [data, page]
-    environment = KEYRING | {"XDG_DATA_HOME": str(data)}
+    environment = KEYRING | {"XDG_DATA_HOME": str(data), "LOCALAPPDATA": str(data)}
     there = ("--plain-disk", "--survey", "Baseline")
     house.run("keygen", "--backup", page, *there, code=0, environment=environment, process=True)
     house.run("secret", "show", "private-key", code=2, stdin="y\n\n", environment=environment, process=True)

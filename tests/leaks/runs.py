@@ -5,7 +5,7 @@ import html
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.decryption.ciphers.sealing import seal
 from sheets_decrypt.sandbox.google import Cell
-from tests import mounts
+from tests import mounts, systems
 from tests.input.xlsx import books
 from tests.leaks.house import House, case, some, texts_of
 from tests.survey import HEADER, csv_of, public_key_of
@@ -76,7 +76,7 @@ def _a_pull_onto_a_mounted_drive(house: House) -> None:
     with mounts.gocryptfs(house.world.folder) as drive:
         house.allowed.append(drive.point)
         house.world.configure(output=str(drive.point / "a.csv"))
-        house.pull("--json", code=0, process=True)
+        house.pull("--json", code=0, process=not systems.WINDOWS)  # only this process takes a letter for a vault
         history = (drive.point / "a.csv.runs.jsonl").read_bytes()
     house.places.content["history on the drive"] = history
 

@@ -56,6 +56,7 @@ def test_a_canary_is_found_in_every_form(before: bytes, text: str, after: bytes)
         assert canaries.found_in(b"x" + written + b"y") == {"it"}
 
 
+@pytest.mark.system("linux", "a child is looked at in /proc")
 def test_a_leak_is_noticed(tmp_path: Path) -> None:
     """In a file, a file's name, a link's target, and the arguments and environment of a child that is gone soon."""
     canaries = Canaries({"it": "a canary of this test"})

@@ -64,6 +64,20 @@ def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Pat
     assert os.name == "nt" or file.parent.stat().st_mode & 0o777 == 0o700  # in AppData it is the user's alone anyway
 
 
+@pytest.mark.system("windows", "elsewhere a file that is open can be replaced")
+def test_a_memory_that_is_held_open_for_a_moment_is_written(tmp_path: Path) -> None:
+    """A virus scanner that looks at it is waited for: a success that was forgotten would look like an old one."""
+    config = configuration(tmp_path)
+    state.change(config, "baseline", lambda _: JobState(exit_code=6))
+    [file] = _files(tmp_path)
+    held = file.open("rb")
+    timer = threading.Timer(0.3, held.close)
+    timer.start()
+    state.change(config, "baseline", lambda _: JobState(exit_code=9))
+    timer.join()
+    assert state.load(config, "baseline") == JobState(exit_code=9)
+
+
 def test_a_job_that_is_renamed_keeps_its_memory(tmp_path: Path) -> None:
     """The memory belongs to what the job writes; another output, or another vault, is another memory."""
     held = JobState("2026-03-06T06:30:10Z", exit_code=6)

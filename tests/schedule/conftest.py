@@ -1,5 +1,6 @@
 """Fixtures of the scheduling tests: a PATH of stand-in programs, and the user's crontab with Debian's cron."""
 
+import os
 import subprocess
 import tempfile
 import time
@@ -18,8 +19,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder that is first on PATH, with a home of its own."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    system = os.environ["PATH"] if os.name == "nt" else "/usr/bin:/bin"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{system}")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     return folder

@@ -1,6 +1,7 @@
 """The tasks that the tests of `schedule/` install, and programs that stand in for a system's own."""
 
 import json
+import os
 import sys
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
@@ -58,7 +59,10 @@ class StandIn:
     def __init__(self, folder: Path, name: str, script: str) -> None:
         self.state = folder / f"{name}.state"
         self.state.mkdir()
-        program = folder / name
+        program = folder / (f"{name}.py" if os.name == "nt" else name)
+        if os.name == "nt":
+            starter = f'@"{sys.executable}" -IS "{program}" %*\n'
+            (folder / f"{name}.cmd").write_text(starter, encoding="utf-8")
         program.write_text(
             f"#!{sys.executable} -IS\nimport json, pathlib, sys\n"
             f"arguments = sys.argv[1:]\nstate = pathlib.Path({str(self.state)!r})\n"

@@ -200,6 +200,7 @@ def test_every_schedule_is_listed() -> None:
     assert BACKEND.names(holding(text)) == ("baseline", ALL_JOBS)
 
 
+@pytest.mark.system("posix", "cron's command is for a POSIX shell")
 def test_run_now_runs_in_the_bare_environment_and_gives_the_exit_code(tmp_path: Path) -> None:
     """The command sees what cron would give it, is not put off, and its exit code comes back."""
     report = tmp_path / "50% done"
@@ -267,6 +268,7 @@ def test_cron_runs_it_in_its_bare_environment(tmp_path: Path, running_cron: Call
     assert not install.status(backend, "baseline").installed
 
 
+@pytest.mark.system("posix", "cron's command is for a POSIX shell")
 def test_the_block_is_what_a_shell_reads(tmp_path: Path) -> None:
     """A shell takes the command apart into exactly the words that were meant."""
     line = BACKEND.render(task())["crontab"].splitlines()[3].split(maxsplit=5)[5].replace("\\%", "%")

@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from sheets_decrypt.schedule.pull_task import default_log, interpreter, pull_tas
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import parse
-from tests import require
+from tests import require, systems
 from tests.schedule.tasks import StandIn, task, windows_task
 
 DAILY = parse(daily="06:30")
@@ -36,7 +36,10 @@ match arguments:
 
 def here(tmp_path: Path, base: Task | None = None) -> Task:
     """Return a task whose log lies in a folder of the test."""
-    return replace(base or task(), log=PurePosixPath(tmp_path / "logs" / "baseline.log"))
+    base = base or task()
+    if isinstance(base.log, PurePosixPath):
+        systems.only_on("posix", "the schedule is one of Linux or macOS, whose paths begin with /")
+    return replace(base, log=PurePath(tmp_path / "logs" / "baseline.log"))
 
 
 def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:
@@ -55,6 +58,7 @@ def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "xml").iterdir()) == []
 
 
+@pytest.mark.system("posix", "the scheduler is cron")
 def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:
     """A schedule that still exists after its removal is reported."""
     table = StandIn(programs, "crontab", CRONTAB.replace("table.unlink()", "pass"))
@@ -74,6 +78,7 @@ def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.Mon
             install.install(backend, here(tmp_path))
 
 
+@pytest.mark.system("posix", "launchd's names hold a number of POSIX's users")
 def test_auto_takes_what_the_system_has(programs: Path) -> None:
     """Task Scheduler, launchd, systemd where the user's own instance answers, else cron."""
     StandIn(programs, "systemctl", "sys.exit(0 if (state / 'on').exists() else 'Failed to connect to bus')")
@@ -213,7 +218,8 @@ def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pyte
     entry = pull_task("baseline", Path("c.toml"), DAILY, jitter=60, retry=10, credentials={"key": Path("k")})
     config, log = str(tmp_path / "c.toml"), str(default_log("baseline"))
     options = ("--config", config, "--quiet", "--log", log, "--retry", "10", "--job", "baseline")
-    assert entry.command == (sys.executable, "-m", "sheets_decrypt", "pull", *options)
+    python = str(Path(sys.executable).with_name("pythonw.exe")) if systems.WINDOWS else sys.executable
+    assert entry.command == (python, "-m", "sheets_decrypt", "pull", *options)
     assert (entry.jitter, entry.credentials) == (60, (("key", tmp_path / "k"),))
     assert (Path(entry.folder) / "sheets_decrypt" / "__init__.py").is_file()
     everything = pull_task(ALL_JOBS, Path("c.toml"), DAILY, log=Path("l"))

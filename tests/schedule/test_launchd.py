@@ -121,6 +121,7 @@ def test_an_interval_without_a_calendar_has_no_known_next_run() -> None:
     assert (status.timing, status.next_run) == ("every 50m", None)
 
 
+@pytest.mark.system("posix", "launchd is macOS's")
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
     """Files and calls of a whole life; a `bootstrap` that is not ready yet is tried again."""
     launchctl = StandIn(programs, "launchctl", LAUNCHCTL)

@@ -107,6 +107,7 @@ def test_an_interval_that_no_calendar_keeps_is_refused() -> None:
         BACKEND.render(task(Every(7)))
 
 
+@pytest.mark.system("posix", "the name of a unit has backslashes")
 def test_a_name_that_is_not_ascii_becomes_a_unit_and_comes_back() -> None:
     """Units are named in ASCII."""
     assert unit_name("é_1") == "sheets-decrypt-\\xc3\\xa9_1"
@@ -157,6 +158,7 @@ def test_a_timing_changed_by_hand_shows() -> None:
         assert "changed by hand" in status.notes[0]
 
 
+@pytest.mark.system("posix", "systemd is Linux's")
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
     """Files and calls of a whole life, with a systemctl that notes them; other units stay."""
     systemctl = StandIn(programs, "systemctl", SYSTEMCTL)

@@ -1,4 +1,4 @@
-"""Files and folders that another program holds open, on Windows: with real handles, in a Cryptomator vault."""
+"""Files and folders that another program holds open, on Windows: with real handles."""
 
 import contextlib
 import itertools
@@ -14,6 +14,7 @@ import pytest
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import opening
 from sheets_decrypt.vault.cryptomator.names import NameCipher
+from tests import mounts
 from tests.survey import CSV, HEADER, VAULT_PASSPHRASE, World, csv_of
 
 pytestmark = pytest.mark.system("windows", "elsewhere a file that is open can be replaced")
@@ -131,6 +132,23 @@ def test_a_dated_copy_that_is_held_open_is_removed_by_a_later_run(former: World)
     former.configure(max_shrink=1, keep=1)
     assert former.pull().code == 0
     assert len([name for name in former.vault.names("") if ".kept-" in name]) == 1
+
+
+def test_a_csv_on_a_drive_that_stays_held_open_gets_a_neighbour(world: World, tmp_path: Path) -> None:
+    """Excel has the CSV open on the vault's drive: the new one lies beside it, and the run says where."""
+    del world.settings["vault"]
+    with mounts.gocryptfs(tmp_path) as drive:
+        csv = drive.point / NAME
+        csv.write_bytes(FORMER)
+        world.configure(output=str(csv), max_shrink=1)
+        with csv.open("rb"):
+            done = world.pull()
+        [beside] = {path.name for path in drive.point.iterdir()} - {NAME, f"{NAME}.runs.jsonl"}
+        assert done.code == 0
+        assert f"a.csv is held open by another program, so the new file is {beside} beside it" in done.err
+        assert (csv.read_bytes(), (drive.point / beside).read_bytes()) == (FORMER, world.whole())
+        assert world.pull().code == 0
+        assert csv.read_bytes() == world.whole()
 
 
 @pytest.mark.parametrize("what", FILE_AND_FOLDER)

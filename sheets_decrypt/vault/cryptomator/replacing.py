@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from sheets_decrypt.system.held_open import is_held_open
 from sheets_decrypt.vault.cryptomator.changes import identity
 from sheets_decrypt.vault.cryptomator.names import with_insert
 from sheets_decrypt.vault.cryptomator.storage import Temporary, storage_errors
 from sheets_decrypt.vault.cryptomator.stream import Encryptor
 from sheets_decrypt.vault.cryptomator.tree import Folder, Kind, expect
 from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault, content_of
-from sheets_decrypt.vault.held_open import is_held_open
 
 
 class ChangedMeanwhile(Exception):

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.errors import VaultUnusable
+from sheets_decrypt.system import held_open
 from sheets_decrypt.system.private_file import sync_folder, write_new
-from sheets_decrypt.vault import held_open
 from sheets_decrypt.vault.system_errors import vault_errors
 
 if sys.platform != "win32":
