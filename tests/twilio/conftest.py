@@ -1,4 +1,4 @@
-"""Fixtures of the sending half's tests: a Google, and a survey whose runtime serves a whole file, in any settings."""
+"""Fixtures of the sending half's tests: a Google, and a survey whose runtime serves many tests."""
 
 from collections.abc import Iterator
 
@@ -6,25 +6,31 @@ import pytest
 
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.twilio.export import export, write
-from tests.twilio.runtime import running
+from tests.twilio.runtime import Runtime, running
 from tests.twilio.survey import HEADER, TAB, Other, Survey, environment
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A stand-in for Google."""
     with Sandbox(tmp_path_factory.mktemp("google")) as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def started(google: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survey]:
-    """A survey whose runtime serves every test of this file."""
+    """A survey whose runtime serves every test of this process: starting one takes a second."""
     folder = tmp_path_factory.mktemp("functions")
     write(folder, export(HEADER))
     spreadsheet = google.add("Survey", [Tab(TAB, [HEADER])])
     with running(folder, environment(google, spreadsheet)) as runtime:
         yield Survey(google, spreadsheet, runtime)
+
+
+@pytest.fixture
+def runtime(started: Survey) -> Runtime:
+    """The runtime of that survey; it has a public key."""
+    return started.runtime
 
 
 @pytest.fixture

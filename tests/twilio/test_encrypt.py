@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sheets_decrypt.twilio.export import export, write
+from tests import require
 from tests.twilio.runtime import Runtime, running
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "sealed_box.json").read_text("utf-8"))["vectors"]
@@ -42,21 +43,6 @@ def decrypted(token: str, private_key: str = PRIVATE_KEY) -> str:
     salt = ephemeral + private.public_key().public_bytes_raw()
     key = HKDF(SHA256(), 32, salt, INFO).derive(shared)
     return AESGCM(key).decrypt(nonce, sealed, INFO).decode()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An exported project."""
-    folder = tmp_path_factory.mktemp("functions")
-    write(folder, export(["name"]))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def runtime(project: Path) -> Iterator[Runtime]:
-    """A runtime with a public key."""
-    with running(project, {"ENCRYPTION_PUBLIC_KEY": PUBLIC_KEY}) as started:
-        yield started
 
 
 def encrypt(runtime: Runtime, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -229,9 +215,11 @@ def test_nothing_that_a_respondent_said_is_logged(runtime: Runtime) -> None:
     assert "Rosalind" not in runtime.log
 
 
-def test_a_process_for_each_call_gives_the_same(project: Path) -> None:
-    """The runtime's other way to run a function, closer to Twilio's own, carries the answers as well."""
-    with running(project, {"ENCRYPTION_PUBLIC_KEY": PUBLIC_KEY}, fork=True) as runtime:
+def test_a_process_for_each_call_gives_the_same(tmp_path: Path) -> None:
+    """The runtime's other way to run a function, closer to Twilio's own; test_publish_queue has its short form."""
+    require.patience("a process of Node starts for each call")
+    write(tmp_path, export(["name"]))
+    with running(tmp_path, {"ENCRYPTION_PUBLIC_KEY": PUBLIC_KEY}, fork=True) as runtime:
         parameters = {f"question_{number}": answer for number, answer in enumerate(ANSWERS)} | {"__proto__": "Ana"}
         tokens = encrypt(runtime, parameters)
         assert {name: decrypted(token) for name, token in tokens.items()} == parameters
