@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 # Command → the module and attribute that hold it.
 _COMMANDS: Final = {
     "pull": ("pull", "pull_and_decrypt", "Do the job: the same as pull-and-decrypt."),
-    "init": ("setup", "init", "Write a commented configuration file."),
+    "init": ("init", "init", "Write a configuration file, or add a job to one."),
     "check": ("check", "check", "Try everything that a pull needs, and say what is missing."),
     "keygen": ("keygen", "keygen", "Make a key pair for a survey."),
     "demo": ("demo", "demo", "Show the whole job with sample data on this machine."),

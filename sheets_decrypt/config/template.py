@@ -34,13 +34,23 @@ def render(
     sections: list[tuple[str, type[BaseModel], Mapping[str, object]]] = [
         ("google", Google, google),
         ("keys", Keys, keys),
-        (f"jobs.{job if _BARE_KEY.fullmatch(job) else toml(job)}", Job, settings),
+        (_path(job), Job, settings),
     ]
     workers = Config.model_fields["workers"]
     lines = [*_TITLE, "", f"# {workers.description}", f"# workers = {toml(workers.default)}"]
     for name, model, given in sections:
         lines += ["", f"[{name}]", *_section(model, given)]
     return "\n".join(lines) + "\n"
+
+
+def render_job(job: str, settings: Mapping[str, object]) -> str:
+    """Return the section of one more job, with these settings alone."""
+    lines = ["# added by `sheets-decrypt init`; `sheets-decrypt config keys` lists every setting", f"[{_path(job)}]"]
+    return "\n".join([*lines, *(f"{name} = {toml(value)}" for name, value in settings.items())]) + "\n"
+
+
+def _path(job: str) -> str:
+    return f"jobs.{job if _BARE_KEY.fullmatch(job) else toml(job)}"
 
 
 def _section(model: type[BaseModel], given: Mapping[str, object]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What `init` and `config` do: a configuration from answers, an example, and the list of all keys. Writes no file."""
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +39,17 @@ _EXAMPLE: Final[Mapping[str, object]] = {
 }
 
 
+SAME: Final = "same"
+_SHORTEST_ID: Final = 20  # characters; Google's have 44
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What `init` was answered.
 
     Args:
-        sources: Key of [keys] → a source such as `keyring:service/name`.
+        credentials: The key file; None where the configuration that gets the job has it.
+        sources: Key of [keys] → a source such as `keyring:service/name`; `SAME` means the sources under [keys].
     """
 
     job: str
@@ -51,7 +57,7 @@ class Answers:
     worksheet: str | None
     columns: str
     output: str
-    credentials: str
+    credentials: str | None
     mark: str | None
     sources: Mapping[str, str]
 
@@ -79,37 +85,101 @@ def draft(path: Path, answers: Answers) -> Draft:
     Raises:
         ConfigurationError: An answer breaks a rule.
     """
-    settings = {name: _setting(name, getattr(answers, name)) for name in _EXAMPLE}
-    settings |= {"worksheet": answers.worksheet} if answers.worksheet else {}
-    settings |= {"mark": answers.mark} if answers.mark else {}
-    google = {"credentials": _portable(answers.credentials)}
+    settings = _settings(answers)
+    google = {"credentials": _portable(answers.credentials)} if answers.credentials else {}
     keys = {name: [_source(text)] for name, text in answers.sources.items()}
     config = parse({"google": google, "keys": keys, "jobs": {answers.job: settings}}, folder=path.absolute().parent)
     return Draft(template.render(answers.job, settings, google=google, keys=keys), config)
 
 
-def refuse(name: str, answer: str) -> None:
-    """Refuse an answer as soon as it is given, if no configuration could hold it.
+def extended(path: Path, text: str, answers: Answers) -> Draft:
+    """Return a configuration with one more job; what it held stays as it is, remarks included.
 
     Args:
-        name: A key of a job, or `private_keys`.
+        path: The configuration's file.
+        text: What it holds; it is valid.
+        answers: What `init` was answered.
+
+    Raises:
+        ConfigurationError: An answer breaks a rule, or the file writes its jobs in a way that cannot be added to.
+    """
+    content = tomllib.loads(text)
+    if answers.job in content["jobs"]:
+        raise ConfigurationError(f"{path} already has the job {answers.job}", hint="choose another name with --job")
+    settings = _settings(answers)
+    if any(source != SAME for source in answers.sources.values()):
+        former = content.get("keys", {})
+        settings["keys"] = {
+            name: former[name] if source == SAME else [_source(source)] for name, source in answers.sources.items()
+        }
+    added = template.render_job(answers.job, settings)
+    whole = text.rstrip() + "\n\n" + added
+    try:
+        config = parse(tomllib.loads(whole), folder=path.absolute().parent)
+    except tomllib.TOMLDecodeError:
+        raise ConfigurationError(
+            f"no job can be added to {path}: it does not write each job as a section [jobs.NAME]", hint="add it by hand"
+        ) from None
+    return Draft(whole, config)
+
+
+def _settings(answers: Answers) -> dict[str, object]:
+    """Return the settings of the job."""
+    settings = {name: _setting(name, getattr(answers, name)) for name in _EXAMPLE}
+    settings |= {"worksheet": answers.worksheet} if answers.worksheet else {}
+    return settings | ({"mark": answers.mark} if answers.mark else {})
+
+
+def refuse(name: str, answer: str) -> None:
+    """Refuse an answer as soon as it is given, if no configuration could hold it or it is clearly something else.
+
+    Args:
+        name: A key of a job, or one of [keys].
         answer: What `init` was answered.
 
     Raises:
         ConfigurationError: It breaks a rule.
     """
-    if name == "private_keys":
-        _source(answer)
+    if name in Keys.model_fields and answer != SAME:
+        source_of(answer)
+    if name == "credentials":
+        _refuse_mistaken(name, answer)
+        _portable(answer)
+    if name == "job":
+        parse({"jobs": {answer: _EXAMPLE}}, folder=Path())
     if name in _EXAMPLE:
+        _refuse_mistaken(name, answer)
         try:
             parse({"jobs": {"job": {**_EXAMPLE, name: _setting(name, answer)}}}, folder=Path())
         except ConfigurationError as error:
             raise ConfigurationError(error.message.removeprefix("jobs.job."), hint=error.hint) from None
 
 
+def _refuse_mistaken(name: str, answer: str) -> None:
+    """Refuse what a configuration could hold, and what is an answer to another question."""
+    is_address = "://" in answer
+    if name == "spreadsheet" and not is_address and len(answer) < _SHORTEST_ID:
+        raise ConfigurationError(
+            "spreadsheet: this is neither the address of a Google Sheet nor its id",
+            hint="copy the address from the browser: https://docs.google.com/spreadsheets/d/…",
+        )
+    if name == "columns" and is_address:
+        raise ConfigurationError(
+            "columns: this is an address, not the name of a column", hint="write names of row 1, such as name,phone"
+        )
+    if name == "credentials" and is_address:
+        raise ConfigurationError(
+            "credentials: this is an address, not a file on this computer", hint="such as X:/keys/credentials.json"
+        )
+    if name == "output" and (is_address or not Path(answer).suffix):
+        raise ConfigurationError(
+            "output: this is not the name of a file with its ending", hint="such as X:/surveys/baseline.csv"
+        )
+
+
 def _setting(name: str, answer: str) -> object:
     if name == "columns":
-        return answer if answer == "auto" else _names(answer)
+        return answer if answer == "auto" else names_in(answer)
     return _portable(answer) if name == "output" else answer
 
 
@@ -128,7 +198,29 @@ def all_keys() -> Iterator[tuple[str, str, str]]:
             yield f"[{section}] {name}", default, meaning
 
 
-def _names(columns: str) -> list[str]:
+def sheet_of(spreadsheet: str) -> tuple[str, int | None]:
+    """Return the id of a spreadsheet, and the gid of the tab if its URL names one; `refuse` took the answer."""
+    job = parse({"jobs": {"job": {**_EXAMPLE, "spreadsheet": spreadsheet}}}, folder=Path()).jobs["job"]
+    return job.spreadsheet_id, job.gid
+
+
+def google_of(credentials: str) -> Google:
+    """Return the section [google] with a key file."""
+    return Google(credentials=Path(_portable(credentials)))
+
+
+def source_of(text: str) -> SecretSource:
+    """Return where a secret is, from an answer.
+
+    Raises:
+        ConfigurationError: It is not a place for a secret.
+    """
+    content = {"keys": {"private_keys": [_source(text)]}, "jobs": {"job": _EXAMPLE}}
+    return parse(content, folder=Path()).keys.private_keys[0]
+
+
+def names_in(columns: str) -> list[str]:
+    """Return the names in an answer such as `name,phone`."""
     return [name.strip() for name in columns.split(",") if name.strip()]
 
 
@@ -136,7 +228,12 @@ def _portable(path: str) -> str:
     """Return a path on a drive of Windows with slashes, and any relative path made absolute."""
     if path[1:2] == ":":
         return path.replace("\\", "/")
-    return Path(path).expanduser().absolute().as_posix()
+    try:
+        return Path(path).expanduser().absolute().as_posix()
+    except RuntimeError:
+        raise ConfigurationError(
+            "the home folder that `~` means is unknown", hint="write the path from its beginning"
+        ) from None
 
 
 def _source(text: str) -> dict[str, object]:

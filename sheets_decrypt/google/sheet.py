@@ -16,7 +16,7 @@ from sheets_decrypt.google.failures import strange_json
 from sheets_decrypt.google.session import Session
 from sheets_decrypt.table import Header, Page
 
-__all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "open_sheet"]
+__all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "list_tabs", "open_sheet"]
 
 PAGE_ROWS: Final = 5000
 MOST_CELLS: Final = 100_000_000  # ten times Google's limit; memory is taken by the size of a grid
@@ -95,6 +95,16 @@ def open_sheet(
         SheetEmpty: The tab has no header.
     """
     return _open(_Request(session, spreadsheet_id, worksheet, gid, values, page_rows, limits, Pace(limits.pause)))
+
+
+def list_tabs(session: Session, spreadsheet_id: str) -> tuple[str, list[Tab]]:
+    """Return a spreadsheet's title and its tabs that hold cells, in their order.
+
+    Raises:
+        GoogleRefused: The spreadsheet may not be read or does not exist.
+        GoogleUnavailable: Google could not be reached or had no quota left.
+    """
+    return _tabs(session.get_metadata(spreadsheet_id, fields=_FIELDS).content)
 
 
 class Sheet:

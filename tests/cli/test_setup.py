@@ -84,6 +84,12 @@ def test_init_without_a_terminal_names_the_option_that_is_missing(world: World, 
         {"columns": ","},
         {"columns": "a,a"},
         {"output": "X:/surveys/"},
+        {"output": "X:/surveys/baseline"},
+        {"output": "https://example.org/a.csv"},
+        {"columns": "https://docs.google.com/spreadsheets/d/1"},
+        {"spreadsheet": "baseline"},
+        {"credentials": "https://example.org/credentials.json"},
+        {"credentials": "~no-such-user/credentials.json"},
         {"job": "a b"},
         {"private-key-from": GEHEIM},
         {"private-key-from": f"value:{GEHEIM}"},
@@ -156,9 +162,10 @@ def test_init_asks_on_a_terminal(world: World) -> None:
     path = world.folder / "asked.toml"
     shown, code = on_a_terminal(
         world, "init", "--config", path,
-        answers=[url, "name,phone", str(world.folder / "drive/a.csv"), "", ""],
+        answers=[url, "", "n", "name,phone", str(world.folder / "drive/a.csv"), "", ""],
     )  # fmt: skip
     assert (code, "the spreadsheet's URL: " in shown) == (0, True)
+    assert "warning: the Sheet could not be read: " in shown
     found = load(path)
     assert found.jobs["baseline"].columns == ("name", "phone")
     assert found.google.credentials == world.folder / "credentials.json"
@@ -170,11 +177,19 @@ def test_init_asks_again_after_an_answer_that_cannot_be(world: World) -> None:
     url = world.google.url(world.spreadsheet)
     shown, code = on_a_terminal(
         world, "init", "--config", world.folder / "asked.toml",
-        answers=["not a sheet", url, "name,name", "name", str(world.folder / "drive/a.csv"), "", "mine", "file:key"],
+        answers=[
+            "not a sheet", "baseline", url, "", "n", "name,name", url, "name", "https://x.org/a.csv", "drive/answers",
+            str(world.folder / "drive/a.csv"), "4", "2", "mine", "file:key",
+        ],
     )  # fmt: skip
     assert code == 0
-    assert shown.count("the spreadsheet's URL: ") == 2
-    assert "error: spreadsheet: use the spreadsheet's URL" in shown
+    assert shown.count("the spreadsheet's URL: ") == 3
+    assert "error: columns: this is an address, not the name of a column" in shown
+    assert shown.count("error: output: ") == 2
+    assert 'error: "4" is not one of them' in shown
+    assert "Where is the passphrase stored?" in shown
+    assert load(world.folder / "asked.toml").keys.passphrases[0].file == world.folder / "key"
+    assert "error: spreadsheet: this is neither the address of a Google Sheet nor its id" in shown
     assert "error: columns: name at least one column, and each column once" in shown
     assert "error: this is not a valid location for a secret" in shown
 
@@ -184,7 +199,7 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: Wor
     path = world.folder / "asked.toml"
     shown, code = on_a_terminal(world, "init", "--config", path, "--spreadsheet", "not a sheet", answers=[])
     assert code == 2
-    assert "error: spreadsheet: use the spreadsheet's URL" in shown
+    assert "error: spreadsheet: this is neither the address of a Google Sheet nor its id" in shown
     assert "the columns to decrypt" not in shown
 
 

@@ -1,0 +1,90 @@
+"""What a Sheet holds, looked at before there is a configuration: its tabs, its columns, and which hold tokens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sheets_decrypt.config import Google
+from sheets_decrypt.decryption.columns import sort
+from sheets_decrypt.errors import SheetsDecryptError, WorksheetNotFound
+from sheets_decrypt.google.session import open_session
+from sheets_decrypt.google.sheet import Tab, list_tabs, open_sheet
+from sheets_decrypt.table import Format, Header, Page
+
+_ROWS: Final = 50
+_SECONDS: Final = 30.0  # a person waits
+_NOT_ANSWERED: Final = frozenset({"No Data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What could be seen of a spreadsheet.
+
+    Args:
+        account: The address that it must be shared with; blank where it is not known.
+        title: Its title.
+        tabs: Its tabs, in their order; none where it could not be read.
+        problem: Why it could not be read.
+    """
+
+    account: str = ""
+    title: str = ""
+    tabs: tuple[Tab, ...] = ()
+    problem: SheetsDecryptError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a tab.
+
+    Args:
+        header: Their names.
+        formats: The name of each column that holds tokens in its first rows → their formats.
+    """
+
+    header: Header
+    formats: Mapping[str, tuple[Format, ...]]
+
+
+def look(settings: Google, spreadsheet_id: str) -> Look:
+    """Sign in and return a spreadsheet's tabs, or why they could not be read."""
+    account = ""
+    try:
+        with open_session(_brief(settings)) as session:
+            account = session.account.email
+            title, tabs = list_tabs(session, spreadsheet_id)
+            if not tabs:
+                raise WorksheetNotFound(
+                    "the spreadsheet has no tab with cells", hint="check that this is the right one"
+                )
+    except SheetsDecryptError as problem:
+        return Look(account, problem=problem)
+    return Look(account, title, tuple(tabs))
+
+
+def columns(settings: Google, spreadsheet_id: str, tab: Tab) -> Columns:
+    """Read the header and the first rows of a tab.
+
+    Raises:
+        GoogleRefused, GoogleUnavailable: They could not be read.
+        SheetEmpty: The tab has no header.
+    """
+    with open_session(_brief(settings)) as session:
+        sheet = open_sheet(
+            session, spreadsheet_id=spreadsheet_id, worksheet=None, gid=tab.gid, values="stored", page_rows=_ROWS
+        )
+        page = next(sheet.pages(), Page(2, []))
+    cells = zip(sheet.header.names, page.columns, strict=False)  # a tab without rows has no cells
+    found = {name: _formats(column) for name, column in cells}
+    return Columns(sheet.header, {name: formats for name, formats in found.items() if name.strip() and formats})
+
+
+def _formats(cells: Sequence[str]) -> tuple[Format, ...]:
+    """Return the formats of a column's tokens if at least half of its answers are some; a word may look like one."""
+    kinds = sort(cells, 0, _NOT_ANSWERED)
+    tokens = sum(len(found.rows) for found in kinds.tokens)
+    return tuple(found.format for found in kinds.tokens) if tokens and tokens >= kinds.not_encrypted else ()
+
+
+def _brief(settings: Google) -> Google:
+    return settings.model_copy(update={"deadline": min(settings.deadline, _SECONDS)})
