@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DEFAULT_JOB: Final = "baseline"
 _QUESTIONS: Final = {
     "spreadsheet": "the spreadsheet's URL",
-    "output": "the CSV to write, on the vault drive, such as X:/surveys/baseline.csv",
+    "output": "the CSV (or .xlsx, .dta) to write, on the vault drive, such as X:/surveys/baseline.csv",
     "credentials": "the key file from Google, with its full path",
 }
 _COLUMNS: Final = 'the columns to decrypt, as "name,phone", or "auto"'

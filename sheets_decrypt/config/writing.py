@@ -171,9 +171,9 @@ def _refuse_mistaken(name: str, answer: str) -> None:
         raise ConfigurationError(
             "credentials: this is an address, not a file on this computer", hint="such as X:/keys/credentials.json"
         )
-    if name == "output" and (is_address or not Path(answer).suffix):
+    if name == "output" and is_address:
         raise ConfigurationError(
-            "output: this is not the name of a file with its ending", hint="such as X:/surveys/baseline.csv"
+            "output: this is an address, not a file on the vault drive", hint="such as X:/surveys/baseline.csv"
         )
 
 
