@@ -12,7 +12,7 @@ from sheets_decrypt.google.sheet import Tab, list_tabs, open_sheet
 from sheets_decrypt.table import Format, Header, Page
 
 _ROWS: Final = 50
-_SECONDS: Final = 30.0  # a person waits
+_SECONDS: Final = 10.0  # a person waits, and can let it look again
 _NOT_ANSWERED: Final = frozenset({"No Data"})
 
 

@@ -81,7 +81,7 @@ def on_a_terminal(
         shown += piece
         if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
             answer = waiting.pop(0)
-            typed = answer.encode() + (b"" if answer == "\x04" else b"\n")
+            typed = answer.encode() + (b"" if answer in {"\x03", "\x04"} else b"\n")
             os.write(terminal, typed)
     os.close(terminal)
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -136,6 +136,7 @@ class Interview:
         from sheets_decrypt import preview  # noqa: PLC0415  (Google's libraries, which only these questions need)
 
         spreadsheet_id, gid = writing.sheet_of(spreadsheet)
+        terminal.write_notice("looking at the Sheet …")
         found = preview.look(google, spreadsheet_id)
         while found.problem:
             _explain(found.problem, found.account)
@@ -214,7 +215,7 @@ class Interview:
         except KeyProblem as problem:
             terminal.write_notice(f"warning: {problem.message}")
             terminal.write_notice(f"hint: {problem.hint}")
-            if source.keyring:
+            if source.keyring and "secret set" in problem.hint:  # the keyring works, and has no such entry
                 self.to_store.append(source.keyring)
         return answer
 

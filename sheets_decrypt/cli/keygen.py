@@ -60,10 +60,11 @@ def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -
         _keep(pair, entry, options)
     if backup is not None:
         report_backup(backup)
-    elif not options["show"]:
-        terminal.write_line(
-            "Keep a copy of it in a safe place (--backup FILE makes one): without it, answers are lost."
-        )
+    else:
+        terminal.write_line("without the private key the answers cannot be read by anyone: keep a copy in a safe place")
+        if not (options["file"] or options["show"]):
+            backing_up = terminal.command("sheets-decrypt", "secret", "backup", entry)
+            terminal.write_line(f"this makes a page for the vault or to print: {backing_up} FILE")
     terminal.write_line("")
     terminal.write_line("the public key, for Twilio (ENCRYPTION_PUBLIC_KEY) and as public_key under [keys]:")
     terminal.write_line(f"  {pair.public_key}")

@@ -1,6 +1,6 @@
 """The commands `sheets-decrypt secret set|test|show|backup`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -91,10 +91,11 @@ def backup(name: str, file: Path, survey: str, plain_disk: bool) -> int:
 def _typed(entry: str) -> str:
     """Ask for a secret; after the first line of a backup, for the others."""
     while True:
-        text = terminal.ask_unseen(f"secret for {entry}")
-        start = backup_text.read_line(text, b"")
-        if start is not None:
-            return _rest_of_backup(start)
+        with terminal.unseen() as ask:
+            text = ask(f"secret for {entry}")
+            start = backup_text.read_line(text, b"")
+            if start is not None:
+                return _rest_of_backup(start, ask)
         if not backup_text.looks_like_a_line(text):
             return text
         terminal.write_notice("warning: this looks like the first line of a key's backup, with a mistake in it")
@@ -102,11 +103,11 @@ def _typed(entry: str) -> str:
             return text
 
 
-def _rest_of_backup(key: bytes) -> str:
+def _rest_of_backup(key: bytes, ask: Callable[[str], str]) -> str:
     """Ask for the other lines of a backup, each until it is right; the key is returned in its usual form."""
     while len(key) < sealed_box.KEY:
         number = len(key) // backup_text.PIECE + 1
-        piece = backup_text.read_line(terminal.ask_unseen(f"line {number} of {backup_text.LINES}"), key)
+        piece = backup_text.read_line(ask(f"line {number} of {backup_text.LINES}"), key)
         if piece is None:
             terminal.write_notice(f"error: line {number} has a mistake; type it once more")
         key += piece or b""

@@ -215,12 +215,43 @@ def ask(question: str, default: str | None = None, *, refuse: Callable[[str], ob
             return answer
 
 
-def ask_unseen(question: str) -> str:
-    """Ask on the terminal for a secret, without echoing it."""
+@contextmanager
+def unseen() -> Iterator[Callable[[str], str]]:
+    """Yield a function that asks on the terminal for a line of a secret, without echoing it.
+
+    Several lines may be pasted at once. What is left of them at the end is discarded: a shell would run and keep it.
+    """
+    if sys.platform == "win32":  # pragma: no cover  (consoles of Windows)
+        import msvcrt  # noqa: PLC0415  (does not exist elsewhere)
+
+        try:
+            yield lambda question: getpass.getpass(f"{printable(question)}: ")
+        finally:
+            while msvcrt.kbhit():
+                msvcrt.getwch()
+        return
+    import termios  # noqa: PLC0415  (does not exist on Windows)
+
+    # Not getpass: it discards what follows each line, so that four pasted lines would arrive as one.
+    descriptor = sys.stdin.fileno()
+    echoing = termios.tcgetattr(descriptor)
+    local_modes = 3  # their place in the list, see termios(3)
+    silent = [*echoing]
+    silent[local_modes] &= ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
     try:
-        return getpass.getpass(f"{printable(question)}: ")
-    except EOFError:
-        raise click.Abort from None
+        yield _ask_in_silence
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, echoing)
+
+
+def _ask_in_silence(question: str) -> str:
+    print(f"{printable(question)}: ", end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    print(file=sys.stderr, flush=True)
+    if not line:
+        raise click.Abort
+    return line.rstrip("\r\n")
 
 
 def takes_typing() -> bool:

@@ -213,3 +213,16 @@ def test_a_slip_in_the_first_line_of_a_backup_is_noticed(environment: dict[str, 
     assert fingerprint in _secret(environment, world.folder, "test", "key").out
     shown, code = on_a_terminal(world, "secret", "set", "odd", answers=["abcd efgh ijkl mnop", "y"], more=more)
     assert (code, "the keyring has sheets-decrypt/odd" in shown) == (0, True)
+
+
+def test_a_backup_may_be_pasted_at_once_and_nothing_of_a_paste_reaches_the_shell(environment: dict[str, str]) -> None:
+    """Four lines that arrive together are the key; lines behind a secret are discarded, and not run by the shell."""
+    survey = make_survey(1)
+    lines = backup_text.write(sealed_box.decode_key(survey.private_key.reveal()) or b"")
+    code, seen = _typed(environment, "set", "pasted", keys="".join(f"{line}\n" for line in lines).encode())
+    assert (code, sealed_box.fingerprint(public_key_of(survey)) in seen) == (0, True)
+    assert not any(line in seen for line in lines)
+    program = f"'{PROGRAM[0]}' -m sheets_decrypt secret set other; read -t 0.3 rest; echo \"left: <$rest>\""
+    code, shown = at_a_terminal(["bash", "-c", program], environment, after=b": ", keys=b"not a key\nof a paste\n")
+    assert b"the keyring has sheets-decrypt/other" in shown
+    assert b"left: <>" in shown
