@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.cli.words import printable
 from sheets_decrypt.config import Config, Google, writing
 from sheets_decrypt.config.writing import SAME, Answers
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.errors import ConfigurationError, KeyProblem, SheetsDecryptError
 from sheets_decrypt.keys import ciphers_of
+from sheets_decrypt.printable import printable
 from sheets_decrypt.secret_sources import resolve
 
 if TYPE_CHECKING:
