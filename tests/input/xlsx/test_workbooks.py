@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from sheets_decrypt.errors import ConfigurationError, SheetEmpty, SheetRefused
 from sheets_decrypt.input.table_file import open_table
 from sheets_decrypt.input.xlsx.file import XlsxFile
+from sheets_decrypt.output.workbook import WorkbookText
+from sheets_decrypt.table import columns_of
 from tests.input.xlsx.books import HEADER, MAIN, PART, book, packed, parts, relations, row, rows_of, text
 
 # What XML holds as it is: openpyxl writes no escapes, and every reader of XML turns CR into LF.
@@ -46,6 +48,19 @@ def test_what_openpyxl_writes_is_read_back(
             else:
                 assert float(shown) == float(f"{cell:.16g}")  # the digits that openpyxl writes
                 assert "e" not in shown.lower()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2).filter(any), max_size=4
+    )
+)
+def test_what_this_program_writes_is_read_back(tmp_path: Path, rows: list[list[str]]) -> None:
+    """A workbook that it wrote is its input as well, to the character: line breaks, blanks, what XML cannot hold."""
+    writer = WorkbookText()
+    pages = [writer.header(["a", "b"]), *([writer.columns(columns_of(rows))] if rows else []), *writer.end()]
+    assert rows_of(book(tmp_path, b"".join(pages))) == [["a", "b"], *rows]
 
 
 def test_every_type_of_openpyxl_is_read(tmp_path: Path) -> None:
