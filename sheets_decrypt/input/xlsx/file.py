@@ -21,6 +21,7 @@ from sheets_decrypt.input.xlsx.worksheet import Rows
 from sheets_decrypt.table import Header, Page
 
 _PAGE_CHARACTERS: Final = 50_000_000  # a text may be long, stored once, and named by every cell
+_MOST_BLANK: Final = 100_000_000  # cells between two rows; ten times what a Google Sheet holds
 _AGAIN: Final = f"it may not be copied whole; open it in Excel and save it again, or {DOWNLOAD}"
 _LIBRARIES: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, expat.ExpatError)
 
@@ -39,8 +40,6 @@ class XlsxFile:
         ConfigurationError: It cannot be read, or has no such worksheet.
         SheetRefused: It has no header, is not a workbook, is damaged, or is protected by a password.
     """
-
-    row_total: Final = None
 
     def __init__(self, path: Path, worksheet: str | None = None) -> None:
         self._path: Final = path
@@ -65,6 +64,7 @@ class XlsxFile:
             self._file.close()
             raise
         self.header: Final = Header(names)
+        self.row_total: Final = self._rows.last_row and self._rows.last_row - 1
         self.worksheet: Final = sheet.title
         more = f" (of {len(workbook.worksheets)})" if len(workbook.worksheets) > 1 else ""
         self.words: Final = f'Excel workbook, worksheet "{sheet.title}"{more}'
@@ -97,7 +97,7 @@ class XlsxFile:
         first, block, characters = 2, list[Row](), 0
         most = rows_per_page(len(self.header.names))
         with self._explained():
-            for row in _without_gaps(self._numbered):
+            for row in _without_gaps(self._numbered, len(self.header.names)):
                 block.append(row)
                 characters += sum(len(cell) for cell in row if cell.__class__ is str)
                 if len(block) == most or characters > _PAGE_CHARACTERS:
@@ -125,10 +125,16 @@ class XlsxFile:
         raise refused
 
 
-def _without_gaps(numbered: Iterator[tuple[int, list[cells.Cell]]]) -> Iterator[Row]:
-    """Yield the rows below the header, with a blank one for each that the worksheet leaves out between two."""
+def _without_gaps(numbered: Iterator[tuple[int, list[cells.Cell]]], width: int) -> Iterator[Row]:
+    """Yield the rows below the header, with a blank one for each that the worksheet leaves out between two.
+
+    Raises:
+        Damaged: So many are left out that the CSV would be gigabytes of commas.
+    """
     expected = 2
     for number, row in numbered:
+        if (number - expected) * width > _MOST_BLANK:
+            raise Damaged(f"{number - expected} blank rows before row {number}")
         for _ in range(expected, number):
             yield ()
         yield row

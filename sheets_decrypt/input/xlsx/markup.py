@@ -12,7 +12,9 @@ _NAMESPACES: Final = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
 )
-_NAMES: Final = ("workbook", "workbookPr", "sheet", "numFmt", "cellXfs", "xf", "si", "t", "rPh", "row", "c", "v", "f")
+_NAMES: Final = (
+    "workbook", "workbookPr", "sheet", "numFmt", "cellXfs", "xf", "si", "t", "rPh", "dimension", "row", "c", "v", "f",
+)  # fmt: skip
 # The elements that are read, in SpreadsheetML of either kind (transitional and strict): as they are named here → short.
 SHORT: Final = {f"{namespace} {name}": name for namespace in _NAMESPACES for name in _NAMES}
 _BLOCK: Final = 1 << 16  # bytes

@@ -15,6 +15,7 @@ _ROWS: Final = 1_048_576
 _DEEPEST: Final = 50
 _DIGITS: Final = 10  # more than any row or text has
 _ROW: Final = re.compile("[0-9]{1,7}")
+_RANGE: Final = re.compile("[A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}([0-9]{1,7})")
 _LETTERS: Final = re.compile(r"[A-Z]{1,3}")
 
 
@@ -28,7 +29,8 @@ class Rows:
         since_1904: Whether days are counted from 1904 on.
 
     Iterating yields `(row number, cells)` for each row that holds something. A cell is a text, a `Number` with every
-    digit of the file, or a boolean; blank cells are empty texts, and not there at a row's end. Then these count:
+    digit of the file, or a boolean; blank cells are empty texts, and not there at a row's end. `last_row` is where the
+    worksheet says that it ends, for a progress bar. These count:
     `dates`, cells that were written as ISO dates; `unsaved`, the rows of formulas without a saved value.
     """
 
@@ -46,6 +48,7 @@ class Rows:
         self._number = self._column = self._depth = self._phonetic = self._length = 0
         self._in_row = self._in_cell = self._taking = self._valued = self._formula = False
         self._type = self._style = self._number_text = ""
+        self.last_row: int | None = None
         self.dates = 0
         self.unsaved: Final = RowNumbers()
 
@@ -81,7 +84,7 @@ class Rows:
         elif name == "row":
             self._start_row(attributes)
         else:
-            self._start_other(name)
+            self._start_other(name, attributes)
 
     def _end(self, tag: str) -> None:
         name = SHORT.get(tag)
@@ -127,8 +130,10 @@ class Rows:
         self._row = []
         self._column = 0
 
-    def _start_other(self, name: str | None) -> None:
+    def _start_other(self, name: str | None, attributes: dict[str, str]) -> None:
         self._depth += 1
+        if name == "dimension" and (found := _RANGE.fullmatch(attributes.get("ref", ""))):
+            self.last_row = int(found[1])
         self._formula = self._formula or name == "f"
         self._phonetic += name == "rPh"
         if self._depth > _DEEPEST:

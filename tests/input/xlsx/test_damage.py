@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sheets_decrypt.errors import SheetRefused, SheetsDecryptError
 from sheets_decrypt.input.table_file import open_table
-from sheets_decrypt.input.xlsx import package, strings, worksheet
+from sheets_decrypt.input.xlsx import file, package, strings, worksheet
 from tests.input.xlsx.books import HEADER, MAIN, PART, book, packed, parts, row, rows_of, text
 
 ROW = row(2, text("A2", "geheim"))
@@ -204,6 +204,14 @@ def test_a_cell_far_away_takes_no_memory(tmp_path: Path) -> None:
     rows, kilobytes = done.stdout.split()
     assert rows == "199999"
     assert int(kilobytes) < 100_000
+
+
+def test_blank_rows_do_not_become_gigabytes_of_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows far below each other, under a wide header, are refused; as many as a worksheet has are not."""
+    monkeypatch.setattr(file, "_MOST_BLANK", 30)
+    assert len(rows_of(book(tmp_path, packed(parts(HEADER + row(12, text("A12", "x"))))))) == 12
+    error = _refused(book(tmp_path, packed(parts(HEADER + row(13, text("A13", "x"))))))
+    assert "11 blank rows before row 13" in error.message
 
 
 def test_a_long_text_that_every_cell_names_does_not_fill_a_page(tmp_path: Path) -> None:

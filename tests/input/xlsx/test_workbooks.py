@@ -19,6 +19,7 @@ from tests.input.xlsx.books import HEADER, MAIN, PART, book, packed, parts, rela
 TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="_\ufffe\uffff"), min_size=1, max_size=8
 )
+ANY = st.text(st.characters(exclude_categories=["Cs"]))
 CELL = st.one_of(
     TEXT.filter(lambda value: not value.startswith("=")),
     st.integers(-(10**15), 10**15),
@@ -153,6 +154,16 @@ def test_what_follows_the_rows_is_passed_over(tmp_path: Path) -> None:
     """Filters, validations and extensions of other namespaces hold no answers."""
     after = '<x xmlns="urn:other"><row r="9"><c r="A9"><v>1</v></c></row></x><dataValidations count="0"/>'
     assert len(rows_of(book(tmp_path, packed(parts(HEADER, after=after))))) == 1
+
+
+def test_the_rows_to_expect_are_what_the_worksheet_says_of_itself(tmp_path: Path) -> None:
+    """For a progress bar: it need not be true, and a worksheet may leave it out or write something else."""
+    for said, total in (('<dimension ref="A1:C50001"/>', 50_000), ('<dimension ref="A1"/>', None), ("", None)):
+        content = parts(HEADER + row(2, text("A2", "x")))
+        content[PART] = content[PART].replace("<sheetData>", f"{said}<sheetData>")
+        with XlsxFile(book(tmp_path, packed(content))) as file:
+            assert file.row_total == total
+            assert [page.rows for page in file.pages()] == [[["x", "", ""]]]
 
 
 def test_a_workbook_without_a_worksheet_is_refused(tmp_path: Path) -> None:
