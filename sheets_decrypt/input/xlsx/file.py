@@ -117,9 +117,8 @@ class XlsxFile:
             refused = SheetRefused(f"{self._path} is protected by a password", hint=PASSWORD)
         except NoSuchWorksheet as missing:
             refused = ConfigurationError(f"{self._path} has no such worksheet", hint=str(missing))
-        except _LIBRARIES as error:
-            reason = type(error).__name__
-            refused = SheetRefused(f"{self._path} is a damaged Excel workbook or ZIP archive: {reason}", hint=_AGAIN)
+        except _LIBRARIES:
+            refused = SheetRefused(f"{self._path} is a damaged Excel workbook or ZIP archive", hint=_AGAIN)
         else:
             return
         raise refused
