@@ -56,7 +56,7 @@ class CsvFile:
             self._file.close()
             raise
         self.header: Final = Header(tuple(names))
-        self.words: Final = self._dialect.words
+        self.words: Final = self._dialect.words(len(names))
 
     def __enter__(self) -> Self:
         return self

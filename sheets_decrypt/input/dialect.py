@@ -44,11 +44,10 @@ class Dialect:
     separator: str
     announced: bool
 
-    @property
-    def words(self) -> str:
-        """The dialect for a person, such as `CSV separated by semicolons, UTF-16`."""
+    def words(self, columns: int) -> str:
+        """Return the dialect of a file with so many columns for a person, such as `CSV separated by tabs, UTF-16`."""
         separator = _SEPARATORS.get(self.separator) or f'"{self.separator}"'
-        return f"CSV separated by {separator}, {self.encoding_name}"
+        return f"CSV {f'separated by {separator}' if columns > 1 else 'of one column'}, {self.encoding_name}"
 
 
 def dialect_of(path: Path, start: bytes, encoding: str | None) -> Dialect:

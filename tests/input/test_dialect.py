@@ -120,7 +120,7 @@ def test_a_file_that_shows_its_encoding_is_not_read_in_another(tmp_path: Path) -
 
 def test_a_file_in_ascii_may_be_given_any_encoding(tmp_path: Path) -> None:
     """It is the same in all of them."""
-    assert _read(tmp_path, b"a\nb\n", "cp1252") == ([["a"], ["b"]], "CSV separated by commas, cp1252")
+    assert _read(tmp_path, b"a\nb\n", "cp1252") == ([["a"], ["b"]], "CSV of one column, cp1252")
 
 
 def test_bytes_that_the_named_encoding_does_not_have_are_refused(tmp_path: Path) -> None:
