@@ -215,7 +215,8 @@ class Deidentified(Section):
     """A second CSV, without any decrypted column."""
 
     output: FilePath = Field(
-        description="the CSV to write; it may be outside the vault", examples=["D:/analysis/baseline_deidentified.csv"]
+        description="the file to write (.csv, .xlsx or .dta); it may be outside the vault",
+        examples=["D:/analysis/baseline_deidentified.csv"],
     )
     drop: tuple[str, ...] = Field((), description="columns to leave out as well", examples=[["free_text"]])
     keep: tuple[str, ...] | None = Field(

@@ -49,9 +49,9 @@ def test_a_run_that_is_told_to_stop_leaves_the_former_csv(large: World, tmp_path
     with mounts.gocryptfs(tmp_path) as drive:
         csv = drive.point / "a.csv"
         csv.write_bytes(FORMER)
-        large.configure(output=str(csv))
+        large.configure(output=str(csv), also=[str(drive.point / "a.xlsx")])
         with _stalled(large) as process:
-            assert len(list(drive.point.iterdir())) == 2  # the former CSV and what was written so far
+            assert len(list(drive.point.iterdir())) == 3  # the former CSV and what was written so far
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
         assert process.returncode == 130
@@ -77,21 +77,23 @@ def test_a_run_that_is_told_to_stop_leaves_a_cryptomator_vault_as_it_was(large: 
 def test_what_a_killed_run_left_is_removed_by_the_next(
     large: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that is killed leaves its temporary file on the drive, and the next one cleans up."""
+    """A run that is killed leaves its temporary files on the drive, and the next one cleans up."""
     del large.settings["vault"]
     with mounts.gocryptfs(tmp_path) as drive:
         csv = drive.point / "a.csv"
         csv.write_bytes(FORMER)
-        large.configure(output=str(csv), accept=["vault", "cannot tell"])  # a letter, to another process
+        also = [str(drive.point / "a.xlsx")]
+        large.configure(output=str(csv), also=also, accept=["vault", "cannot tell"])  # a letter, to another process
         with _stalled(large) as process:
             process.kill()
             process.communicate(timeout=60)
-        assert len(list(drive.point.iterdir())) == 2
+        assert len(list(drive.point.iterdir())) == 3
         assert csv.read_bytes() == FORMER
         large.google.clear_faults()
         monkeypatch.setattr("time.sleep", lambda _seconds: None)  # the pace at which Google is asked
         assert large.pull().code == 0
-        assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.csv.runs.jsonl", "a.report.txt"]
+        names = ["a.csv", "a.csv.runs.jsonl", "a.report.txt", "a.xlsx"]
+        assert sorted(path.name for path in drive.point.iterdir()) == names
 
 
 class _stalled:  # noqa: N801  (reads as a function: a run that Google lets wait in the middle of its rows)

@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 
 from sheets_decrypt.errors import VaultError, VaultUnusable
+from sheets_decrypt.output.outputs import Destination, Form, deliveries
+from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.runs.record import Record, Result
+from sheets_decrypt.runs.report import write_report
 from sheets_decrypt.system.private_file import write_private
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.drive import Drive
@@ -28,6 +32,8 @@ from tests.vault.syscalls import BUG, DONE, REFUSED
 CANARY = b"canary-7f3a"  # in every new content: plaintext that must be found nowhere but in the vault
 NEW = b"row,name\r\n" + b"".join(b"%d,%s\r\n" % (row, CANARY) for row in range(3000))
 NAME = "baseline.csv"
+ALSO = "baseline.xlsx"
+ANY = ReplacePolicy(max_shrink=None)
 LONG_NAME = "b" * 160 + ".csv"
 ERRORS = scaled(("EIO", "ENOSPC"), ("EIO", "EROFS", "EDQUOT", "ENOSPC"))
 CHANGING = re.compile(r"(openat\(.*O_CREAT|mkdir|write|fsync|rename|unlink|fchmod|rmdir)")
@@ -113,6 +119,42 @@ def test_a_write_that_is_killed_at_any_system_call(subject: Subject, tmp_path: P
         assert len(stored(subject.disk)) == len(shape)
     assert {-9, FORMER, NEW} <= outcomes  # else it was not killed in the middle
     count("kills at a system call", len(points))
+
+
+def _write_together(vault: Vault, data: bytes) -> None:
+    """Write two files as a run with `also` does, and its report."""
+    vault.check()  # a run starts here
+    with deliveries([Destination(vault, name) for name in (NAME, ALSO)], Form("utf-8", "off"), ANY, None) as outputs:
+        outputs.begin(["row", "name"])
+        outputs.write([[data.decode(), "x"], ["", "y"]])
+        outputs.commit(2, {})
+    write_report(vault, NAME, Record(job="a", spreadsheet_id="").finish(Result.WRITTEN, 0))
+
+
+def test_several_files_that_are_killed_at_any_system_call(subject: Subject, tmp_path: Path, count: Counted) -> None:
+    """Each file is the old or the new one, whole; the next run completes them; no plaintext is outside of the vault."""
+    vault = subject.vault
+    _write_together(vault, b"former")
+    former = {name: content(vault, name) for name in (NAME, ALSO)}
+    whole = syscalls.run(lambda: _write_together(vault, CANARY), tmp_path / "log")
+    assert whole.code == DONE
+    new = {name: content(vault, name) for name in (NAME, ALSO)}
+    seen = set[tuple[bool, bool]]()
+    renames = [point for point in points_of(whole.calls, step=1) if "rename" in point[0]]
+    others = points_of(whole.calls, step=scaled(60, 1))[:: scaled(4, 1)]
+    for call, number in [*renames, *others]:
+        _write_together(vault, b"former")
+        syscalls.run(lambda: _write_together(vault, CANARY), tmp_path / "log", f"{call}:signal=SIGKILL:when={number}")
+        vault.check()
+        found = {name: content(vault, name) for name in (NAME, ALSO)}
+        assert all(found[name] in (former[name], new[name]) for name in found)
+        seen.add((found[NAME] == new[NAME], found[ALSO] == new[ALSO]))
+        assert all(path.is_dir() or CANARY not in path.read_bytes() for path in subject.disk.rglob("*"))
+        _write_together(vault, CANARY)
+        assert {name: content(vault, name) for name in (NAME, ALSO)} == new
+        assert sorted(vault.names("")) == sorted([NAME, ALSO, "baseline.report.txt"])
+    assert {(False, False), (True, False)} <= seen
+    count("kills at a system call of several files", len(renames) + len(others))
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "close", "rename,renameat,renameat2"])
