@@ -15,7 +15,8 @@ from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.secret_sources import withheld
-from sheets_decrypt.story import OpenKeys, Options, Target, convert, locked, reported
+from sheets_decrypt.story import OpenKeys, Options, convert
+from sheets_decrypt.target import Target, locked, reported
 from sheets_decrypt.vault import open_drive
 
 __all__ = ["ENCODINGS", "InputOptions", "decrypt_file"]
@@ -71,7 +72,7 @@ def decrypt_file(
             place = vault.check()
             others = [(open_drive(each.parent, accept=accept), each.name) for each in also]
             target = Target(vault, output.name, place, refuse_elsewhere(others, vault, place))
-            with withheld(keys), locked(target, options):
+            with withheld(keys), locked(target, wait=options.wait):
                 try:
                     ciphers = read_keys(keys)
                     with spread(ciphers, workers) as decrypt:

@@ -3,7 +3,7 @@
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -12,20 +12,19 @@ from sheets_decrypt.decryption.pending import Submit
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.decryption.sheet import MARKS, Decryption, PendingPage, Rules
 from sheets_decrypt.decryption.verdict import Ciphers
-from sheets_decrypt.errors import CellsRefused, SheetsDecryptError
+from sheets_decrypt.errors import CellsRefused
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.deidentified import OpenSecondCsv, SecondCsv
 from sheets_decrypt.output.delivery import Delivered
-from sheets_decrypt.output.outputs import Destination, Form, deliveries, refuse_elsewhere
+from sheets_decrypt.output.outputs import Form, deliveries, refuse_elsewhere
 from sheets_decrypt.output.shrinking import ReplacePolicy
-from sheets_decrypt.runs.history import append_history, last_counts
-from sheets_decrypt.runs.lock import one_run
+from sheets_decrypt.runs.history import last_counts
 from sheets_decrypt.runs.record import Output, Record, Result
-from sheets_decrypt.runs.report import write_report
 from sheets_decrypt.secret_sources import resolve, withheld
 from sheets_decrypt.table import Header, Page
+from sheets_decrypt.target import Target, locked, remembered
 from sheets_decrypt.vault import open_also, open_vault
-from sheets_decrypt.vault.interface import Place, Vault
+from sheets_decrypt.vault.interface import Place
 
 PARTIAL: Final = 3  # the exit code of a run that wrote the CSV and left cells encrypted
 _AHEAD: Final = 1  # pages
@@ -45,30 +44,6 @@ class Source(Protocol):
 
     def pages(self) -> Iterator[Page]:
         """Yield the rows in order, once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the files go.
-
-    Args:
-        vault: A vault that was checked.
-        name: The output's name in it.
-        place: What the vault's check found.
-        also: Further outputs in the same vault.
-        second: The de-identified CSV, or None.
-    """
-
-    vault: Vault
-    name: str
-    place: Place
-    also: Sequence[Destination] = ()
-    second: SecondCsv | None = None
-
-    @property
-    def files(self) -> list[Destination]:
-        """The files in the vault, the main one first."""
-        return [Destination(self.vault, self.name), *self.also]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +94,14 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
             also = refuse_elsewhere(open_also(job, vault), vault, place)
             second = SecondCsv(job, job.deidentified) if job.deidentified else None
             target = Target(vault, file, place, also, second)
-            with locked(target, options):
+            with locked(target, wait=options.wait):
                 try:
                     record = _pull(target, job, config, log, options)
                 except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
                     record = log.fail(error)
-                return _remembered(target, record)
+                return remembered(target, record)
     except Exception as error:  # noqa: BLE001  (other jobs go on)
         return log.fail(error)
-
-
-@contextmanager
-def locked(target: Target, options: Options) -> Iterator[None]:
-    """Keep other runs from the files of this one.
-
-    Raises:
-        RunUnderWay: Another run writes one of them.
-    """
-    with ExitStack() as stack:
-        # Always in the same order, so that two runs never wait for each other.
-        for file in sorted(target.files, key=lambda file: file.vault.identity(file.name)):
-            stack.enter_context(one_run(file.vault.identity(file.name), name=file.path, wait=options.wait))
-        for file in target.files:
-            file.vault.size(file.name)  # the vault notes the former file, by which it knows a change from elsewhere
-        yield
 
 
 def _pull(target: Target, job: Job, config: Config, log: Record, options: Options) -> Record:
@@ -298,29 +257,3 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _remembered(target: Target, record: Record) -> Record:
-    """Add the record to the history in the vault, and write the report for people."""
-    if record.dry_run:
-        return record
-    try:
-        append_history(target.vault, target.name, record)
-    except SheetsDecryptError as error:  # the run is over, and its result is kept
-        record = _warned(record, f"the history could not be written: {error.message}")
-    return reported(target, record)
-
-
-def reported(target: Target, record: Record) -> Record:
-    """Write the report for people beside the output; one that cannot be written is a warning."""
-    if record.dry_run:
-        return record
-    try:
-        write_report(target.vault, target.name, record)
-    except SheetsDecryptError as error:  # as above
-        return _warned(record, f"the report could not be written: {error.message}")
-    return record
-
-
-def _warned(record: Record, warning: str) -> Record:
-    return replace(record, warnings=[*record.warnings, warning])

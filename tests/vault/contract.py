@@ -69,6 +69,19 @@ class VaultContract:
         """The path in words holds the file's name."""
         assert "baseline.csv" in vault.path("baseline.csv")
 
+    def test_a_file_that_is_settled_lacks_only_its_name(self, vault: Vault, storage: Path) -> None:
+        """Everything is on the disk by then, and the former content is still the file's; settling twice is once."""
+        put(vault, "a.csv", FORMER)
+        before = len(stored(storage))
+        with vault.replace("a.csv") as new:
+            new.write(NEW)
+            new.settle()
+            new.settle()
+            assert content(vault, "a.csv") == FORMER
+            assert len(stored(storage)) == before + 1
+        assert content(vault, "a.csv") == NEW
+        assert len(stored(storage)) == before
+
     def test_a_file_keeps_its_identity_and_shares_it_with_no_other(self, vault: Vault) -> None:
         """One name has one identity, whether the file is there or not; another name has another."""
         names = ["baseline.csv", "baseline.csv.bak", "endline.csv", "surveys/baseline.csv"]

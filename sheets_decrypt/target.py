@@ -1,0 +1,84 @@
+"""Where a run's files go, and what stays beside them: one run at a time, the history, and the report for people."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from sheets_decrypt.errors import SheetsDecryptError
+from sheets_decrypt.output.deidentified import SecondCsv
+from sheets_decrypt.output.outputs import Destination
+from sheets_decrypt.runs.history import append_history
+from sheets_decrypt.runs.lock import one_run
+from sheets_decrypt.runs.record import Record
+from sheets_decrypt.runs.report import write_report
+from sheets_decrypt.vault.interface import Place, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the files go.
+
+    Args:
+        vault: A vault that was checked.
+        name: The output's name in it.
+        place: What the vault's check found.
+        also: Further outputs in the same vault.
+        second: The de-identified CSV, or None.
+    """
+
+    vault: Vault
+    name: str
+    place: Place
+    also: Sequence[Destination] = ()
+    second: SecondCsv | None = None
+
+    @property
+    def files(self) -> list[Destination]:
+        """The files in the vault, the main one first."""
+        return [Destination(self.vault, self.name), *self.also]
+
+
+@contextmanager
+def locked(target: Target, *, wait: float) -> Iterator[None]:
+    """Keep other runs from the files of this one.
+
+    Args:
+        target: Where the files go.
+        wait: Seconds to wait for another run to end.
+
+    Raises:
+        RunUnderWay: Another run writes one of them.
+    """
+    with ExitStack() as stack:
+        # Always in the same order, so that two runs never wait for each other.
+        for file in sorted(target.files, key=lambda file: file.vault.identity(file.name)):
+            stack.enter_context(one_run(file.vault.identity(file.name), name=file.path, wait=wait))
+        for file in target.files:
+            file.vault.size(file.name)  # the vault notes the former file, by which it knows a change from elsewhere
+        yield
+
+
+def remembered(target: Target, record: Record) -> Record:
+    """Add the record to the history in the vault, and write the report for people."""
+    if record.dry_run:
+        return record
+    try:
+        append_history(target.vault, target.name, record)
+    except SheetsDecryptError as error:  # the run is over, and its result is kept
+        record = _warned(record, f"the history could not be written: {error.message}")
+    return reported(target, record)
+
+
+def reported(target: Target, record: Record) -> Record:
+    """Write the report for people beside the output; one that cannot be written is a warning."""
+    if record.dry_run:
+        return record
+    try:
+        write_report(target.vault, target.name, record)
+    except SheetsDecryptError as error:  # as above
+        return _warned(record, f"the report could not be written: {error.message}")
+    return record
+
+
+def _warned(record: Record, warning: str) -> Record:
+    return replace(record, warnings=[*record.warnings, warning])
