@@ -156,6 +156,15 @@ def test_the_header_of_a_workbook_is_frozen() -> None:
     assert [cell.value for cell in sheet[2]] == ["007", None]
 
 
+def test_blanks_at_the_ends_of_a_cell_are_kept() -> None:
+    """Excel drops them unless it is told not to, which other readers do not mind."""
+    writer = WorkbookText()
+    writer.header(["a"])
+    writer.columns([[" a", "b\t", "c", " "]])
+    assert writer.plain.count(b'<t xml:space="preserve">') == 3
+    assert b"<t>c</t>" in writer.plain
+
+
 def test_a_workbook_holds_what_excel_holds() -> None:
     """One column, row or character more is refused, with a next step, and what just fits is not."""
     with pytest.raises(SheetRefused, match="16,385 columns") as refusal:

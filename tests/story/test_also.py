@@ -6,6 +6,7 @@ import io
 import openpyxl  # type: ignore[import-untyped]
 import pandas as pd  # type: ignore[import-untyped]
 
+from sheets_decrypt.runs.lock import one_run
 from tests import mounts
 from tests.survey import CSV, ENCRYPTED, HEADER, World, csv_of
 
@@ -84,6 +85,16 @@ def test_outputs_on_a_drive_may_be_in_several_folders_of_it(world: World) -> Non
             done = world.pull()
             assert (done.code, words in done.err) == (code, True)
             assert not elsewhere.exists()
+
+
+def test_another_run_of_any_of_the_files_is_refused(world: World) -> None:
+    """Two jobs, or a job and `decrypt-file`, never write one workbook at the same time."""
+    world.configure(also=list(ALSO))
+    with one_run(world.vault.identity(ALSO[0])):
+        done = world.pull()
+    assert done.code == 8
+    assert ALSO[0] in done.err
+    assert world.csv() is None
 
 
 def test_a_file_is_decrypted_into_several(world: World) -> None:
