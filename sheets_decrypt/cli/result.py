@@ -30,6 +30,7 @@ def summary(record: Record) -> str:
     if record.error is not None and record.output is None:
         return f"{record.job}: failed with exit code {record.exit_code}: {record.error.message}"
     path = record.output.path if record.output else "nowhere"
+    path += f" and {counted(len(record.also), 'more file')}" if record.also else ""
     rows = counted(record.rows_read, "row")
     done = f"{'would write' if record.dry_run else 'wrote'} {rows} to {path}"
     if record.status is Result.UNCHANGED:

@@ -95,6 +95,8 @@ def _steps(record: Record) -> Iterator[str]:
         yield record.error.hint or "see docs/troubleshooting.md"
         if record.output is None:
             yield "Nothing was written: the file that was there before is unchanged."
+        else:  # what comes after it failed: a further file, or the de-identified one
+            yield "The file that is named above is in place."
         return
     if record.failure_count:
         yield "Look at the cells named above in the Sheet. In the file they are as the Sheet has them, or blank."

@@ -94,3 +94,16 @@ def test_a_file_that_is_decrypted_has_a_report_too(world: World, tmp_path: Path)
         report = (drive.point / "a.report.txt").read_text(encoding="utf-8-sig")
         assert "wrote 6 rows; 18 cells decrypted" in report
         assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.report.txt"]
+
+
+def test_a_report_says_what_is_in_place_after_a_failure(world: World) -> None:
+    """The de-identified CSV could not be written; the vault's CSV was."""
+    folder = world.folder / "open"
+    folder.mkdir()
+    world.configure(deidentified={"output": str(folder / "second.csv")})
+    (folder / "second.csv").mkdir()
+    assert world.pull().code == 7
+    lines = _report(world)
+    assert lines[4].startswith("Result   failed: the de-identified csv was not written")
+    assert "  The file that is named above is in place." in lines
+    assert not any("Nothing was written" in line for line in lines)

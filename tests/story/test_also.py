@@ -26,6 +26,8 @@ def _dataset(data: bytes | None) -> list[list[str]]:
 def test_a_run_writes_a_workbook_and_a_dataset_beside_the_csv(world: World) -> None:
     """All hold the same texts, the record lists each, and a run that changes nothing leaves all alone."""
     world.configure(also=list(ALSO))
+    dry = world.pull("--dry-run")
+    assert f"would write 6 rows to {CSV} in the Cryptomator vault {world.vault_folder} and 2 more files" in dry.out
     done = world.pull("--json")
     assert (done.code, world.csv()) == (0, world.whole())
     assert _workbook(world.csv(ALSO[0])) == _dataset(world.csv(ALSO[1])) == [list(HEADER), *world.survey.answers]
