@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -135,6 +136,18 @@ def test_something_else_has_no_rows(kind: Kind, data: bytes) -> None:
     assert rows_of(kind, io.BytesIO(data)) == 0
 
 
+@pytest.mark.parametrize("kind", [Kind.WORKBOOK, Kind.STATA])
+@given(
+    places=st.lists(st.integers(0, 3000), min_size=1, max_size=4), byte=st.integers(0, 255), cut=st.integers(0, 3000)
+)
+def test_a_damaged_file_is_no_reason_to_crash(kind: Kind, places: list[int], byte: int, cut: int) -> None:
+    """Whatever is broken in it, it has some number of rows or none, and is replaced."""
+    data = bytearray(written(kind, ["a", "b"], [["1", "x"], ["2", "y"]]))
+    for place in places:
+        data[place % len(data)] = byte
+    assert rows_of(kind, io.BytesIO(bytes(data[: cut % len(data)] if byte % 2 else data))) >= 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_can_be_looked_for(kind: Kind) -> None:
     """Tokens outside of the configured columns are found whatever is written."""
@@ -197,6 +210,19 @@ def test_a_dataset_holds_what_stata_holds() -> None:
     """More variables than Stata/SE takes are refused."""
     with pytest.raises(SheetRefused, match="32,768 columns"):
         StataText().header(["x"] * 32_768)
+
+
+def test_a_dataset_says_where_each_of_its_parts_is() -> None:
+    """The map at its beginning holds the place of every section, also where texts are long."""
+    data = written(Kind.STATA, ["a", "b"], [["x", "y" * 3000], ["", "z"]])
+    places = struct.unpack("<14Q", data.partition(b"<map>")[2][: 14 * 8])
+    names = [
+        *("stata_dta", "map", "variable_types", "varnames", "sortlist", "formats", "value_label_names"),
+        *("variable_labels", "characteristics", "data", "strls", "value_labels", "/stata_dta"),
+    ]
+    for place, name in zip(places, names, strict=False):
+        assert data[place:].startswith(f"<{name}>".encode())
+    assert places[-1] == len(data)
 
 
 @pytest.mark.parametrize(("longest", "kind"), [("x" * 2045, 2045), ("é" * 1023, 32_768), ("", 1), ("a\0", 32_768)])
