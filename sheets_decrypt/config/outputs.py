@@ -28,7 +28,7 @@ def kind_of(file: PurePath) -> Kind:
     """
     ending = file.suffix.lower()
     if ending not in _ENDINGS:
-        what = f"{ending} files cannot be written" if ending else "its ending says what it is to be, and is missing"
+        what = f"{ending} files cannot be written" if ending else "a file extension is missing"
         raise ConfigurationError(f"{file.name}: {what}", hint=_HINT)
     return Kind(ending)
 

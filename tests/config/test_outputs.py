@@ -58,4 +58,4 @@ def test_a_one_off_run_refuses_another_ending(world: World) -> None:
     url = world.google.url(world.spreadsheet, "data")
     done = world.run("pull", "--spreadsheet", url, "--columns", "name", "--output", world.folder / "survey")
     assert done.code == 2
-    assert "survey: its ending says what it is to be" in done.err
+    assert "survey: a file extension is missing" in done.err
