@@ -149,7 +149,7 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
 def _vault(job: _Job) -> str:
     vault, name = open_vault(job.job, job.config.vault_of(job.job), resolve)
     place = vault.check()
-    also = refuse_elsewhere(open_also(job.job, vault), vault, place)
+    also = refuse_elsewhere(open_also(job.job, vault), (vault, name), place)
     files = ", ".join([vault.path(name), *(file.path for file in also)])
     return f"{files}: {place.protection} ({place.what} at {place.where})"
 

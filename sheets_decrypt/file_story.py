@@ -71,7 +71,7 @@ def decrypt_file(
             vault = open_drive(output.parent, accept=accept)
             place = vault.check()
             others = [(open_drive(each.parent, accept=accept), each.name) for each in also]
-            target = Target(vault, output.name, place, refuse_elsewhere(others, vault, place))
+            target = Target(vault, output.name, place, refuse_elsewhere(others, (vault, output.name), place))
             with withheld(keys), locked(target, wait=options.wait):
                 try:
                     ciphers = read_keys(keys)
@@ -86,15 +86,13 @@ def decrypt_file(
 
 
 def _refuse_unfit(file: Path, outputs: Sequence[Path]) -> None:
-    """Refuse outputs of an unknown kind, of one name, or in the place of the file that is to be decrypted.
+    """Refuse outputs of an unknown kind, or in the place of the file that is to be decrypted.
 
     Raises:
         ConfigurationError: An output cannot be written, or the tokens would be lost.
     """
-    for number, output in enumerate(outputs):
+    for output in outputs:
         kind_of(output)
-        if output in outputs[:number]:
-            raise ConfigurationError(f"{output} is named twice", hint="name another file in --also")
         with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
             if file.samefile(output):
                 raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")

@@ -91,7 +91,7 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
         with withheld(config):
             vault, file = open_vault(job, config.vault_of(job), resolve)
             place = vault.check()
-            also = refuse_elsewhere(open_also(job, vault), vault, place)
+            also = refuse_elsewhere(open_also(job, vault), (vault, file), place)
             second = SecondCsv(job, job.deidentified) if job.deidentified else None
             target = Target(vault, file, place, also, second)
             with locked(target, wait=options.wait):

@@ -43,20 +43,24 @@ class Destination:
         return self.vault.path(self.name)
 
 
-def refuse_elsewhere(also: Sequence[tuple[Vault, str]], main: Vault, place: Place) -> list[Destination]:
-    """Return further outputs as destinations, if they go where the main one goes.
+def refuse_elsewhere(also: Sequence[tuple[Vault, str]], main: tuple[Vault, str], place: Place) -> list[Destination]:
+    """Return further outputs as destinations, if each is a file of its own where the main one is.
 
     Args:
         also: The vault and the name of each.
-        main: The main output's vault.
-        place: What its check found.
+        main: Those of the main output.
+        place: What the check of its vault found.
 
     Raises:
-        ConfigurationError: One is in another vault.
+        ConfigurationError: One is in another vault, or the same file as another.
         VaultError: One may not be written.
     """
+    taken = {main[0].identity(main[1])}
     for vault, name in also:
-        found = place if vault is main else vault.check()
+        if vault.identity(name) in taken:
+            raise ConfigurationError(f"also: {vault.path(name)} is written twice", hint="name another file")
+        taken.add(vault.identity(name))
+        found = place if vault is main[0] else vault.check()
         if found != place:
             raise ConfigurationError(
                 f"also: {vault.path(name)} is on {found.where} ({found.what}), and the output on {place.where}",

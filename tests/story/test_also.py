@@ -7,7 +7,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pandas as pd  # type: ignore[import-untyped]
 
 from sheets_decrypt.runs.lock import one_run
-from tests import mounts
+from tests import mounts, systems
 from tests.survey import CSV, ENCRYPTED, HEADER, World, csv_of
 
 ALSO = ("surveys/baseline.xlsx", "surveys/stata/baseline.dta")
@@ -109,9 +109,12 @@ def test_a_file_is_decrypted_into_several(world: World) -> None:
         assert done.code == 0
         assert _workbook((drive.point / "a.xlsx").read_bytes()) == [list(HEADER), *world.survey.answers]
         assert _dataset((drive.point / "a.dta").read_bytes()) == [list(HEADER), *world.survey.answers]
-        twice = world.run("decrypt-file", *options, "--also", drive.point / "a.csv")
-        assert twice.code == 2
-        assert "named twice" in twice.err
+        if not systems.WINDOWS:
+            (drive.point / "link.csv").symlink_to("a.csv")
+        for same in ("a.csv", "A.CSV" if systems.WINDOWS else "link.csv"):
+            twice = world.run("decrypt-file", *options, "--also", drive.point / same)
+            assert twice.code == 2
+            assert "is written twice" in twice.err
 
 
 def test_check_looks_at_every_output(world: World) -> None:
