@@ -8,14 +8,14 @@ import platformdirs
 from sheets_decrypt import config as configuration
 from sheets_decrypt import launcher as launchers
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.cli.options import chosen, config_option
+from sheets_decrypt.cli.options import chosen, config_option, job_names
 from sheets_decrypt.errors import ConfigurationError
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @config_option
-@click.option("--job", metavar="NAME", help="This job only. Default: all jobs.")
+@click.option("--job", metavar="NAME", shell_complete=job_names, help="This job only. Default: all jobs.")
 def launcher(folder: Path | None, config_path: Path | None, job: str | None) -> int:
     """Write a file to double-click into FOLDER, by default the desktop: it pulls, and shows the result in a window.
 

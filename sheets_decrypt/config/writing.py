@@ -144,7 +144,7 @@ def refuse(name: str, answer: str) -> None:
         source_of(answer)
     if name == "credentials":
         _refuse_mistaken(name, answer)
-        _portable(answer)
+        parse({"google": {name: _portable(answer)}, "jobs": {"job": _EXAMPLE}}, folder=Path())
     if name == "job":
         parse({"jobs": {answer: _EXAMPLE}}, folder=Path())
     if name in _EXAMPLE:
@@ -205,8 +205,9 @@ def sheet_of(spreadsheet: str) -> tuple[str, int | None]:
 
 
 def google_of(credentials: str) -> Google:
-    """Return the section [google] with a key file."""
-    return Google(credentials=Path(_portable(credentials)))
+    """Return the section [google] with a key file; `refuse` took the answer."""
+    content = {"google": {"credentials": _portable(credentials)}, "jobs": {"job": _EXAMPLE}}
+    return parse(content, folder=Path()).google
 
 
 def source_of(text: str) -> SecretSource:
@@ -225,15 +226,10 @@ def names_in(columns: str) -> list[str]:
 
 
 def _portable(path: str) -> str:
-    """Return a path on a drive of Windows with slashes, and any relative path made absolute."""
+    """Return a path with slashes, and a relative one made absolute; `~` is left to whoever reads the configuration."""
     if path[1:2] == ":":
         return path.replace("\\", "/")
-    try:
-        return Path(path).expanduser().absolute().as_posix()
-    except RuntimeError:
-        raise ConfigurationError(
-            "the home folder that `~` means is unknown", hint="write the path from its beginning"
-        ) from None
+    return Path(path).as_posix() if path.startswith("~") else Path(path).absolute().as_posix()
 
 
 def _source(text: str) -> dict[str, object]:

@@ -143,7 +143,8 @@ def test_a_key_never_goes_into_a_locked_vault_s_storage(world: World) -> None:
 def keyring(world: World) -> dict[str, str]:
     """Return the environment of a keyring that keeps its entries in a file."""
     require.that(find_spec("keyrings.alt"), "keyrings.alt is not installed")
-    return KEYRING | {"XDG_DATA_HOME": str(world.folder / "data")}
+    data = str(world.folder / "data")
+    return KEYRING | {"XDG_DATA_HOME": data, "LOCALAPPDATA": data}
 
 
 def _lose_every_key(world: World) -> None:
