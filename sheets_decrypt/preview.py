@@ -39,11 +39,11 @@ class Columns:
 
     Args:
         header: Their names.
-        formats: The name of each column that holds tokens in its first rows → their formats.
+        tokens: The name of each column that holds tokens in its first rows → their format → their bodies.
     """
 
     header: Header
-    formats: Mapping[str, tuple[Format, ...]]
+    tokens: Mapping[str, Mapping[Format, Sequence[bytes]]]
 
 
 def look(settings: Google, spreadsheet_id: str) -> Look:
@@ -75,15 +75,15 @@ def columns(settings: Google, spreadsheet_id: str, tab: Tab) -> Columns:
         )
         page = next(sheet.pages(), Page(2, []))
     cells = zip(sheet.header.names, page.columns, strict=False)  # a tab without rows has no cells
-    found = {name: _formats(column) for name, column in cells}
-    return Columns(sheet.header, {name: formats for name, formats in found.items() if name.strip() and formats})
+    found = {name: _tokens(column) for name, column in cells if name.strip()}
+    return Columns(sheet.header, {name: tokens for name, tokens in found.items() if tokens})
 
 
-def _formats(cells: Sequence[str]) -> tuple[Format, ...]:
-    """Return the formats of a column's tokens if at least half of its answers are some; a word may look like one."""
+def _tokens(cells: Sequence[str]) -> Mapping[Format, Sequence[bytes]]:
+    """Return a column's tokens by format if at least half of its answers are some; a word may look like one."""
     kinds = sort(cells, 0, _NOT_ANSWERED)
-    tokens = sum(len(found.rows) for found in kinds.tokens)
-    return tuple(found.format for found in kinds.tokens) if tokens and tokens >= kinds.not_encrypted else ()
+    number = sum(len(found.bodies) for found in kinds.tokens)
+    return {found.format: found.bodies for found in kinds.tokens} if number >= kinds.not_encrypted else {}
 
 
 def _brief(settings: Google) -> Google:

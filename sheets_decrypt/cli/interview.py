@@ -9,13 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.config import Config, Google, writing
+from sheets_decrypt.config import Config, Google, SecretSource, writing
 from sheets_decrypt.config.writing import SAME, Answers
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.errors import ConfigurationError, KeyProblem, SheetsDecryptError
 from sheets_decrypt.keys import ciphers_of
 from sheets_decrypt.printable import printable
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.table import Reason
 
 if TYPE_CHECKING:
     from sheets_decrypt.google.sheet import Tab
@@ -154,7 +155,7 @@ class Interview:
     def _columns(self) -> str:
         if not self._asks or self._options["columns"] is not None:
             return self._given("columns")
-        names = list(self._seen.formats) if self._seen else []
+        names = list(self._seen.tokens) if self._seen else []
         if self._seen:
             shown = ", ".join(map(printable, names))
             terminal.write_line(f"columns with encrypted answers: {shown or 'none yet'}")
@@ -183,14 +184,14 @@ class Interview:
 
     def _needed(self, columns: str) -> Sequence[str]:
         """Return the kinds of secret that the answers need: as the Sheet shows, else as the user says."""
-        seen = self._seen.formats if self._seen else {}
+        seen = self._seen.tokens if self._seen else {}
         names = list(seen) if columns == "auto" else writing.names_in(columns)
         needing = {
-            kind: [name for name in names if format_ in seen.get(name, ())] for kind, format_ in _FORMAT_OF.items()
+            kind: [name for name in names if format_ in seen.get(name, {})] for kind, format_ in _FORMAT_OF.items()
         }
         needed = [kind for kind, found in needing.items() if found]
         for kind in needed:
-            terminal.write_line(f"{_KINDS[kind].what} decrypts: {', '.join(map(printable, needing[kind]))}")
+            terminal.write_line(f"{_KINDS[kind].what} is needed for: {', '.join(map(printable, needing[kind]))}")
         if needed:
             return needed
         terminal.write_line("How do the encrypted answers in the Sheet begin?")
@@ -207,17 +208,33 @@ class Interview:
         usual = "as for the other jobs" if shared else "keyring"
         question = f"Where is {words.what} stored? (do not paste it) Enter = {usual}, or file:PATH"
         answer = terminal.ask(question, default, refuse=partial(writing.refuse, kind))
-        source = None if answer == SAME else writing.source_of(answer)
-        if source is None or source.prompt or source.credential:
-            return answer
+        self._try(kind, answer)
+        return answer
+
+    def _try(self, kind: str, answer: str) -> None:
+        """Say whether a secret is there, is of this kind, and decrypts what was seen of the Sheet."""
+        shared = getattr(self._base.keys, kind) if self._base and answer == SAME else ()
+        sources: Sequence[SecretSource] = shared or (writing.source_of(answer),)
+        if any(source.prompt or source.credential for source in sources):
+            return
         try:
-            ciphers_of({_FORMAT_OF[kind]: [resolve(source)]})
+            cipher = ciphers_of({_FORMAT_OF[kind]: [resolve(source) for source in sources]})[_FORMAT_OF[kind]]
         except KeyProblem as problem:
             terminal.write_notice(f"warning: {problem.message}")
             terminal.write_notice(f"hint: {problem.hint}")
-            if source.keyring and "secret set" in problem.hint:  # the keyring works, and has no such entry
-                self.to_store.append(source.keyring)
-        return answer
+            if "secret set" in problem.hint:  # the keyring works, and has no such entry
+                self.to_store += [source.keyring for source in sources if source.keyring]
+            return
+        seen = self._seen.tokens.values() if self._seen else ()
+        bodies = [body for tokens in seen for body in tokens.get(_FORMAT_OF[kind], ())]
+        values = cipher.decrypt(bodies).values if bodies else []
+        opened = sum(not isinstance(value, Reason) for value in values)
+        result = f"{_KINDS[kind].what} decrypts {opened} of {len(bodies)} cells"
+        if 2 * opened < len(bodies):
+            terminal.write_notice(f"warning: {result}; it is not this survey's")
+            terminal.write_notice("hint: ask who set up the survey for the right one")
+        elif bodies:
+            terminal.write_line(result)
 
 
 def _explain(problem: SheetsDecryptError, account: str) -> None:

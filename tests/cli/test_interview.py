@@ -1,5 +1,6 @@
 """`init` on a terminal, with a Sheet that can be read: it offers what is there, and asks for the right secret."""
 
+import re
 from importlib.util import find_spec
 
 import pytest
@@ -9,7 +10,7 @@ from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.sandbox.google import Tab
 from tests import require
 from tests.pseudo_terminal import on_a_terminal
-from tests.survey import HEADER, World, public_key_of
+from tests.survey import HEADER, World, assert_nothing_leaked, public_key_of
 from tests.unattended_parts import KEYRING
 
 pytestmark = pytest.mark.system("posix", "a pseudo-terminal stands for the person")
@@ -43,7 +44,8 @@ def test_what_the_sheet_has_is_offered(world: World) -> None:
     assert "  2  data" in shown
     assert 'error: "dat" is not one of them' in shown
     assert "columns with encrypted answers: name, phone, address" in shown
-    assert "the secret of the old function decrypts: phone" in shown
+    assert "the secret of the old function is needed for: phone" in shown
+    assert "the secret of the old function decrypts 6 of 6 cells" in shown
     assert "warning" not in shown
     found = load(world.folder / "asked.toml")
     job = found.jobs["baseline"]
@@ -83,6 +85,22 @@ def test_a_secret_of_another_kind_is_noticed(world: World) -> None:
     assert code == 0
     assert "warning: a private key is not 32 bytes in urlsafe base64" in shown
     assert world.survey.passphrase.reveal() not in shown
+
+
+@pytest.mark.parametrize("kind", ["private key", "old secret"])
+def test_a_secret_of_another_survey_is_noticed(world: World, kind: str) -> None:
+    """It is tried on the first answers, so that its owner hears at once that it is another one."""
+    world.keep("other", sealing.generate()[0].reveal() if kind == "private key" else "another-secret-9")
+    shown, code = _init(
+        world, "--columns", "name" if kind == "private key" else "phone", "--output", world.folder / "drive/a.csv",
+        answers=[world.google.url(world.spreadsheet, "data"), world.google.key_file, f"file:{world.folder}/keys/other"],
+    )  # fmt: skip
+    assert code == 0
+    what = "the private key" if kind == "private key" else "the secret of the old function"
+    # A legacy secret that is wrong fits one token in 256.
+    assert re.search(f"warning: {what} decrypts [012] of 6 cells; it is not this survey's", shown)
+    assert "hint: ask who set up the survey for the right one" in shown
+    assert_nothing_leaked(shown, world.survey)
 
 
 def test_a_sheet_that_is_not_shared_names_the_address_and_can_be_tried_again(world: World) -> None:
