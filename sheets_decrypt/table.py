@@ -5,6 +5,7 @@ so that memory does not grow with the sheet.
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Final, NoReturn
 from sheets_decrypt.errors import ColumnNotFound
 
 _NEARLY: Final = 0.75  # difflib's ratio: one letter of four may differ
+_LETTERS: Final = re.compile(r"[A-Z]{1,2}")
 
 
 class Secret:
@@ -116,27 +118,40 @@ class Header:
         Raises:
             ColumnNotFound: The header does not have it exactly once.
         """
-        times = self.names.count(name)
-        if times == 1:
-            return self.names.index(name)
-        if times:
-            raise ColumnNotFound(
-                f'"{name}" appears {"twice" if times == 2 else f"{times} times"} in the header',  # noqa: PLR2004
-                hint="use a different name for each column in the sheet",
-            )
+        return self.indices_of([name])[0]
+
+    def indices_of(self, names: Sequence[str]) -> list[int]:
+        """Return the index of each column that is named.
+
+        Raises:
+            ColumnNotFound: The header does not have one of them exactly once; all that are missing are named.
+        """
+        for name in names:
+            if (times := self.names.count(name)) > 1:
+                raise ColumnNotFound(
+                    f'"{name}" appears {"twice" if times == 2 else f"{times} times"} in the header',  # noqa: PLR2004
+                    hint="use a different name for each column in the sheet",
+                )
+        if missing := [name for name in names if name not in self.names]:
+            raise self._not_found(missing)
+        return [self.names.index(name) for name in names]
+
+    def _not_found(self, missing: Sequence[str]) -> ColumnNotFound:
+        """Return the error that names the missing columns, and what was probably meant."""
+        named = " and ".join(f'"{name}"' for name in missing)
         # Suggest only a close match: a first row that is not a header holds people's answers.
-        close = difflib.get_close_matches(name, self.names, n=1, cutoff=_NEARLY)
+        by_key = {name.strip().casefold(): name for name in self.names}
+        found = (difflib.get_close_matches(name.strip().casefold(), by_key, n=1, cutoff=_NEARLY) for name in missing)
+        close = [f'"{by_key[keys[0]]}"' for keys in found if keys]
         if close:
-            raise ColumnNotFound(f'"{name}" not found in row 1', hint=f'did you mean "{close[0]}"?')
-        if len(self.names) == 1:
-            raise ColumnNotFound(
-                f'"{name}" not found: row 1 has one column',
-                hint="if commas, semicolons and tabs do not separate a file's columns, add a first line such as sep=|",
-            )
-        raise ColumnNotFound(
-            f'"{name}" not found in row 1, which has {len(self.names)} columns',
-            hint="check the spelling against row 1, and that this is the right tab",
-        )
+            return ColumnNotFound(f"{named} not found in row 1", hint=f"did you mean {' and '.join(close)}?")
+        width = "1 column" if len(self.names) == 1 else f"{len(self.names)} columns"
+        hint = "check the spelling against row 1, and that this is the right tab"
+        if any(";" in name for name in missing):
+            hint = "separate the columns by commas"
+        elif all(_LETTERS.fullmatch(name) for name in missing):
+            hint = "columns go by their names in row 1, and not by Excel's letters"
+        return ColumnNotFound(f"{named} not found in row 1, which has {width}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

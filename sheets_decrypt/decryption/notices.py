@@ -133,11 +133,14 @@ def _skipped(tally: Tally) -> str:
     )
 
 
-def unauthenticated(tally: Tally) -> str | None:
-    """Return that values of a column are not authenticated, in words; None where all are.
+def unauthenticated(tallies: Iterable[Tally]) -> list[str]:
+    """Return that values of some columns are not authenticated, in one sentence; none where all are.
 
     It has no count: of these formats a count of what decrypts helps to guess an answer.
     """
-    if all(format_ in AUTHENTICATED for format_, _ in tally.fitted):
-        return None
-    return f'column "{tally.name}": values in an older encryption format: edits made in the sheet cannot be detected'
+    names = [f'"{tally.name}"' for tally in tallies if any(format_ in UNAUTHENTICATED for format_, _ in tally.fitted)]
+    if not names:
+        return []
+    columns = "columns" if len(names) > 1 else "column"
+    what = f"{columns} {', '.join(names)}: values in an older encryption format"
+    return [f"{what}: edits made in the sheet cannot be detected"]

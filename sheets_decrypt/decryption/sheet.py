@@ -84,7 +84,7 @@ class Decryption:
         self._rules: Final = rules
         self._width: Final = len(header.names)
         self._auto: Final = rules.columns == AUTO
-        indices = range(self._width) if rules.columns == AUTO else [header.index_of(name) for name in rules.columns]
+        indices = range(self._width) if rules.columns == AUTO else header.indices_of(rules.columns)
         self._tallies: Final = {index: Tally(header.names[index]) for index in indices}
         self._suspect: Final[set[int]] = set()  # columns in which a cell looks like a token
         self._failures: Final[dict[int, list[CellFailure]]] = {index: [] for index in indices}
@@ -164,8 +164,8 @@ class Decryption:
         return self.notices.warnings(decrypted, left)
 
     def notes(self) -> list[str]:
-        """Return which values are not authenticated, a sentence for each column; every report has them."""
-        return [note for tally in self._decrypted().values() if (note := unauthenticated(tally))]
+        """Return which columns' values are not authenticated; every report says so."""
+        return unauthenticated(self._decrypted().values())
 
     def may_hold_tokens(self, index: int) -> bool:
         """Return whether a column is to be decrypted, or one of its cells so far looks like a token.

@@ -143,6 +143,7 @@ def test_every_report_says_which_values_are_not_authenticated() -> None:
     """Columns with formats without authentication are named, without a count; sealed boxes need no such note."""
     decryption = watch("abc", Page(2, [[SEALED, JS, CBC], [SEALED, CBC, "x"]]), columns="abc")
     assert decryption.notes() == [
-        'column "b": values in an older encryption format: edits made in the sheet cannot be detected',
-        'column "c": values in an older encryption format: edits made in the sheet cannot be detected',
+        'columns "b", "c": values in an older encryption format: edits made in the sheet cannot be detected'
     ]
+    assert watch("a", Page(2, [[CBC], [CBC]]), columns="a").notes()[0].startswith('column "a": values in an older')
+    assert watch("a", Page(2, [[SEALED]]), columns="a").notes() == []

@@ -217,6 +217,22 @@ class TestHeader:
             Header(("1", "Maria Garcia", "+57 300 1234567")).index_of("name")
         assert not {"Maria", "+57"} & set((caught.value.hint + caught.value.message).split())
 
+    @pytest.mark.parametrize(
+        ("names", "message", "hint"),
+        [
+            (["NAME ", "phone"], '"NAME " and "phone" not found in row 1', 'did you mean "Name" and "Phone"?'),
+            (["Name", "phone"], '"phone" not found in row 1', 'did you mean "Phone"?'),
+            (["B", "AC"], '"B" and "AC" not found in row 1, which has 3 columns', "not by Excel's letters"),
+            (["Name;Phone number"], "not found in row 1", "separate the columns by commas"),
+        ],
+    )
+    def test_all_columns_that_are_missing_are_named_at_once(self, names: list[str], message: str, hint: str) -> None:
+        """Case does not hide what was meant, and what people type in place of names is recognised."""
+        with pytest.raises(ColumnNotFound) as caught:
+            Header(("id", "Name", "Phone")).indices_of(names)
+        assert message in caught.value.message
+        assert hint in caught.value.hint
+
     def test_a_column_that_is_there_twice_is_refused(self) -> None:
         """Which of two columns is meant is not guessed."""
         with pytest.raises(ColumnNotFound, match='"a" appears twice'):
