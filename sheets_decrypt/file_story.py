@@ -1,16 +1,16 @@
 """The same story for a table that lies on this computer already: no Google, and the vault is a mounted drive."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from sheets_decrypt.config import Conversion, Keys, kind_of
 from sheets_decrypt.decryption.pool import spread
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ColumnNotFound, ConfigurationError
 from sheets_decrypt.input.dialect import ENCODINGS
-from sheets_decrypt.input.table_file import open_table
+from sheets_decrypt.input.table_file import TableFile, open_table
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs.record import Record
@@ -75,14 +75,27 @@ def decrypt_file(
             with withheld(keys), locked(target, wait=options.wait):
                 try:
                     ciphers = read_keys(keys)
-                    with spread(ciphers, workers) as decrypt:
+                    with spread(ciphers, workers) as decrypt, _pointing_elsewhere(source):
                         record = convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
                 except Exception as error:  # noqa: BLE001  (see `pull`)
                     record = log.fail(error)
-                warnings, notes = [*record.warnings, *source.warnings()], [*record.notes, *source.notes()]
+                warnings, notes = [*record.warnings, *source.warnings()], record.notes
+                if record.error is None:  # otherwise not all cells were read
+                    notes = [*notes, *source.notes()]
                 return reported(target, replace(record, warnings=warnings, notes=notes))
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
+
+
+@contextmanager
+def _pointing_elsewhere(source: TableFile) -> Iterator[None]:
+    """Add to an error for columns that are missing where in the file they may be."""
+    try:
+        yield
+    except ColumnNotFound as error:
+        guessed = error.hint.startswith("did you mean")
+        hint = error.hint if guessed or not source.elsewhere else f"{error.hint}; {source.elsewhere}"
+        raise ColumnNotFound(error.message, hint=hint) from None
 
 
 def _refuse_unfit(file: Path, outputs: Sequence[Path]) -> None:

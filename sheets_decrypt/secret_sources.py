@@ -180,7 +180,7 @@ def _from_env(source: SecretSource) -> str:
     if value is None:
         raise KeyMissing(
             f"the environment variable {source.name} is not set",
-            hint=f"set {source.name}, or name another source in [keys]",
+            hint=f"set {source.name}, or name another source",
         )
     return value
 
@@ -192,9 +192,14 @@ def _from_file(source: SecretSource) -> str:
             _refuse_if_shared(path, os.fstat(file.fileno()))
             content = file.read(_LARGEST + 1)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and path.parent in {Path(), Path.cwd()}:
+            raise KeyMissing(  # without the name, which may be the secret itself, given in place of its file
+                "the current folder has no such file with a secret",
+                hint="write the file's whole path, such as X:/keys/private, and not the secret itself",
+            ) from None
         raise KeyMissing(
             f"the secret's file {path} cannot be read: {reason_of(error)}",
-            hint="check the path in [keys]; if it is on the vault drive, unlock the vault",
+            hint="check the path; if it is on the vault drive, unlock the vault",
         ) from None
     if len(content) > _LARGEST:
         raise KeyMissing(
@@ -255,7 +260,8 @@ def _from_prompt(source: SecretSource) -> str:
     del source
     if not is_terminal(sys.stdin):
         raise KeyMissing(
-            "the secret is asked for at a prompt, and this run has no terminal", hint="name another source in [keys]"
+            "the secret is asked for at a prompt, and this run has no terminal",
+            hint="name another source, such as a file",
         )
     try:
         return getpass.getpass("secret key: ")

@@ -22,7 +22,9 @@ def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
         for note in record.notes:
             terminal.write_notice(f"note: {record.job}: {note}")
     if record.error is not None:
-        terminal.show_error(SheetsDecryptError(record.error.message, hint=record.error.hint), about=record.job)
+        named = not record.spreadsheet_id and record.job in record.error.message  # a file's own error names it
+        error = SheetsDecryptError(record.error.message, hint=record.error.hint)
+        terminal.show_error(error, about="" if named else record.job)
 
 
 def summary(record: Record) -> str:

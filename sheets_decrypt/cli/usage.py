@@ -26,7 +26,8 @@ def explain(error: click.ClickException, command: str) -> ConfigurationError:
         return _unknown_option(error, hint)
     message = error.format_message()
     if "unexpected extra argument" in message:
-        return ConfigurationError("unexpected argument", hint=f"put paths with spaces in quotes; {hint}")
+        columns = ' and the list of columns, as --columns "name,phone"' if "--columns" in _public(error) else ""
+        return ConfigurationError("unexpected argument", hint=f"put paths with spaces in quotes{columns}; {hint}")
     if "No such command" in message:
         return ConfigurationError("unknown command", hint=f"{command} --help lists the commands")
     return ConfigurationError(_lower(message).rstrip("."), hint=hint)
@@ -35,23 +36,34 @@ def explain(error: click.ClickException, command: str) -> ConfigurationError:
 def _unknown_option(error: click.NoSuchOption, hint: str) -> ConfigurationError:
     """Name an unknown option only if it looks like one: `--secret-keyABC` and `-ABC` may contain the secret itself."""
     name = error.option_name.partition("=")[0]
-    options = error.ctx.command.params if error.ctx else []
-    public = {name for option in options if not getattr(option, "hidden", False) for name in option.opts}
+    public = _public(error)
     close = [other for other in error.possibilities or () if other in public]
-    if close and not (_SECRETIVE.search(name) and not _SECRETIVE.search(close[0])):  # --secret is not --retry
+    if _SECRETIVE.search(name):  # --secret is not --retry, and the secret itself may follow
+        return secret_as_option("a secret", source="--legacy-secret-from" in public)
+    if close:
         return ConfigurationError(f"unknown option; did you mean {close[0]}?", hint=hint)
-    if _SECRETIVE.search(name):
-        return secret_as_option("a secret")
     named = f"unknown option {name}" if _NAME.fullmatch(name) else "unknown option"
     return ConfigurationError(named, hint=hint)
 
 
-def secret_as_option(name: str) -> ConfigurationError:
-    """Return the error that explains why a secret cannot be an option."""
+def _public(error: click.UsageError) -> frozenset[str]:
+    """Return the options that the command's help shows."""
+    options = error.ctx.command.params if error.ctx else []
+    return frozenset(name for option in options if not getattr(option, "hidden", False) for name in option.opts)
+
+
+def secret_as_option(name: str, *, source: bool = False) -> ConfigurationError:
+    """Return the error that explains why a secret cannot be an option.
+
+    Args:
+        name: What was given.
+        source: Whether the command has options that say where a secret is.
+    """
+    where = "with --legacy-secret-from file:PATH or the like" if source else "in [keys]"
     return ConfigurationError(
         f"{name} cannot be an option: every program on this computer can see a command line, and the shell's history"
         " keeps it",
-        hint="put the secret in a file or keyring that [keys] names, or in SHEETS_DECRYPT_LEGACY_SECRET_FILE",
+        hint=f"save the secret in a file on the vault drive, and name that file {where}",
     )
 
 

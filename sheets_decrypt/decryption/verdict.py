@@ -153,14 +153,17 @@ def _explain(column: str, failing: Sequence[Format], ciphers: Ciphers) -> KeyPro
     without = [format_ for format_ in failing if format_ not in ciphers]
     kinds = " and ".join(_SECRET_KINDS[format_] for format_ in failing)
     if len(without) == len(failing):
+        options = " and ".join(
+            f"--{_SECRET_KINDS[format_].removesuffix('s').replace('_', '-')}-from" for format_ in failing
+        )
         return KeyMissing(
             f'column "{column}": no key is configured for its tokens ({", ".join(failing)})',
-            hint=f"add the key to {kinds} in [keys]",
+            hint=f"add the key to {kinds} in [keys]; decrypt-file has {options} as well",
         )
     keys = [name for format_ in failing if format_ in ciphers for name in ciphers[format_].fingerprints]
     plural = "keys" if len(keys) > 1 else "key"
     return KeyWrong(
         f'column "{column}": {plural} {", ".join(keys)} did not decrypt its tokens ({", ".join(failing)})',
-        hint=f"this is not the key that the answers were encrypted for; see {kinds} in [keys], and run `sheets-decrypt"
-        " check`",
+        hint=f"this is not the key that the answers were encrypted for ({kinds}); look for quotes or blanks around it,"
+        " or ask who set up Twilio for the right one",
     )

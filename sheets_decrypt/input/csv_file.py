@@ -20,6 +20,7 @@ _CODE_PAGE: Final = (
     'save it in Excel as "CSV UTF-8 (Comma delimited)"; if it can only be had as Excel\'s plain "CSV",'
     " add --input-encoding cp1252"
 )
+_ONE_COLUMN: Final = "if commas, semicolons and tabs do not separate the columns, add a first line such as sep=|"
 
 
 class CsvFile:
@@ -57,6 +58,7 @@ class CsvFile:
             raise
         self.header: Final = Header(tuple(names))
         self.words: Final = self._dialect.words(len(names))
+        self.elsewhere: Final = _ONE_COLUMN if len(names) == 1 else ""
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """Open a table that lies on this computer: its first bytes say which reader it needs."""
 
+import difflib
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,8 +28,20 @@ def opened(path: Path) -> tuple[BinaryIO, bytes]:
             content.close()
             raise
     except OSError as error:
-        refused = ConfigurationError(f"{path} cannot be read: {reason_of(error)}", hint="check the path of the file")
+        refused = ConfigurationError(f"{path} cannot be read: {reason_of(error)}", hint=_nearest(path))
     raise refused
+
+
+def _nearest(path: Path) -> str:
+    """Return a hint at the file that was probably meant: file managers hide the ending of a name."""
+    try:
+        names = sorted(each.name for each in path.parent.iterdir() if not each.name.startswith((".", "~$")))
+    except OSError:
+        return "check the path: its folder cannot be read"
+    same = [name for name in names if name.partition(".")[0].casefold() == path.name.casefold()]
+    if close := same or difflib.get_close_matches(path.name, names, n=1):
+        return f'did you mean "{path.with_name(close[0])}"?'
+    return "check the path of the file"
 
 
 def rows_per_page(width: int) -> int:

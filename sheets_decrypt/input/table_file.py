@@ -24,6 +24,10 @@ class TableFile(AbstractContextManager["TableFile"], Protocol):
         """The worksheet's title; blank for a CSV."""
 
     @property
+    def elsewhere(self) -> str:
+        """Where columns that the header lacks may be, as a hint; blank where there is no such place."""
+
+    @property
     def header(self) -> Header:
         """The names of the columns."""
 

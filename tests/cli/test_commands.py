@@ -242,8 +242,8 @@ def test_a_csv_is_decrypted_with_the_keys_of_a_configuration(world: World, downl
             )
             assert done.code == 0
             assert output.read_bytes() == world.whole()
-    done = world.run("decrypt-file", downloaded, "--columns", "auto")
-    assert (done.code, "no configuration file found" in done.err) == (2, True)
+    done = world.run("decrypt-file", downloaded, "--columns", "auto", environment={"SHEETS_DECRYPT_CONFIG": "none"})
+    assert (done.code, "the configuration none cannot be read" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert "not text in UTF-8" in _refused(_file(tmp_path, b"\xff\xfe" + GEHEIM.encode("utf-16"))).message
 
 
+def test_a_secret_that_was_given_in_place_of_its_file_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SHEETS_DECRYPT_LEGACY_SECRET_FILE=the-secret` names no file, and the error would repeat the secret."""
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(GEHEIM), tmp_path / GEHEIM):
+        error = _refused(SecretSource(file=path))
+        assert GEHEIM not in error.message + error.hint
+        assert "whole path" in error.hint
+
+
 @pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
 def test_a_secret_is_read_from_a_small_regular_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -81,7 +81,8 @@ class TestNewSurvey:
             run = Run(["a"], [[cell]], columns, keys)
             with pytest.raises(KeyMissing, match=f'column "a": no key .* its tokens \\({format_}\\)') as caught:
                 run.decryption.judge_keys()
-            assert caught.value.hint == f"add the key to {kind} in [keys]"
+            option = f"--{kind.removesuffix('s').replace('_', '-')}-from"
+            assert caught.value.hint == f"add the key to {kind} in [keys]; decrypt-file has {option} as well"
 
     def test_a_wrong_and_a_missing_key_name_the_wrong_one(self) -> None:
         """Where one format has no key and the other a wrong one, the key that was given is named."""
@@ -98,12 +99,12 @@ class TestNewSurvey:
             f'column "a": keys {", ".join(names)} did not decrypt its tokens (cryptojs-passphrase, legacy-cbc)'
         )
         assert caught.value.hint == (
-            "this is not the key that the answers were encrypted for; see passphrases and legacy_secrets in [keys], and"
-            " run `sheets-decrypt check`"
+            "this is not the key that the answers were encrypted for (passphrases and legacy_secrets); look for quotes"
+            " or blanks around it, or ask who set up Twilio for the right one"
         )
         with pytest.raises(KeyMissing, match="cryptojs-passphrase, legacy-cbc") as missing:
             Run(["a"], [[JS], [CBC]], ["a"], {}).decryption.judge_keys()
-        assert missing.value.hint == "add the key to passphrases and legacy_secrets in [keys]"
+        assert missing.value.hint.startswith("add the key to passphrases and legacy_secrets in [keys]; ")
 
     def test_no_key_at_all_is_said_also_where_there_are_no_tokens(self) -> None:
         """Without any key, `auto` says so, rather than that there was nothing to decrypt."""

@@ -66,6 +66,8 @@ class XlsxFile:
         self.header: Final = Header(names)
         self.row_total: Final = self._rows.last_row and self._rows.last_row - 1
         self.worksheet: Final = sheet.title
+        others = [f'"{other.title}"' for other in workbook.worksheets if other is not sheet]
+        self.elsewhere: Final = f"--worksheet reads another one: {', '.join(others)}" if others else ""
         more = f" (of {len(workbook.worksheets)})" if len(workbook.worksheets) > 1 else ""
         self.words: Final = f'Excel workbook, worksheet "{sheet.title}"{more}'
 
