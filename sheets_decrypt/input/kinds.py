@@ -14,6 +14,8 @@ _UNPACK: Final = "unpack it, and name the csv or workbook inside"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PASSWORD: Final = "Excel: File, Info, Protect Workbook, Encrypt with Password; empty the password, and save it"
 
+_LOCK: Final = re.compile(r"(?:~\$|\.~lock\.)(.+?)#?")  # Excel's and LibreOffice's, which begin with a user's name
+
 _KINDS: Final = (  # how the file begins; what it is; what to do
     (ZIP, "an Excel workbook or a ZIP archive", _EXCEL),
     (b"%PDF", "a PDF", DOWNLOAD),
@@ -55,6 +57,8 @@ def refuse_other_kinds(path: Path, content: BinaryIO, start: bytes) -> None:
     """
     if not start:
         raise SheetEmpty(f"{path} is empty: it has no header", hint=f"it may not be copied whole; {DOWNLOAD}")
+    if lock := _LOCK.fullmatch(path.name):
+        raise SheetRefused(f"{path} only says who has the workbook open", hint=f"name the workbook itself, {lock[1]}")
     if start.startswith(_OLE):
         _refuse_compound(path, content)
     for magic, kind, hint in _KINDS:

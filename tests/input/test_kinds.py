@@ -62,3 +62,15 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(SheetEmpty, match="is empty: it has no header"):
         CsvFile(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("~$Survey.xlsx", "Survey.xlsx"), (".~lock.Survey.xlsx#", "Survey.xlsx")])
+def test_what_an_open_workbook_leaves_beside_itself_is_not_taken_for_a_csv(
+    tmp_path: Path, name: str, meant: str
+) -> None:
+    """Excel and LibreOffice keep a small file there with the user's name; completion by the Tab key finds it first."""
+    path = tmp_path / name
+    path.write_bytes(b"\x03Ada" + b" " * 50 + b"\x03\x00A\x00d\x00a\x00" + b" \x00" * 50)
+    with pytest.raises(SheetRefused, match="only says who has the workbook open") as caught:
+        CsvFile(path)
+    assert caught.value.hint == f"name the workbook itself, {meant}"
