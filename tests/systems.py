@@ -8,11 +8,12 @@ At the end, everything that was skipped is listed by its reason.
 """
 
 import ctypes
+import importlib
 import os
 import re
 import sys
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -35,6 +36,12 @@ def root(system: str, reason: str) -> None:
     """Go on only on that system, a POSIX one, and only as its root."""
     only_on(system, reason)
     require.that(sys.platform == "win32" or os.geteuid() == 0, reason)
+
+
+def library(name: str) -> Any:
+    """Return a library that needs numpy; wine 8 ends a process that loads that."""
+    not_under_wine("load numpy: its C library lacks functions of complex numbers")
+    return importlib.import_module(name)
 
 
 def not_under_wine(what: str) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import openpyxl  # type: ignore[import-untyped]
-import pandas as pd  # type: ignore[import-untyped]
-import pyreadstat
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -21,6 +19,7 @@ from sheets_decrypt.output.stata import StataText
 from sheets_decrypt.output.stata_names import variable_names
 from sheets_decrypt.output.workbook import WorkbookText
 from sheets_decrypt.output.writers import Writer, rows_of, writer_of
+from tests import systems
 
 Rows = Sequence[Sequence[str]]
 KINDS: Final = tuple(Kind)
@@ -51,7 +50,7 @@ def _unescaped(text: str) -> str:
 
 def _read_stata(data: bytes) -> list[list[str]]:
     """Read with another library; the labels are the Sheet's names."""
-    with pd.read_stata(io.BytesIO(data), iterator=True) as reader:
+    with systems.library("pandas").read_stata(io.BytesIO(data), iterator=True) as reader:
         table = reader.read()
         labels = reader.variable_labels()
     rows = [[_of_bytes(cell) for cell in row] for row in table.itertuples(index=False)]
@@ -238,7 +237,7 @@ def test_a_second_library_reads_a_dataset(tmp_path: Path) -> None:
     """ReadStat, which R's haven uses too, reads texts, long ones and labels."""
     rows = [["007", "x" * 3000], ["", ""], ["é", "y"]]
     (tmp_path / "a.dta").write_bytes(written(Kind.STATA, ["Código", "Comentario libre"], rows))
-    table, meta = pyreadstat.read_dta(tmp_path / "a.dta")
+    table, meta = systems.library("pyreadstat").read_dta(tmp_path / "a.dta")
     assert [list(row) for row in table.itertuples(index=False)] == rows
     assert meta.column_labels == ["Código", "Comentario libre"]
     assert meta.column_names == ["Código", "Comentario_libre"]

@@ -4,7 +4,6 @@ import hashlib
 import io
 
 import openpyxl  # type: ignore[import-untyped]
-import pandas as pd  # type: ignore[import-untyped]
 
 from sheets_decrypt.runs.lock import one_run
 from tests import mounts, systems
@@ -19,7 +18,7 @@ def _workbook(data: bytes | None) -> list[list[str]]:
 
 
 def _dataset(data: bytes | None) -> list[list[str]]:
-    table = pd.read_stata(io.BytesIO(data or b""))
+    table = systems.library("pandas").read_stata(io.BytesIO(data or b""))
     return [list(table.columns), *(list(row) for row in table.itertuples(index=False))]
 
 

@@ -30,7 +30,8 @@ _VERSION: Final = "3.13"
 # Isolated mode, which would ignore site-packages; and a module for which wine 8 lacks a function.
 _LEFT_OUT: Final = {"python313._pth", "_wmi.pyd"}
 # Lint, types, benchmarks and the workflow are checked once, on Linux.
-_NOT_FOR_WINDOWS: Final = ("mypy", "ruff", "types-", "uv", "check-jsonschema", "sheets-decrypt[")
+# What needs numpy cannot be loaded.
+_NOT_FOR_WINDOWS: Final = ("mypy", "ruff", "types-", "uv", "check-jsonschema", "sheets-decrypt[", "pyreadstat")
 
 
 @dataclass(frozen=True)
