@@ -117,7 +117,7 @@ def test_validate_looks_at_the_addresses_without_reading_a_secret(world: World) 
     done = world.run("config", "validate", "--config", world.path)
     assert (done.code, done.out.startswith(f"{world.path} is valid")) == (0, True)
     warnings = done.err.splitlines()
-    missing = [f"file {world.folder}/keys/nowhere", "env NOT_SET_ANYWHERE"]
+    missing = [f"file {world.folder / 'keys/nowhere'}", "env NOT_SET_ANYWHERE"]
     expected = {f"warning: {problem}" for problem in PROBLEMS}
     expected |= {f"warning: [notify]: the secret from {label} does not exist" for label in missing}
     assert set(warnings) == expected

@@ -79,7 +79,7 @@ def test_outputs_on_a_drive_may_be_in_several_folders_of_it(world: World) -> Non
         assert _workbook(also.read_bytes()) == [list(HEADER), *world.survey.answers]
         world.keep("private_keys", "not a key")
         for elsewhere, code, words in (
-            (world.folder / "a.xlsx", 7, "which is not encrypted"),
+            (world.folder / "a.xlsx", 7, "encrypted" if systems.WINDOWS else "which is not encrypted"),
             (second.point / "a.xlsx", 2, "put all outputs of a job into one vault"),
         ):
             world.configure(output=str(output), also=[str(elsewhere)])
