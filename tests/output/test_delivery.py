@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -207,11 +206,16 @@ def test_a_dated_name_keeps_folder_and_ending(name: str, copy: str) -> None:
     assert dated(name, datetime(2026, 1, 31, 6, 30, tzinfo=UTC)) == copy
 
 
-def test_copies_in_a_folder_of_the_vault_are_kept_there(vault: CryptomatorVault) -> None:
-    """The copies of surveys/a.csv lie in surveys as well."""
-    for rows in (1, 2):
-        with delivery(vault, "surveys/a.csv", ReplacePolicy(keep=1)) as new:
+def test_copies_in_a_folder_of_the_vault_are_kept_there(drive: Vault) -> None:
+    """The copies of surveys/a.csv lie in surveys as well, and the oldest go from there alone."""
+    _start_from(drive, None)
+    root = Path(drive.path(NAME)).parent
+    (root / "a.kept-2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))
+    for rows in range(1, 5):
+        with delivery(drive, "surveys/a.csv", ReplacePolicy(keep=1)) as new:
             new.write(_lines(rows))
-            new.commit(9)
-    assert len([name for name in vault.names("surveys") if name.endswith("Z.csv")]) == 1
-    assert json.dumps(list(vault.names("surveys"))).count("a.") == 2
+            new.commit(rows)
+        time = datetime(2026, 1, rows, tzinfo=UTC).timestamp()
+        os.utime(root / "surveys/a.csv", (time, time))
+    assert list(drive.names("surveys")) == ["a.csv", "a.kept-2026-01-03T00-00-00Z.csv"]
+    assert list(drive.names("")) == ["a.kept-2026-01-01T00-00-00Z.csv", "surveys/"]

@@ -1,0 +1,149 @@
+"""When a former CSV may be replaced: what counts as a decrypted cell, in the record of a run and in the CSV itself."""
+
+import hashlib
+from collections.abc import Mapping
+
+import pytest
+
+from sheets_decrypt.errors import SheetShrunk
+from sheets_decrypt.output.shrinking import NewCounts, ReplacePolicy, refuse_shrunken
+from sheets_decrypt.table import ColumnCount, FormerCounts, Secret
+from sheets_decrypt.vault.cryptomator import CryptomatorVault
+from tests import quick_vault
+from tests.encryption import legacy_cbc
+
+NAME = "a.csv"
+NONE_GONE = ReplacePolicy(max_shrink=0, missing_values=frozenset({"No Data"}))
+TOKEN = legacy_cbc("Ana", "geheim-5521", bytes(range(16)))
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> CryptomatorVault:
+    """Return an open vault; each test puts the former CSV in its place."""
+    return quick_vault.create(tmp_path_factory.mktemp("vault") / "v", Secret("x"))
+
+
+def _put(vault: CryptomatorVault, content: str, name: str = NAME) -> str:
+    """Make this the former CSV; return its digest."""
+    with vault.replace(name) as file:
+        file.write(content.encode())
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _count(decrypted: int, *, not_encrypted: int = 0) -> ColumnCount:
+    return ColumnCount(decrypted, 0, 0, not_encrypted, 0, {}, ())
+
+
+def _refused(
+    vault: CryptomatorVault,
+    new: Mapping[str, ColumnCount],
+    policy: ReplacePolicy = NONE_GONE,
+    former: FormerCounts | None = None,
+    *,
+    rows: int = 9,
+) -> str:
+    """Return the reason for which the CSV is not replaced, or nothing where it may be."""
+    try:
+        refuse_shrunken(vault, NAME, NewCounts(rows, new), policy, former)
+    except SheetShrunk as error:
+        return error.message if "--allow-shrink" in error.hint else "the hint names no way out"
+    return ""
+
+
+# As the runs counted
+
+
+def test_a_column_has_fewer_cells_than_the_run_before_counted(vault: CryptomatorVault) -> None:
+    """Not one cell less than may be gone; whatever else is readable in the sheet counts for nothing."""
+    former = FormerCounts(_put(vault, "name\r\nAna\r\nBo\r\nCy\r\n"), 3, {"name": 3})
+    assert _refused(vault, {"name": _count(3)}, former=former) == ""
+    assert _refused(vault, {"name": _count(4)}, former=former) == ""
+    assert _refused(vault, {"name": _count(2, not_encrypted=1)}, former=former) == (
+        'column "name": 2 cells decrypt, and the file that it would replace has 3 of them'
+    )
+
+
+def test_a_column_that_was_cleared_is_missed_only_where_columns_are_found_by_their_tokens(
+    vault: CryptomatorVault,
+) -> None:
+    """With `auto` a column without a token is a column that lost them all; a name that was taken out is a decision."""
+    former = FormerCounts(_put(vault, "name,phone\r\nAna,1\r\n"), 1, {"name": 1, "phone": 1})
+    found = ReplacePolicy(max_shrink=0, found_columns=True)
+    assert _refused(vault, {"name": _count(1)}, found, former).startswith('column "phone": 0 cells decrypt')
+    assert _refused(vault, {"name": _count(1), "phone": _count(1)}, found, former) == ""
+    assert _refused(vault, {"name": _count(1)}, NONE_GONE, former) == ""
+    assert _refused(vault, {"name": _count(0)}, NONE_GONE, former).startswith('column "name": 0 cells decrypt')
+
+
+def test_a_column_that_is_new_has_lost_nothing(vault: CryptomatorVault) -> None:
+    """What the run before did not count cannot be missed."""
+    former = FormerCounts(_put(vault, "name\r\nAna\r\n"), 1, {"name": 1})
+    assert _refused(vault, {"name": _count(1), "phone": _count(0)}, former=former) == ""
+
+
+def test_the_record_of_another_csv_is_not_believed(vault: CryptomatorVault) -> None:
+    """Where the CSV was changed since, the CSV itself is counted."""
+    _put(vault, "name\r\nAna\r\n")
+    former = FormerCounts("of another file", 1, {"name": 5})
+    assert _refused(vault, {"name": _count(1)}, former=former) == ""
+    assert _refused(vault, {"name": _count(0)}, former=former).endswith("has 1 of them")
+
+
+# As the CSV says
+
+
+def test_a_readable_cell_of_the_csv_is_one_that_was_decrypted(vault: CryptomatorVault) -> None:
+    """Blanks, unanswered questions, tokens that stayed and rows that end early are none; a guarded formula is one."""
+    lines = ["id,name", "1,Ana", "2,", "3,No Data", f"4,{TOKEN}", f"5,'{TOKEN}", "6", "7,'=1+1", '8,"a\r\nb"', "9,Ana"]
+    _put(vault, "\r\n".join([*lines, ""]))
+    assert _refused(vault, {"name": _count(4)}) == ""
+    assert _refused(vault, {"name": _count(3)}).endswith(
+        "3 cells decrypt, and the file that it would replace has 4 of them"
+    )
+    # Text that someone typed in place of a token is readable too, and cannot be told from an answer.
+    assert _refused(vault, {"name": _count(1, not_encrypted=3)}) == ""
+
+
+def test_a_byte_order_mark_hides_no_column(vault: CryptomatorVault) -> None:
+    """The first column of a CSV for Excel has its own name."""
+    _put(vault, "\ufeffname\r\nAna\r\n")
+    assert _refused(vault, {"name": _count(0)}).startswith('column "name": 0 cells decrypt')
+
+
+def test_a_column_that_the_csv_does_not_have_cannot_be_missed(vault: CryptomatorVault) -> None:
+    """One that is decrypted for the first time, beside one that was cleared."""
+    _put(vault, "name\r\nAna\r\n")
+    assert _refused(vault, {"phone": _count(0)}) == ""
+    assert _refused(vault, {"phone": _count(0), "name": _count(0)}).startswith('column "name"')
+
+
+@pytest.mark.parametrize("content", ["", "\r\n", "name\r\n"])
+def test_a_csv_without_a_row_has_nothing_to_lose(vault: CryptomatorVault, content: str) -> None:
+    """Neither rows nor cells."""
+    _put(vault, content)
+    assert _refused(vault, {"name": _count(0)}, rows=0) == ""
+
+
+def test_a_csv_in_which_no_cell_can_be_read_counts_by_its_rows(vault: CryptomatorVault) -> None:
+    """A cell longer than any that a reader takes is not ours; the rows are compared all the same."""
+    _put(vault, "name\r\n" + "x" * 200_000 + "\r\nAna\r\n")
+    assert _refused(vault, {"name": _count(0)}, rows=2) == ""
+    assert _refused(vault, {"name": _count(0)}, rows=1).startswith("the sheet has 1 rows")
+
+
+def test_bytes_that_are_no_text_are_readable_cells(vault: CryptomatorVault) -> None:
+    """Someone saved the CSV in another encoding: it is counted, and no run ends in a traceback."""
+    with vault.replace(NAME) as file:
+        file.write("name\r\nZoë\r\n".encode("latin-1"))
+    assert _refused(vault, {"name": _count(0)}).endswith("has 1 of them")
+
+
+# What is not compared
+
+
+def test_where_any_loss_is_allowed_or_no_csv_is_there_nothing_is_compared(vault: CryptomatorVault) -> None:
+    """`--allow-shrink`, and a first run."""
+    _put(vault, "name\r\nAna\r\nBo\r\n")
+    assert _refused(vault, {"name": _count(0)}, ReplacePolicy(max_shrink=None), rows=0) == ""
+    vault.remove(NAME)
+    assert _refused(vault, {"name": _count(0)}, rows=0) == ""
