@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -112,6 +113,19 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the lock of runs in this process
     with Sandbox(tmp_path / "google") as google:
         yield World.make(tmp_path, google)
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put this process into a time zone that no machine has by chance, 05:45 from UTC."""
+    from tests import systems  # a plugin, which pytest loads after this file
+
+    systems.only_on("posix", "Windows reads no TZ")
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture

@@ -158,8 +158,9 @@ def test_a_quoted_line_break_is_no_row(vault: CryptomatorVault) -> None:
     assert _deliver(vault, _lines(2), ReplacePolicy(max_shrink=0), rows=2).changed
 
 
+@pytest.mark.usefixtures("far_from_utc")
 def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
-    """`keep` names a copy after the time of the former CSV, and the newest stay."""
+    """`keep` names a copy after the time of the former CSV in UTC, and the newest stay."""
     _start_from(drive, None)
     folder = Path(drive.path(NAME)).parent
     (folder / "a.notes.csv").write_text("not a copy")

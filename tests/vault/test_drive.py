@@ -232,15 +232,23 @@ def test_an_unencrypted_disk_is_never_accepted(tmp_path: Path) -> None:
             assert "accept" not in caught.value.hint
 
 
-@pytest.mark.parametrize("kind", [Protection.ENCRYPTED_DISK, Protection.CANNOT_TELL])
-def test_other_places_are_accepted_only_by_name(tmp_path: Path, kind: Protection) -> None:
-    """An encrypted disk, or a place that cannot be told, needs its name in the configuration; the hint gives it."""
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        (Protection.ENCRYPTED_DISK, "is on the encrypted disk / (ext4)"),
+        (Protection.CANNOT_TELL, "is on / (ext4), which may or may not be encrypted"),
+    ],
+)
+def test_other_places_are_accepted_only_by_name(tmp_path: Path, kind: Protection, found: str) -> None:
+    """An encrypted disk, or a place that cannot be told, needs its name in the configuration; the hint has it."""
 
     def classify(path: Path) -> Place:
         return Place(kind, "ext4", "/")
 
     with pytest.raises(VaultNotEncrypted) as caught:
         Drive(tmp_path, classify=classify).check()
+    assert found in caught.value.message
+    assert caught.value.hint.startswith("unlock the vault")
     assert f'"{kind}" to `accept`' in caught.value.hint
     drive = Drive(tmp_path, accept=("vault", str(kind)), classify=classify)
     assert drive.check().protection is kind

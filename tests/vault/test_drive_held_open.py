@@ -55,8 +55,9 @@ def test_a_file_that_is_held_open_briefly_is_waited_for(folder: Path, code: int)
     assert (folder / "baseline.csv").read_bytes() == NEW
 
 
+@pytest.mark.usefixtures("far_from_utc")
 def test_a_file_that_stays_open_gets_its_successor_beside_it(folder: Path) -> None:
-    """Excel holds the CSV: the new one is stored with the time in its name, says so, and overwrites no other."""
+    """Excel holds the CSV: the new one is stored with its time in UTC, says so, and overwrites no other."""
     drive = Drive(folder, policy=HeldOpen("baseline.csv", 32, times=1000).policy())
     (folder / "surveys").mkdir()
     (folder / "surveys" / "baseline.csv").write_bytes(FORMER)

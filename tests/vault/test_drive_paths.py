@@ -20,8 +20,9 @@ def test_folders_are_made_only_inside_of_a_vault(tmp_path: Path) -> None:
 
     missing = Drive(tmp_path / "drive", accept=("encrypted disk",), classify=classify)
     for action in (missing.check, lambda: put(missing, "baseline.csv", NEW)):
-        with pytest.raises(VaultLocked, match="not found"):
+        with pytest.raises(VaultLocked, match="not found") as caught:
             action()
+        assert "unlock the vault" in caught.value.hint
     drive = Drive(tmp_path, accept=("encrypted disk",), classify=classify)
     with pytest.raises(VaultUnusable, match="not found"):
         put(drive, "surveys/baseline.csv", NEW)
@@ -53,8 +54,9 @@ def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
     """The message names the file that is in the way."""
     (folder / "surveys").write_bytes(FORMER)
     for path in (folder / "surveys", folder / "surveys" / "2026"):
-        with pytest.raises(VaultUnusable, match="surveys is not a folder"):
+        with pytest.raises(VaultUnusable, match="surveys is not a folder") as caught:
             Drive(path).check()
+        assert caught.value.hint
     assert (folder / "surveys").read_bytes() == FORMER
 
 
@@ -184,8 +186,12 @@ def test_a_missing_file_of_a_vault_that_is_there_is_missing(folder: Path) -> Non
     drive.remove("baseline.csv")
 
 
-def test_a_folder_has_no_size(folder: Path) -> None:
-    """Asking for the size of a folder says that it is one."""
-    put(Drive(folder), "surveys/baseline.csv", NEW)
-    with pytest.raises(VaultUnusable, match="is a folder"):
-        Drive(folder).size("surveys")
+def test_a_folder_has_no_size_and_is_not_removed(folder: Path) -> None:
+    """Whoever asks for it as a file reads that it is a folder."""
+    drive = Drive(folder)
+    put(drive, "surveys/baseline.csv", NEW)
+    for action in (drive.size, drive.remove):
+        with pytest.raises(VaultUnusable, match="surveys is a folder") as caught:
+            action("surveys")
+        assert caught.value.hint
+    assert content(drive, "surveys/baseline.csv") == NEW

@@ -17,8 +17,8 @@ from sheets_decrypt.vault import volume
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.interface import Place, Protection
-from sheets_decrypt.vault.replacement import DEFAULT_POLICY, NewFile
-from tests import mounts
+from sheets_decrypt.vault.replacement import DEFAULT_POLICY, NewFile, VaultFile
+from tests import mounts, systems
 from tests.vault.contract import FORMER, NEW, content, kill_in_the_middle, put, stored
 from tests.vault.drives import as_vault
 
@@ -176,8 +176,9 @@ def test_a_place_that_changes_under_the_writer_is_noticed(folder: Path, answer: 
     with pytest.raises(VaultLocked, match="exchanged"):
         put(Drive(folder, classify=classify), "baseline.csv", NEW)
     asked = 0
-    with pytest.raises(VaultLocked, match="exchanged"):
+    with pytest.raises(VaultLocked, match="exchanged") as caught:
         Drive(folder, classify=classify).append("history.jsonl", NEW)
+    assert "unlock the vault" in caught.value.hint
     assert [path for path in folder.iterdir() if path.stat().st_size] == []
 
 
@@ -277,3 +278,16 @@ def test_a_folder_whose_place_a_link_takes_is_not_opened(folder: Path, tmp_path:
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
         OpenFolder(tmp_path / "link")
+
+
+def test_an_error_names_the_file_that_it_met(folder: Path) -> None:
+    """Whoever has many surveys learns which one: where a file cannot be read, and where it cannot be removed."""
+    systems.only_on("linux", "what can be opened and not read is Linux's memory of a process")
+    with VaultFile(os.open("/proc/self/mem", os.O_RDONLY), "rb", "surveys/baseline.csv") as file:
+        with pytest.raises(VaultUnusable, match=r"surveys/baseline\.csv"):
+            file.readinto(bytearray(1))
+        with pytest.raises(VaultUnusable, match=r"surveys/baseline\.csv"):
+            file.readall()
+    too_long = "b" * 300
+    with pytest.raises(VaultUnusable, match=too_long):
+        Drive(folder).remove(too_long)
