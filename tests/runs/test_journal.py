@@ -48,6 +48,20 @@ def test_a_run_is_remembered_by_its_time_and_what_a_message_may_say(tmp_path: Pa
     ]
 
 
+def test_a_run_that_was_stopped_from_outside_is_remembered_as_that(tmp_path: Path) -> None:
+    """It could not say so itself: it has a start, no end, and no exit code."""
+    config = configuration(tmp_path)
+    journal.add_stopped(config, "baseline", "2026-03-06T06:30:00Z")
+    assert journal.read(config, "baseline") == [
+        {
+            "job": "baseline",
+            "status": "stopped",
+            "started": "2026-03-06T06:30:00Z",
+            "error": {"message": "the run was stopped before its end"},
+        }
+    ]
+
+
 def test_the_journal_is_no_oracle(tmp_path: Path) -> None:
     """How many cells failed, what that led to, whether the CSV changed and what the Sheet says are not in it."""
     partial = _run(failure_count=3, rows_read=6).finish(Result.PARTIAL, 3)

@@ -236,3 +236,9 @@ def test_a_path_that_is_no_text_at_all_is_remembered(tmp_path: Path) -> None:
     config = configuration(Path("/vault/\ud800"))
     state.change(config, "baseline", lambda _: JobState(exit_code=7))
     assert state.load(config, "baseline") == JobState(exit_code=7)
+
+
+def test_a_job_that_never_ran_is_not_running(tmp_path: Path) -> None:
+    """Asking leaves no trace of it."""
+    assert not state.is_running(configuration(tmp_path), "baseline")
+    assert list(tmp_path.iterdir()) == []

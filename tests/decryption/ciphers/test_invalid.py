@@ -206,6 +206,7 @@ def test_other_formats_bodies_open_nothing() -> None:
         "=" * 88,
         "A" * 85 + "===",
         "A" * 42 + "=A",
+        "A" * 41 + "=X=",
         "A" * 40 + "====",
         "a sentence of words that is exactly sixty-four characters long!!",
         "-" * 64,
