@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import job_page, job_table, terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.job_table import JobStatus
@@ -26,7 +27,8 @@ from sheets_decrypt.system.regular_file import open_regular
 @json_option("Print how each job is doing, one line of JSON for each.")
 def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, fail: bool, as_json: bool) -> int:
     """Show each job's last success, its age against its schedule, the trend of rows, and what failed."""
-    config = load_named(config_path)
+    path = configuration.find(config_path)
+    config = load_named(path)
     names = chosen(config, jobs)
     schedules: list[Status] = []
     for backend in scheduling.backends_here():
@@ -34,6 +36,7 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, f
             schedules += scheduling.installed(backend)
         except ConfigurationError as error:  # one unreadable scheduler must not hide the jobs
             terminal.write_notice(f"warning: {backend.name}: {error.message}")
+    schedules = [one for one in schedules if scheduling.uses(one, path.absolute())]
     now = datetime.now(UTC)
     found = job_table.survey(config, names, schedules, now)
     if html is not None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Final
 
 from sheets_decrypt.errors import ConfigurationError
@@ -66,17 +66,24 @@ def backends_here(*, platform: str = sys.platform) -> tuple[Backend, ...]:
 
 
 def install(backend: Backend, task: Task) -> Status:
-    """Install or replace a schedule, and read it back. A failure leaves everything as it was.
+    """Install or change a schedule, and read it back. A failure leaves everything as it was.
 
     Returns:
-        The schedule as it was read back. Its notes also name what it replaced, and what pulls the same job as well.
+        The schedule as it was read back. Its notes also name what pulls the same job as well.
 
     Raises:
-        ConfigurationError: The scheduler does not support it, failed, or reported a success that is not one.
+        ConfigurationError: The scheduler does not support it, failed, or reported a success that is not one; or the
+            schedule belongs to another configuration, whose survey would no longer be pulled.
     """
     backend.render(task)
     found = look(backend, task.name)
     before = backend.status(task.name, found)
+    if before.installed and not uses(before, task.config):
+        raise ConfigurationError(
+            f"the schedule of {task.name} belongs to another configuration: {_configuration(before)}",
+            hint="put both surveys into one configuration, each as its own [jobs.NAME]; or, if the other schedule is no"
+            f" longer needed, run `{removal_hint(task.name)}` first",
+        )
     with _undone_on_failure(backend, task, found):
         _create_folder(Path(task.log).parent)
         steps.carry_out(backend.install(task, found))
@@ -88,7 +95,7 @@ def install(backend: Backend, task: Task) -> Status:
             )
     if not (before.installed and before.timing == after.timing):
         since.remember(backend.name, task.name, datetime.now(UTC))
-    return replace(after, notes=(*after.notes, *_surprises(backend, task, before)))
+    return replace(after, notes=(*after.notes, *_surprises(backend, task)))
 
 
 def remove(backend: Backend, name: str) -> bool:
@@ -122,6 +129,24 @@ def installed(backend: Backend) -> tuple[Status, ...]:
     except ConfigurationError:
         return ()
     return tuple(status(backend, name) for name in names)
+
+
+def uses(schedule: Status, config: PurePath) -> bool:
+    """Return whether a schedule pulls jobs of a configuration, however its scheduler quotes and escapes the path.
+
+    Args:
+        schedule: A schedule as it was read back.
+        config: The configuration's absolute path.
+    """
+    path, command = (re.sub(r"[\\%$\"']", "", text) for text in (str(config), schedule.command))
+    flags = re.IGNORECASE if isinstance(config, PureWindowsPath) else 0
+    return re.search(rf"(?<!\S){re.escape(path)}(?!\S)", command, flags) is not None
+
+
+def _configuration(schedule: Status) -> str:
+    """Return the configuration that a schedule of ours names; of one that was changed by hand, its whole command."""
+    named = re.search(r"--config [\"']?(.+?)[\"']? --quiet", schedule.command)
+    return named[1] if named else schedule.command
 
 
 def run_now(backend: Backend, name: str) -> int:
@@ -168,22 +193,14 @@ def _create_folder(folder: Path) -> None:
         raise steps.cannot_write(folder, error) from None
 
 
-def _surprises(backend: Backend, task: Task, before: Status) -> Iterator[str]:
-    if before.installed and not _runs(before, task.config):
-        yield f"this replaced a schedule of another configuration: {before.command}"
+def _surprises(backend: Backend, task: Task) -> Iterator[str]:
     for other in backends_here():
         for found in installed(other):
             hint = f"{removal_hint(found.name)} --backend {other.name}"
             if found.name == task.name and other.name != backend.name:
                 yield f"{other.name} runs {task.name} as well; remove that with `{hint}`"
-            elif found.name != task.name and ALL_JOBS in (found.name, task.name) and _runs(found, task.config):
+            elif found.name != task.name and ALL_JOBS in (found.name, task.name) and uses(found, task.config):
                 yield f"{found.name} is scheduled as well, so that jobs are pulled twice; remove that with `{hint}`"
-
-
-def _runs(found: Status, config: object) -> bool:
-    """Return whether a schedule uses a configuration, however its scheduler quotes and escapes the path."""
-    config_path, command = (re.sub(r"[\\%$\"']", "", text) for text in (str(config), found.command))
-    return config_path in command
 
 
 def _config_home() -> Path:

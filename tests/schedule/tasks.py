@@ -15,6 +15,20 @@ FOLDER = PurePosixPath("/home/you/.local/share/pipx/venvs/sheets-decrypt/lib/pyt
 
 WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
 
+# What a stand-in for crontab does; its table is a file.
+CRONTAB = """
+table = state / "crontab"
+match arguments:
+    case ["-l"] | ["-r"] if not table.exists():
+        sys.exit("no crontab for you")
+    case ["-l"]:
+        sys.stdout.buffer.write(table.read_bytes())
+    case ["-r"]:
+        table.unlink()
+    case ["-"]:
+        table.write_bytes(sys.stdin.buffer.read())
+"""
+
 
 def command(python: PurePath, config: PurePath, log: PurePath, name: str = "baseline") -> tuple[str, ...]:
     """Return the command that a schedule of `name` runs."""

@@ -17,7 +17,7 @@ from sheets_decrypt.sandbox.google import Fault
 from tests import require
 from tests.long import scaled
 from tests.schedule.cron_daemon import crontab, put_crontab
-from tests.schedule.tasks import StandIn
+from tests.schedule.tasks import CRONTAB, StandIn
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 from tests.unattended_parts import memory
 
@@ -131,6 +131,21 @@ def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> No
     assert (done.code, done.out) == (2, "")
     assert "no schedule for endline; installed: baseline (use --job baseline)" in done.err
     assert _schedule(world, "remove", "--job", "baseline").out == "baseline: removed\n"
+
+
+def test_each_configuration_has_its_own_schedule_in_status(world: World, programs: Path) -> None:
+    """A survey that is pulled by hand is not overdue because another configuration is scheduled."""
+    StandIn(programs, "crontab", CRONTAB)
+    other = world.path.with_name("other.toml")
+    other.write_bytes(world.path.read_bytes())
+    path = {"PATH": os.environ["PATH"]}
+    assert world.run("schedule", "install", "--config", other, "--daily", "06:30", *CRON, environment=path).code == 0
+    [scheduled] = world.run("status", "--config", other, "--json", environment=path).records()
+    [by_hand] = world.run("status", "--config", world.path, "--json", environment=path).records()
+    assert (scheduled["schedule"], by_hand["schedule"]) == ("daily 06:30", "")
+    done = world.run("schedule", "install", "--config", world.path, "--daily", "06:30", *CRON, environment=path)
+    assert (done.code, done.out) == (2, "")
+    assert str(other) in done.err
 
 
 def test_show_needs_no_time(world: World) -> None:

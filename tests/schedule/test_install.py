@@ -11,27 +11,18 @@ import pytest
 
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.schedule import install, steps
-from sheets_decrypt.schedule.interface import ALL_JOBS, Delete, Look, Run, Task, Write
+from sheets_decrypt.schedule.cron import Cron
+from sheets_decrypt.schedule.interface import ALL_JOBS, Delete, Found, Look, Reply, Run, Task, Write, removal_hint
+from sheets_decrypt.schedule.launchd import Launchd
 from sheets_decrypt.schedule.pull_task import default_log, interpreter, pull_task
 from sheets_decrypt.schedule.systemd import Systemd
 from sheets_decrypt.schedule.task_scheduler import TaskScheduler
 from sheets_decrypt.schedule.timing import parse
 from tests import require, systems
-from tests.schedule.tasks import StandIn, task, windows_task
+from tests.schedule.tasks import CRONTAB, StandIn, task, windows_task
 
 DAILY = parse(daily="06:30")
-CRONTAB = """
-table = state / "crontab"
-match arguments:
-    case ["-l"] | ["-r"] if not table.exists():
-        sys.exit("no crontab for you")
-    case ["-l"]:
-        sys.stdout.buffer.write(table.read_bytes())
-    case ["-r"]:
-        table.unlink()
-    case ["-"]:
-        table.write_bytes(sys.stdin.buffer.read())
-"""
+NOW = datetime(2026, 3, 6, 7, 0)  # noqa: DTZ001  (local time)
 
 
 def here(tmp_path: Path, base: Task | None = None) -> Task:
@@ -94,8 +85,8 @@ def test_auto_takes_what_the_system_has(programs: Path) -> None:
         install.backend_named("at")
 
 
-def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, tmp_path: Path) -> None:
-    """Two schedules of one job would run into each other's lock; a replaced configuration is named."""
+def test_a_second_scheduler_is_reported(programs: Path, tmp_path: Path) -> None:
+    """Two schedules of one job would run into each other's lock."""
     StandIn(programs, "crontab", CRONTAB)
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
     StandIn(programs, "loginctl", "print('yes')")
@@ -106,14 +97,45 @@ def test_a_second_scheduler_and_another_configuration_are_told(programs: Path, t
         "systemd runs baseline as well; "
         "remove that with `sheets-decrypt schedule remove --job baseline --backend systemd`"
     )
-    odd = replace(here(tmp_path), config=PurePosixPath("/50% it's/c"), command=("/bin/echo", "/50% it's/c"))
-    install.install(cron, odd)
-    assert not any("another configuration" in note for note in install.install(cron, odd).notes)
-    moved = replace(
-        here(tmp_path), config=PurePosixPath("/elsewhere/c.toml"), command=("/bin/echo", "/elsewhere/c.toml")
+
+
+@pytest.mark.parametrize("name", ["baseline", ALL_JOBS])
+def test_the_schedule_of_another_configuration_is_not_replaced(name: str, programs: Path, tmp_path: Path) -> None:
+    """Its survey would no longer be pulled, and nothing would say so; the error names it, and the way to replace it."""
+    StandIn(programs, "crontab", CRONTAB)
+    cron = install.backend_named("cron")
+    odd = replace(
+        here(tmp_path, task(name=name)), config=PurePosixPath("/50% it's/c"), command=("/bin/echo", "/50% it's/c")
     )
-    notes = install.install(cron, moved).notes
-    assert any("replaced a schedule of another configuration" in note for note in notes)
+    install.install(cron, odd)
+    assert install.install(cron, replace(odd, timing=parse(every="1h"))).timing == "every 1h"
+    other = replace(odd, config=PurePosixPath("/elsewhere/c.toml"), command=("/bin/echo", "/elsewhere/c.toml"))
+    with pytest.raises(ConfigurationError, match=f"schedule of {name} belongs to another configuration") as refused:
+        install.install(cron, other)
+    assert f"`{removal_hint(name)}`" in refused.value.hint
+    assert install.status(cron, name).timing == "every 1h"
+    install.remove(cron, name)
+    assert install.install(cron, other).installed
+
+
+@pytest.mark.parametrize("name", ["c.toml", "my c.toml", "50% c.toml", "it's $c.toml", "Zoë.toml"])
+def test_each_scheduler_reads_back_which_configuration_it_pulls(name: str) -> None:
+    """An installed schedule uses the configuration that it was made for, and none whose path only contains that one."""
+    for backend, made in (
+        (Cron("you", Path("/home/you"), NOW), task()),
+        (Systemd(Path("/units"), "you", NOW), task()),
+        (Launchd(Path("/agents"), 501, NOW), task()),
+        (TaskScheduler(Path("/tmp"), NOW), windows_task()),
+    ):
+        config = made.config.with_name(name)
+        command = tuple(str(config) if word == str(made.config) else word for word in made.command)
+        rendered = backend.render(replace(made, config=config, command=command))
+        files = {Path(path): content.encode() for path, content in rendered.items()}
+        replies = {argv: Reply(0, "".join(rendered.values()).encode()) for argv in backend.look("baseline").commands}
+        status = backend.status("baseline", Found(files, replies))
+        assert install.uses(status, config), backend.name
+        assert not install.uses(status, config.with_name(f"{name}.bak")), backend.name
+        assert not install.uses(status, type(config)(*config.parts[:1], *config.parts[2:])), backend.name
 
 
 def test_since_when_a_schedule_runs_is_known(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +170,7 @@ def test_a_job_that_is_also_in_the_schedule_of_all_jobs_is_reported(programs: Pa
         "remove that with `sheets-decrypt schedule remove --job baseline --backend cron`"
     )
     assert "all jobs is scheduled as well" in install.install(cron, here(tmp_path)).notes[-1]
+    install.remove(cron, ALL_JOBS)
     elsewhere = replace(
         everything, config=PurePosixPath("/elsewhere/c.toml"), command=("/bin/echo", "/elsewhere/c.toml")
     )
