@@ -40,8 +40,8 @@ To restore it:
    It must print the fingerprint {fingerprint}.
 3. Run   sheets-decrypt check
 
-On a computer without a keyring, type the four lines into a text file on the vault's drive, and name
-that file in the configuration: private_keys = [{{ file = "PATH" }}]
+On a computer without a keyring, put this page's file, or a text file with the four lines, onto the
+vault's drive, and name it in the configuration: private_keys = [{{ file = "PATH" }}]
 """
 
 

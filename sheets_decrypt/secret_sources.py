@@ -28,6 +28,7 @@ PRIVATE_KEY: Final = "SHEETS_DECRYPT_PRIVATE_KEY"
 LEGACY_SECRET: Final = "SHEETS_DECRYPT_LEGACY_SECRET"
 PASSPHRASE: Final = "SHEETS_DECRYPT_PASSPHRASE"
 _BY_NAME: Final = frozenset({PRIVATE_KEY, LEGACY_SECRET, PASSPHRASE})
+REPLACING: Final = "choose another name; --force replaces it, and what only it decrypts is lost"
 # What a program of the system needs to run at all. An allowlist: a command that starts one may not have read the
 # configuration, and so cannot know which variables hold secrets.
 _SYSTEM: Final = frozenset(
@@ -149,9 +150,7 @@ def store(entry: str, secret: Secret, *, replace: bool) -> None:
     if not (service and name):
         raise ConfigurationError('a keyring entry is written "service/name"', hint="such as sheets-decrypt/private-key")
     if not replace and _from_system("get_password", service, name) is not None:
-        raise ConfigurationError(
-            f"the keyring already has {entry}", hint="choose another name, or --force to replace it"
-        )
+        raise ConfigurationError(f"the keyring already has {entry}", hint=REPLACING)
     _from_system("set_password", service, name, secret.reveal())
 
 
@@ -168,7 +167,7 @@ def _from_system(action: Literal["get_password", "set_password"], *arguments: st
     except Exception as error:  # noqa: BLE001  (backends raise whatever their platform does: jaraco/keyring#620)
         raise KeyMissing(
             f"the keyring cannot be used here: {type(error).__name__}",
-            hint="a keyring needs a desktop session; use a file, a command or a systemd credential",
+            hint='it needs a desktop session; elsewhere configure { file = "PATH" }, a command or a systemd credential',
         ) from None
 
 

@@ -144,7 +144,8 @@ class Header:
         found = (difflib.get_close_matches(name.strip().casefold(), by_key, n=1, cutoff=_NEARLY) for name in missing)
         close = [f'"{by_key[keys[0]]}"' for keys in found if keys]
         if close:
-            return ColumnNotFound(f"{named} not found in row 1", hint=f"did you mean {' and '.join(close)}?")
+            others = " check the others against row 1" if len(close) < len(missing) else ""
+            return ColumnNotFound(f"{named} not found in row 1", hint=f"did you mean {' and '.join(close)}?{others}")
         width = "1 column" if len(self.names) == 1 else f"{len(self.names)} columns"
         hint = "check the spelling against row 1, and that this is the right tab"
         if any(";" in name for name in missing):

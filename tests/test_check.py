@@ -236,6 +236,16 @@ def test_a_key_pair_that_does_not_belong_together_is_an_error(world: World) -> N
     assert (code, checks["key pair"]["hint"]) == (4, "add the private key to private_keys")
 
 
+def test_a_key_that_cannot_be_read_is_one_error(world: World) -> None:
+    """While the vault is locked the private key is out of reach, and no one is sent to configure another one."""
+    world.keys["public_key"] = sealed_box.encode_key(public_key_of(world.survey))
+    world.keys["private_keys"] = [{"file": str(world.folder / "locked" / "private")}]
+    world.configure()
+    code, checks = _check(world, "--no-network")
+    assert (code, _outcomes(checks, "keys", "key pair")) == (4, ["error", "skipped"])
+    assert checks["key pair"]["message"] == "not tried: the private key could not be read"
+
+
 def test_a_google_that_cannot_be_reached_tells_no_time(world: World) -> None:
     """Without an answer there is nothing to compare the clock with, and nothing else is tried."""
     world.google_settings |= {"proxy": "http://127.0.0.1:9", "deadline": 0.5}

@@ -1,5 +1,6 @@
 """The command `sheets-decrypt keygen`, and what `secret backup` shares with it: the backup of a private key."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -10,10 +11,10 @@ import click
 
 from sheets_decrypt import key_backup
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.key_backup import Backup
 from sheets_decrypt.keys import KeyPair, new_key_pair
-from sheets_decrypt.secret_sources import store
+from sheets_decrypt.secret_sources import REPLACING, store
 from sheets_decrypt.system.private_file import write_private_text
 from sheets_decrypt.vault.exposure import exposures
 
@@ -62,8 +63,9 @@ def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -
         report_backup(backup)
     else:
         terminal.write_line("without the private key the answers cannot be read by anyone: keep a copy in a safe place")
-        if not (options["file"] or options["show"]):
-            backing_up = terminal.command("sheets-decrypt", "secret", "backup", entry)
+        if not options["show"]:
+            place = f"file:{options['file']}" if options["file"] else entry
+            backing_up = terminal.command("sheets-decrypt", "secret", "backup", place)
             terminal.write_line(f"this makes a page for the vault or to print: {backing_up} FILE")
     terminal.write_line("")
     terminal.write_line("the public key, for Twilio (ENCRYPTION_PUBLIC_KEY) and as public_key under [keys]:")
@@ -78,12 +80,18 @@ def _keep(pair: KeyPair, entry: str, options: Mapping[str, Any]) -> None:
     if options["show"]:
         terminal.write_line(f"private key (never put it into Twilio, the Sheet or a mail): {pair.private_key.reveal()}")
     elif options["file"]:
+        if os.path.lexists(options["file"]) and not options["force"]:
+            raise ConfigurationError(f"{options['file']} already exists", hint=REPLACING)
         write_private_text(options["file"], pair.private_key.reveal() + "\n", force=options["force"])
         terminal.write_line(f"the private key is in {options['file']}; only you can read it")
         move = f"unlock the vault, move {options['file'].name} onto its drive, and name its new place in [keys]"
         _warn_of(options["file"], move)
     else:
-        store(entry, pair.private_key, replace=options["force"])
+        try:
+            store(entry, pair.private_key, replace=options["force"])
+        except KeyMissing as error:
+            hint = "keep the key in a file on the vault's drive: sheets-decrypt keygen --file PATH"
+            raise KeyMissing(error.message, hint=hint) from None
         terminal.write_line(f"the private key is in the keyring as {entry}")
 
 

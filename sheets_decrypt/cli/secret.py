@@ -9,14 +9,16 @@ import click
 
 from sheets_decrypt import key_backup
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.cli.keygen import plain_disk_option, report_backup, survey_option
+from sheets_decrypt.cli.keygen import DEFAULT_KEYRING, plain_disk_option, report_backup, survey_option
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.decryption.ciphers import backup_text, sealed_box
 from sheets_decrypt.errors import ConfigurationError, KeyMissing
 from sheets_decrypt.secret_sources import resolve, store
 from sheets_decrypt.table import Secret
 
+_FILE: Final = "file:"
 _LONGEST: Final = 64 * 1024  # bytes; no secret is longer
+_KINDS: Final = {"file": "file", "keyring": "keyring's"}
 _WARNING: Final = "whoever sees this screen, a recording or a shared view of it can decrypt every answer"
 
 
@@ -48,10 +50,10 @@ def set_(name: str, force: bool) -> int:
 @secret.command()
 @click.argument("name")
 def test(name: str) -> int:
-    """Check whether the secret NAME (service/name) can be read, without showing it."""
-    entry = _entry(name)
-    found = resolve(SecretSource(keyring=entry))
-    terminal.write_line(f"the keyring's {entry} can be read")
+    """Check whether the secret NAME (service/name, or file:PATH) can be read, without showing it."""
+    source = _source(name)
+    found = resolve(source)
+    terminal.write_line(f"the {_KINDS[source.kind]} {source.file or source.keyring} can be read")
     terminal.write_lines(list(_about(found)))
     return 0
 
@@ -79,11 +81,11 @@ def show(name: str) -> int:
 @survey_option
 @plain_disk_option
 def backup(name: str, file: Path, survey: str, plain_disk: bool) -> int:
-    """Write a page with the private key NAME (service/name) into FILE, to keep in the vault or to print."""
-    entry = _entry(name)
+    """Write a page with the private key NAME (service/name, or file:PATH) into FILE, for the vault or to print."""
+    source = _source(name)
     key_backup.refuse(file, survey, plain_disk=plain_disk)
-    found = resolve(SecretSource(keyring=entry))
-    key_backup.write(file, key_backup.Backup(found, survey, entry, datetime.now(UTC)))
+    entry = source.keyring or DEFAULT_KEYRING
+    key_backup.write(file, key_backup.Backup(resolve(source), survey, entry, datetime.now(UTC)))
     report_backup(file)
     return 0
 
@@ -124,6 +126,8 @@ def _about(found: Secret) -> Iterator[str]:
     if sealed_box.decode_private_key(found.reveal()) is not None:
         key = sealed_box.PrivateKey(found)
         yield f"it is a private key; its fingerprint is {sealed_box.fingerprint(key.public_key)}"
+    else:
+        yield "it is not a private key; it may be another secret, such as a passphrase"
 
 
 def _in_groups(found: Secret) -> Iterator[str]:
@@ -134,12 +138,22 @@ def _in_groups(found: Secret) -> Iterator[str]:
         yield from ["", *_about(found)]
 
 
+def _source(name: str) -> SecretSource:
+    """Read `service/name`, the name of an entry of the keyring, or `file:PATH`."""
+    if name.startswith(_FILE):
+        return SecretSource(file=Path(name.removeprefix(_FILE)).expanduser().absolute())
+    return SecretSource(keyring=_entry(name))
+
+
 def _entry(name: str) -> str:
     if sealed_box.decode_private_key(name) is not None:
         raise ConfigurationError(
             "this is a private key, and now your shell's history holds it",
             hint="delete that line from the history; give a name, such as sheets-decrypt/private-key, and then the key",
         )
+    if name.startswith(_FILE):
+        hint = "`secret test` and `secret backup` take it; `sheets-decrypt keygen --file PATH` makes one"
+        raise ConfigurationError("this names a file, and not an entry of the keyring", hint=hint)
     entry = name if "/" in name else f"sheets-decrypt/{name}"
     if not all(entry.partition("/")):
         raise ConfigurationError('a keyring entry is written "service/name"', hint="such as sheets-decrypt/private-key")

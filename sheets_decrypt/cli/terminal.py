@@ -43,7 +43,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     except SheetsDecryptError as error:
         code = show_error(error)
     except (KeyboardInterrupt, click.Abort):
-        hint = "an unfinished csv was discarded; the previous one is unchanged"
+        hint = "nothing unfinished was kept, and former files are unchanged; run it again"
         code = show_error(Interrupted("interrupted", hint=hint))
     except Exception as error:  # noqa: BLE001  (the last resort: type and place only, the text could hold a value)
         code = show_error(_unexpected(error))
@@ -206,7 +206,11 @@ def prints_to_a_screen() -> bool:
 def ask(question: str, default: str | None = None, *, refuse: Callable[[str], object] = len) -> str:
     """Ask on the terminal until `refuse` raises no SheetsDecryptError."""
     while True:
-        answer = str(click.prompt(printable(question), default=default, err=True))
+        try:
+            answer = str(click.prompt(printable(question), default=default, err=True))
+        except click.Abort:  # Ctrl-C leaves the cursor behind the question
+            print(file=sys.stderr, flush=True)
+            raise
         try:
             refuse(answer)
         except SheetsDecryptError as error:

@@ -10,7 +10,7 @@ from sheets_decrypt.decryption.ciphers import backup_text, sealed_box, sealing
 from sheets_decrypt.table import Secret
 from tests import mounts, require, systems
 from tests.pseudo_terminal import on_a_terminal
-from tests.survey import World
+from tests.survey import World, public_key_of
 from tests.unattended_parts import KEYRING
 
 
@@ -47,6 +47,7 @@ def test_keygen_never_overwrites_a_key(world: World) -> None:
         done = world.run("keygen", "--file", place)
         assert done.code == 2
         assert "already exists" in done.err
+        assert "--force replaces it, and what only it decrypts is lost" in done.err
     assert path.read_bytes() == before
     assert world.run("keygen", "--file", path, "--force").code == 0
     assert path.read_bytes() != before
@@ -69,7 +70,7 @@ def test_keygen_without_a_keyring_says_what_else_to_do(world: World) -> None:
     done = world.run("keygen")
     assert (done.code, done.out) == (4, "")
     assert "the keyring cannot be used here" in done.err
-    assert "use a file" in done.err
+    assert "sheets-decrypt keygen --file PATH" in done.err
 
 
 def test_keygen_takes_one_place(world: World) -> None:
@@ -240,6 +241,23 @@ def test_a_key_of_long_ago_gets_its_backup(world: World, keyring: dict[str, str]
     done = world.process("secret", "backup", "words", world.folder / "no.txt", "--plain-disk", environment=keyring)
     assert (done.code, "does not hold a private key" in done.err) == (4, True)
     assert not (world.folder / "no.txt").exists()
+
+
+def test_a_key_in_a_file_is_tested_and_gets_its_backup(world: World) -> None:
+    """Whoever has no keyring needs no new key for that; the page restores the key, also as it is."""
+    page, key = world.folder / "page.txt", world.survey.private_key
+    source = f"file:{world.folder / 'keys/private_keys'}"
+    fingerprint = sealed_box.fingerprint(public_key_of(world.survey))
+    done = world.run("secret", "test", source)
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"it is a private key; its fingerprint is {fingerprint}")
+    assert world.run("secret", "backup", source, page, "--plain-disk").code == 0
+    text = page.read_text(encoding="utf-8")
+    assert sealed_box.encode_key(sealed_box.decode_private_key(text) or b"") == key.reveal()
+    assert "secret set sheets-decrypt/private-key" in text
+    assert world.run("secret", "test", f"file:{page}").out.splitlines()[-1].endswith(fingerprint)
+    done = world.run("secret", "set", source, stdin=key.reveal())
+    assert (done.code, done.out) == (2, "")
+    assert "keygen --file" in done.err
 
 
 def test_a_survey_s_name_that_would_break_the_page_is_refused(world: World) -> None:

@@ -50,10 +50,11 @@ def _typed(environment: dict[str, str], *arguments: str, keys: bytes) -> tuple[i
 
 def test_a_secret_from_standard_input_is_stored_and_read_unseen(environment: dict[str, str], tmp_path: Path) -> None:
     """The first line is the secret, whatever is in it; `test` says that it can be read, and `[keys]` reads it."""
+    note = "it is not a private key; it may be another secret, such as a passphrase"
     done = _secret(environment, tmp_path, "set", "sheets-decrypt/legacy", stdin=SECRET + "\r\n")
-    assert done == Done(0, "the keyring has sheets-decrypt/legacy\n", "")
+    assert done == Done(0, f"the keyring has sheets-decrypt/legacy\n{note}\n", "")
     done = _secret(environment, tmp_path, "test", "legacy")
-    assert done == Done(0, "the keyring's sheets-decrypt/legacy can be read\n", "")
+    assert done == Done(0, f"the keyring's sheets-decrypt/legacy can be read\n{note}\n", "")
     code = (
         "import sys; from sheets_decrypt import config, secret_sources as secrets; "
         "found = secrets.resolve(config.SecretSource(keyring='sheets-decrypt/legacy')); "
@@ -137,7 +138,7 @@ def test_without_a_keyring_the_hint_names_other_sources(tmp_path: Path) -> None:
         done = _secret(environment, tmp_path, command, "key", stdin=SECRET)
         assert (done.code, done.out) == (4, "")
         assert "the keyring cannot be used here" in done.err
-        assert "a file, a command or a systemd credential" in done.err
+        assert '{ file = "PATH" }, a command or a systemd credential' in done.err
 
 
 # Showing it again

@@ -206,6 +206,8 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: Wor
 def test_init_that_is_broken_off_writes_nothing(world: World) -> None:
     """Ctrl-C at a question is exit code 130."""
     shown, code = on_a_terminal(world, "init", "--config", world.folder / "asked.toml", answers=["\x03"])
+    assert "\nerror: interrupted" in shown
+    assert "csv" not in shown
     assert code == 130
     assert "interrupted" in shown
     assert not (world.folder / "asked.toml").exists()

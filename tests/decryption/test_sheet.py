@@ -222,6 +222,11 @@ class TestHeader:
         [
             (["NAME ", "phone"], '"NAME " and "phone" not found in row 1', 'did you mean "Name" and "Phone"?'),
             (["Name", "phone"], '"phone" not found in row 1', 'did you mean "Phone"?'),
+            (
+                ["phone", "street"],
+                '"phone" and "street" not found',
+                'did you mean "Phone"? check the others against row 1',
+            ),
             (["B", "AC"], '"B" and "AC" not found in row 1, which has 3 columns', "not by Excel's letters"),
             (["Name;Phone number"], "not found in row 1", "separate the columns by commas"),
         ],
