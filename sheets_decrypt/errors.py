@@ -184,7 +184,7 @@ class VaultNotEncrypted(VaultError):
 
 
 class VaultUnusable(VaultError):
-    """The vault is another user's, its process died, it is full or it cannot be written."""
+    """The vault is another user's, its process died, it is full, cannot be written, or has another passphrase."""
 
 
 class VaultFileMissing(VaultError):

@@ -1,5 +1,6 @@
 """The commands `sheets-decrypt schedule install|status|run-now|remove|show`."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,7 +16,7 @@ from sheets_decrypt.schedule import install as scheduling
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Backend, Status, Task
 from sheets_decrypt.schedule.pull_task import default_log, pull_task
-from sheets_decrypt.schedule.unattended import refuse_attended
+from sheets_decrypt.schedule.unattended import left_behind, refuse_attended
 
 _Command = TypeVar("_Command", bound=Callable[..., int])
 
@@ -178,6 +179,8 @@ def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
             raise
         terminal.write_notice(f"warning: `install` would refuse this: {error.message}")
         terminal.write_notice(f"hint: {error.hint}")
+    for note in left_behind(config.google, os.environ):
+        terminal.write_notice(f"note: {note}")
     jitter, retry = options["jitter"], options["retry"]
     if jitter is None:
         jitter = 0 if options["every"] else _JITTER_SECONDS

@@ -3,9 +3,16 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from sheets_decrypt.config import Config, SecretSource
+from sheets_decrypt.config import Config, Google, SecretSource
 from sheets_decrypt.errors import ConfigurationError
+
+_SETTINGS: Final[Mapping[str, Sequence[str]]] = {
+    "proxy": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
+    "ca_bundle": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    "credentials": ("GOOGLE_APPLICATION_CREDENTIALS",),
+}
 
 
 def refuse_attended(
@@ -36,6 +43,19 @@ def refuse_attended(
                     f'job "{job}": a scheduled run cannot read the secret from {source.label}: {problem}',
                     hint=_hint(backend, platform),
                 )
+
+
+def left_behind(google: Google, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield a note for each setting of Google that only the environment has, which a scheduled run does not inherit.
+
+    Args:
+        google: The configuration's section.
+        environment: The environment variables of this process; their values, which may hold a password, are not shown.
+    """
+    for key, names in _SETTINGS.items():
+        found = next((name for name in names if environment.get(name)), None)
+        if found and getattr(google, key) is None:
+            yield f"{found} is set here, and a scheduled run may not have it: set {key} under [google]"
 
 
 def _sources(config: Config, job: str) -> Iterator[SecretSource]:

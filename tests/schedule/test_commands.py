@@ -148,6 +148,18 @@ def test_each_configuration_has_its_own_schedule_in_status(world: World, program
     assert str(other) in done.err
 
 
+def test_a_proxy_that_only_this_terminal_has_is_reported(world: World) -> None:
+    """Whoever schedules a pull that works by hand learns what it would lack."""
+    proxy = {"HTTPS_PROXY": "http://proxy:3128"}
+    config = world.path.read_text(encoding="utf-8")
+    world.path.write_text(re.sub(r"(?m)^proxy = .*$", "", config), encoding="utf-8")
+    done = world.run("schedule", "show", "--config", world.path, "--daily", "06:30", *CRON, environment=proxy)
+    assert (done.code, done.err) == (
+        0,
+        "note: HTTPS_PROXY is set here, and a scheduled run may not have it: set proxy under [google]\n",
+    )
+
+
 def test_show_needs_no_time(world: World) -> None:
     """It is there to look at, and says what it assumed."""
     done = _schedule(world, "show", "--config", world.path)

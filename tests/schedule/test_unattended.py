@@ -7,7 +7,7 @@ import pytest
 
 from sheets_decrypt.config import Config, parse
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.schedule.unattended import refuse_attended
+from sheets_decrypt.schedule.unattended import left_behind, refuse_attended
 
 JOB: dict[str, Any] = {"spreadsheet": "12345abcde", "columns": ["name"], "output": "a.csv"}
 GOOD = {"file": "/keys/a"}
@@ -106,3 +106,21 @@ def test_only_the_jobs_that_are_scheduled_count() -> None:
     refuse_attended(config, ["baseline"], "cron", {}, platform="linux")
     with pytest.raises(ConfigurationError, match='job "attended"'):
         refuse_attended(config, ["baseline", "attended"], "cron", {}, platform="linux")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("HTTPS_PROXY", "proxy", "http://user:hunter2@proxy:3128"),
+        ("https_proxy", "proxy", "http://user:hunter2@proxy:3128"),
+        ("REQUESTS_CA_BUNDLE", "ca_bundle", "/hunter2/ca.pem"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "credentials", "/hunter2/key.json"),
+    ],
+)
+def test_what_a_terminal_has_and_a_scheduled_run_does_not_is_named(name: str, key: str, value: str) -> None:
+    """The pull that works by hand would fail at half past six; the note names the key, and never the value."""
+    [note] = left_behind(parse({"jobs": {"baseline": JOB}}, folder=Path("/conf")).google, {name: value, "no_proxy": ""})
+    assert note == f"{name} is set here, and a scheduled run may not have it: set {key} under [google]"
+    content = {"google": {key: value}, "jobs": {"baseline": JOB}}
+    assert list(left_behind(parse(content, folder=Path("/conf")).google, {name: value})) == []
+    assert list(left_behind(parse({"jobs": {"baseline": JOB}}, folder=Path("/conf")).google, {name: ""})) == []

@@ -37,6 +37,15 @@ def test_a_wrong_passphrase_changes_nothing(former: World) -> None:
     assert former.csv() == FORMER
 
 
+def test_a_wrong_passphrase_is_a_failure_and_not_a_locked_vault(former: World) -> None:
+    """No unlocking mends it, so it is neither called skipped nor tried again, and is reported after the first run."""
+    former.keep("vault", "not the passphrase")
+    assert former.pull("--retry", "1").code == 7
+    [found] = former.run("status", "--config", former.path, "--json").records()
+    assert (found["failed_runs"], found["locked_runs"]) == (1, 0)
+    assert "failed with exit code 7: the passphrase does not open" in former.run("status", "--config", former.path).out
+
+
 def test_an_output_inside_a_locked_vault_is_refused(world: World) -> None:
     """Plaintext beside a vault's encrypted files would go to the cloud: no configuration allows it."""
     del world.settings["vault"]

@@ -17,7 +17,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from sheets_decrypt.errors import VaultDamaged, VaultLocked
+from sheets_decrypt.errors import VaultDamaged, VaultLocked, VaultUnusable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator.content import Combo
 from sheets_decrypt.vault.cryptomator.keys import KEY_BYTES, Key, Keys
@@ -64,8 +64,8 @@ def unlock(folder: Path, passphrase: Callable[[], Secret]) -> Opened:
     """Unlock the vault in `folder`; the passphrase is asked for last, when all else has been checked.
 
     Raises:
-        VaultLocked: The folder does not exist, or the passphrase is wrong.
-        VaultUnusable: It is not a vault that this program can open.
+        VaultLocked: The folder does not exist.
+        VaultUnusable: It is not a vault that this program can open, or the passphrase is wrong.
         VaultDamaged: One of the vault's own files was changed.
     """
     if not folder.is_dir():
@@ -140,7 +140,7 @@ def _unwrap(masterkey: _Masterkey, passphrase: Secret) -> Keys:
     kek = _derive(passphrase, masterkey.salt, masterkey.cost, masterkey.block)
     encryption, mac = _unwrapped(kek, masterkey.encryption), _unwrapped(kek, masterkey.mac)
     if encryption is None:
-        raise VaultLocked(
+        raise VaultUnusable(
             "the passphrase does not open the vault",
             hint=f"check it, and that {MASTERKEY_FILE} belongs to this vault",
         )
@@ -160,7 +160,7 @@ def _unwrapped(kek: Key, wrapped: bytes) -> Key | None:
 def _derive(passphrase: Secret, salt: bytes, cost: int, block: int) -> Key:
     text = _utf8(passphrase)
     if text is None:
-        raise VaultLocked("the vault's passphrase is not valid UTF-8", hint="save it again as UTF-8")
+        raise VaultUnusable("the vault's passphrase is not valid UTF-8", hint="save it again as UTF-8")
     return Key(Scrypt(salt=salt, length=KEY_BYTES, n=cost, r=block, p=1).derive(text.reveal()))
 
 

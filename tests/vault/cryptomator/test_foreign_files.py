@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sheets_decrypt.errors import VaultDamaged, VaultError, VaultLocked, VaultUnusable
+from sheets_decrypt.errors import VaultDamaged, VaultError, VaultUnusable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import mounts, quick_vault, systems
@@ -169,9 +169,9 @@ def test_no_scrypt_parameter_is_more_than_an_error(shared: Path, cost: int, bloc
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises((VaultDamaged, VaultLocked)) as caught:
+    with pytest.raises((VaultDamaged, VaultUnusable)) as caught:
         CryptomatorVault(shared, PASSPHRASE).check()
-    is_tried = isinstance(caught.value, VaultLocked)
+    is_tried = isinstance(caught.value, VaultUnusable)
     assert not is_tried or 128 * cost * block <= 256 * 1024**2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
 
@@ -180,7 +180,7 @@ def test_the_parameters_of_other_programs_still_open(shared: Path) -> None:
     """Scrypt up to 256 MiB is run: here with four times Cryptomator's cost, which only the passphrase then fails."""
     values = json.loads((shared / "original").read_bytes()) | {"scryptCostParam": 2**17}
     (shared / "masterkey.cryptomator").write_text(json.dumps(values))
-    with pytest.raises(VaultLocked, match="passphrase"):
+    with pytest.raises(VaultUnusable, match="passphrase"):
         CryptomatorVault(shared, Secret("another")).check()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sheets_decrypt.errors import VaultDamaged, VaultError, VaultLocked, VaultUnusable
+from sheets_decrypt.errors import VaultDamaged, VaultError, VaultUnusable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from sheets_decrypt.vault.cryptomator.vault_config import DIGESTS
@@ -59,12 +59,12 @@ def refused(folder: Path, kind: type[VaultError], words: str, passphrase: Secret
 
 def test_a_wrong_passphrase_changes_nothing(folder: Path) -> None:
     """The vault stays locked."""
-    refused(folder, VaultLocked, "passphrase does not open", Secret("another"))
+    refused(folder, VaultUnusable, "passphrase does not open", Secret("another"))
 
 
 def test_a_passphrase_that_is_no_text_opens_nothing(folder: Path) -> None:
     """Half a character, as a broken environment hands it over, has its own error."""
-    refused(folder, VaultLocked, "not valid UTF-8", Secret("\udce4"))
+    refused(folder, VaultUnusable, "not valid UTF-8", Secret("\udce4"))
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_changed_key_is_refused(folder: Path) -> None:
     change(folder, hmacMasterKey=base64.b64encode(bytes(40)).decode())
     refused(folder, VaultDamaged, "hmacMasterKey is wrong")
     change(folder, primaryMasterKey=base64.b64encode(bytes(40)).decode())
-    refused(folder, VaultLocked, "passphrase")
+    refused(folder, VaultUnusable, "passphrase")
 
 
 @pytest.mark.parametrize(
