@@ -115,7 +115,15 @@ def run_jobs(config: Config, names: Sequence[str], options: RunOptions, *, jitte
         time.sleep(options.retry * 60)
     for run in pending:
         run.attempt(last=True)
+    if len(runs) > 1 and (troubled := [run for run in runs if run.code]):
+        terminal.write_notice(_closing(troubled, len(runs)))
     return next((run.code for run in runs if run.code), 0)
+
+
+def _closing(troubled: Sequence["_Run"], number: int) -> str:
+    """Return which of several jobs a person should look at: an error between twenty results is easily overlooked."""
+    named = ", ".join(f"{run.name} (exit code {run.code})" for run in troubled)
+    return f"{len(troubled)} of {number} jobs need{'s' if len(troubled) == 1 else ''} attention: {named}"
 
 
 class _Run:
@@ -129,7 +137,7 @@ class _Run:
 
     def __init__(self, config: Config, name: str, options: RunOptions) -> None:
         self._config = config
-        self._name = name
+        self.name = name
         self._options = options
         self._watch: Watch | None = None
         self._closing = ExitStack()
@@ -139,20 +147,20 @@ class _Run:
     def attempt(self, *, last: bool) -> None:
         """Pull, and conclude unless the failure may pass and this is not the last attempt."""
         if not (self._watch or self._options.dry_run):
-            self._watch = self._closing.enter_context(watched(self._config, self._name))
+            self._watch = self._closing.enter_context(watched(self._config, self.name))
         record = self._pull()
         self.pending = not last and _may_pass(record)
         if self.pending and record.error is not None:
             later = f"trying again in {self._options.retry} minutes"
-            terminal.write_notice(f"warning: {self._name}: {record.error.message}; {later}")
+            terminal.write_notice(f"warning: {self.name}: {record.error.message}; {later}")
         else:
             self._conclude(record)
 
     def _pull(self) -> Record:
         given = self._options
-        with terminal.progress(self._name, wanted=not given.quiet) as progress:
+        with terminal.progress(self.name, wanted=not given.quiet) as progress:
             options = Options(given.allow_shrink, given.dry_run, given.wait, progress)
-            return pull(self._name, self._config.jobs[self._name], self._config, options)
+            return pull(self.name, self._config.jobs[self.name], self._config, options)
 
     def _conclude(self, record: Record) -> None:
         """Remember, announce and show how the run ended."""
@@ -162,7 +170,7 @@ class _Run:
         self._closing.close()
         show_result(record, quiet=self._options.quiet, as_json=self._options.as_json)
         for warning in self._watch.warnings if self._watch else ():
-            terminal.write_notice(f"warning: {self._name}: {warning}")
+            terminal.write_notice(f"warning: {self.name}: {warning}")
 
 
 def _may_pass(record: Record) -> bool:

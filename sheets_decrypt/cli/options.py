@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -52,9 +53,10 @@ def chosen(config: "Config", names: Sequence[str]) -> list[str]:
     """
     for name in names:
         if name not in config.jobs:
-            raise ConfigurationError(
-                f'unknown job "{name}"', hint=f"the configuration has {', '.join(sorted(config.jobs))}"
-            )
+            close = difflib.get_close_matches(name, config.jobs, n=1)
+            meant = f'did you mean "{close[0]}"? ' if close else ""
+            hint = f"{meant}the configuration has {', '.join(sorted(config.jobs))}"
+            raise ConfigurationError(f'unknown job "{name}"', hint=hint)
     return list(names or config.jobs)
 
 

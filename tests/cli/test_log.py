@@ -43,11 +43,12 @@ def test_each_job_is_a_line_with_its_time(world: World) -> None:
     world.configure({"good": {"output": "good.csv"}, "bad": {"output": "bad.csv", "columns": ["nobody"]}})
     assert _pull(world, "--quiet").code == 9
     first = _lines(world)
-    assert [line.split(" ")[0] for line in first] == ["good:", "error:", "hint:"]
+    assert [line.split(" ")[0] for line in first] == ["good:", "error:", "hint:", "1"]
     assert first[0].startswith("good: wrote 6 rows")
     assert first[1].startswith("error: bad: ")
+    assert first[3] == "1 of 2 jobs needs attention: bad (exit code 9)"
     assert _pull(world, "--json").code == 9
-    assert len(_lines(world)) == 6
+    assert len(_lines(world)) == 8
 
 
 @pytest.mark.parametrize("options", [("--quiet",), ()])

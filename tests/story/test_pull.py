@@ -147,6 +147,9 @@ def test_every_job_runs_and_the_first_failing_one_decides(world: World) -> None:
         ("good", 0), ("nocolumn", 9), ("notab", 5), ("late", 0),
     ]  # fmt: skip
     assert world.csv("late.csv") == world.whole()
+    assert done.err.splitlines()[-1] == "2 of 4 jobs need attention: nocolumn (exit code 9), notab (exit code 5)"
+    assert "attention" not in world.pull("--job", "notab", "--quiet").err
+    assert world.pull("--job", "good", "--job", "late", "--quiet").err == ""
 
 
 def test_one_job_of_several_can_be_named(world: World) -> None:
@@ -157,6 +160,7 @@ def test_one_job_of_several_can_be_named(world: World) -> None:
     done = world.pull("--job", "three")
     assert done.code == 2
     assert "one, two" in done.err
+    assert 'hint: did you mean "one"? the configuration has ' in world.pull("--job", "onne").err
 
 
 def test_columns_auto_finds_what_decrypts(world: World) -> None:
