@@ -261,7 +261,8 @@ def _fit(job: _Job) -> str:
     decryption.page(job.sample)
     decryption.judge_keys()
     if warnings := [*decryption.warnings(), *(_failed(decryption))]:
-        raise _Warn("; ".join(warnings), "see docs/troubleshooting.md")
+        hint = f"`pull-and-decrypt --dry-run --job {job.name}` names the rows, and writes nothing"
+        raise _Warn("; ".join(warnings), hint)
     decrypted = sum(count.decrypted for count in decryption.counts().values())
     if not decrypted:
         raise _Warn("no cell of the first rows holds a token", "check that these are the encrypted columns")
@@ -269,8 +270,8 @@ def _fit(job: _Job) -> str:
 
 
 def _failed(decryption: Decryption) -> Iterator[str]:
-    if decryption.failure_count():
-        yield f"{decryption.failure_count()} cells of the first rows do not decrypt"
+    if number := decryption.failure_count():
+        yield f"{number} cell{' of the first rows does' if number == 1 else 's of the first rows do'} not decrypt"
 
 
 def _key_pair(job: _Job) -> str:

@@ -212,7 +212,8 @@ def test_some_cells_that_do_not_decrypt_are_a_warning(world: World) -> None:
     world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
     code, checks = _check(world)
     assert (code, checks["key fits"]["outcome"]) == (0, "warning")
-    assert "1 cells of the first rows do not decrypt" in checks["key fits"]["message"]
+    assert "1 cell of the first rows does not decrypt" in checks["key fits"]["message"]
+    assert "pull-and-decrypt --dry-run --job baseline" in checks["key fits"]["hint"]
 
 
 def test_a_key_pair_that_belongs_together_is_ok(world: World) -> None:
@@ -269,6 +270,19 @@ def test_every_job_is_checked(world: World) -> None:
     assert one.code == 0
     assert {check["job"] for check in one.records()} == {"", "one"}
     assert world.run("check", "--config", world.path, "--job", "four").code == 2
+
+
+def test_of_several_jobs_people_read_what_is_wrong_and_where(world: World) -> None:
+    """With several jobs, a job's good checks are one line, an error has its own, and the last line names the jobs."""
+    world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nam"]}})
+    *lines, verdict = world.run("check", "--config", world.path).out.splitlines()
+    assert lines[1].startswith("ok      one: vault, keys, key file, token, clock, sheet, tab, columns, key fits")
+    assert lines[2] == "ok      two: vault, keys, key file, token, clock, sheet, tab"
+    place = lines.index('error   two: columns: "nam" not found in row 1')
+    assert lines[place + 1] == '        hint: did you mean "name"?'
+    assert verdict.startswith("a pull would fail for two: ")
+    world.configure({name: {"output": f"{name}.csv", "columns": ["nam"]} for name in ("one", "two")})
+    assert "\na pull would fail for every job: " in world.run("check", "--config", world.path).out
 
 
 def test_a_sample_of_the_first_rows_is_enough(world: World) -> None:

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -24,34 +24,53 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
     """Check everything that a pull needs, and say what is missing.
 
     Each check is ok, warning, error or skipped, with what to do about it. Only errors fail; the exit code is the one
-    that a pull would end with.
+    that a pull would end with. With several jobs, what is ok is one line for each; --job NAME shows a job's details.
     """
     config = load_named(config_path)
+    names = chosen(config, jobs)
     code = 0
     outcomes: Counter[str] = Counter()
-    skipped: list[Check] = []  # in a row, for the same reason: they are one line
-    for result in checks.check(config, chosen(config, jobs), network=not no_network):
+    failing: dict[str, None] = {}  # in their order
+    alike: list[Check] = []  # in a row, with the same to say: they are one line
+    for result in checks.check(config, names, network=not no_network):
         code = code or result.exit_code
         outcomes[result.outcome] += 1
+        if result.outcome is Outcome.ERROR:
+            failing[result.job] = None
         if as_json:
             terminal.write_line(json.dumps(asdict(result), ensure_ascii=False))
             continue
-        if skipped and (result.job, result.message) != (skipped[0].job, skipped[0].message):
-            terminal.write_lines(_lines(*skipped))
-            skipped = []
-        if result.outcome is Outcome.SKIPPED:
-            skipped.append(result)
-        else:
-            terminal.write_lines(_lines(result))
+        brief = len(names) > 1 and result.job != ""
+        if brief and result.outcome is Outcome.SKIPPED and result.message.startswith("optional"):
+            continue
+        shown = replace(result, message="") if brief and result.outcome is Outcome.OK else result
+        if alike and not _is_alike(alike[0], shown):
+            terminal.write_lines(_lines(*alike))
+            alike = []
+        alike.append(shown)
     if not as_json:
-        terminal.write_lines([*(_lines(*skipped) if skipped else ()), _verdict(outcomes)])
+        which = list(failing) if len(names) > 1 else []
+        terminal.write_lines([*(_lines(*alike) if alike else ()), _verdict(outcomes, which, len(names))])
     return code
 
 
-def _verdict(outcomes: Mapping[str, int]) -> str:
-    """Return in one line what the checks together mean."""
+def _is_alike(first: Check, result: Check) -> bool:
+    """Return whether two checks of a job are one line; what needs attention has a line of its own."""
+    several = first.outcome is Outcome.SKIPPED or not first.message
+    return several and (first.job, first.outcome, first.message) == (result.job, result.outcome, result.message)
+
+
+def _verdict(outcomes: Mapping[str, int], failing: Sequence[str], number: int) -> str:
+    """Return in one line what the checks together mean.
+
+    Args:
+        outcomes: How many checks had which outcome.
+        failing: The jobs that have errors, if there are several jobs.
+        number: How many jobs were checked.
+    """
     found = ", ".join(f"{number} {_plural(outcome, number)}" for outcome, number in outcomes.items())
-    return f"{'a pull would fail' if outcomes.get('error') else 'ready to pull'}: {found}"
+    which = f" for {', '.join(failing) if len(failing) < number else 'every job'}" if failing else ""
+    return f"{f'a pull would fail{which}' if outcomes.get('error') else 'ready to pull'}: {found}"
 
 
 def _plural(outcome: str, number: int) -> str:
@@ -59,8 +78,8 @@ def _plural(outcome: str, number: int) -> str:
 
 
 def _lines(result: Check, *more: Check) -> list[str]:
-    """Return the lines of a check, and of more that were skipped for the same reason."""
+    """Return the lines of a check, and of more that say the same."""
     about = f"{result.job}: " if result.job else ""
     names = ", ".join(check.name for check in (result, *more))
-    line = f"{result.outcome:<8}{about}{names}: {result.message}"
+    line = f"{result.outcome:<8}{about}{names}{result.message and f': {result.message}'}"
     return [line, f"        hint: {result.hint}"] if result.hint else [line]
