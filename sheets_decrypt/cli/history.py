@@ -39,6 +39,7 @@ def history(config_path: Path | None, jobs: tuple[str, ...], last: int, as_json:
     """
     config = load_named(config_path)
     runs: list[_Run] = []
+    errors: dict[tuple[str, str], list[str]] = {}  # one locked vault is one error, also for twenty jobs
     code = 0
     for name in chosen(config, jobs):
         in_vault: list[_Run] = []
@@ -47,10 +48,12 @@ def history(config_path: Path | None, jobs: tuple[str, ...], last: int, as_json:
             vault.check()
             in_vault = read_history(vault, file)
         except SheetsDecryptError as error:
-            what = "the history in the vault cannot be read, so counts and messages are missing"
-            failed = terminal.show_error(type(error)(f"{what}: {error.message}", hint=error.hint), about=name)
-            code = code or failed
+            errors.setdefault((error.message, error.hint), []).append(name)
+            code = code or error.exit_code
         runs += _together(in_vault, _remembered(config, name))[-last:]
+    for (message, hint), names in errors.items():
+        what = "the history in the vault cannot be read, so counts and messages are missing"
+        terminal.show_error(SheetsDecryptError(f"{what}: {message}", hint=hint), about=", ".join(names))
     runs.sort(key=_time)
     if as_json:
         terminal.write_lines([json.dumps(run, ensure_ascii=False) for run in runs])
