@@ -18,6 +18,7 @@ from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
 
+_PARTIAL: Final = 3
 _GRACE: Final = timedelta(minutes=30)  # jitter, and the run itself
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MOST_BARS: Final = 12
@@ -187,8 +188,11 @@ def _last_run(one: JobStatus) -> Text:
     words = in_words(one, held.message)
     style = {"good": "green", "waiting": "yellow", "bad": "red", "running": "cyan"}.get(mood(one), "")
     shown = Text(printable(words), style=style)
-    if held.exit_code and held.hint and not one.running and not one.stopped:
-        shown.append(f"\nhint: {printable(held.hint)}", style="default")
+    hint = held.hint
+    if held.exit_code == _PARTIAL:
+        hint = "the report beside the CSV, .report.txt, names the cells and says what to do"
+    if held.exit_code and hint and not one.running and not one.stopped:
+        shown.append(f"\nhint: {printable(hint)}", style="default")
     return shown
 
 

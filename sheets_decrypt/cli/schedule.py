@@ -117,7 +117,7 @@ def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
     wanted = [(scheduler, name) for scheduler, name in found if job in (None, name)]
     if found and not wanted:
         names = [name for _, name in found]
-        raise ConfigurationError(_missing(job, names), hint="run `sheets-decrypt schedule install`")
+        raise ConfigurationError(_missing(job, names), hint=f"`pull-and-decrypt --job {job}` runs this job now")
     codes = []
     for scheduler, name in wanted or [(scheduling.backend_named(backend), job or ALL_JOBS)]:  # it says what is missing
         codes.append(scheduling.run_now(scheduler, name))

@@ -209,12 +209,12 @@ class Config(Section):
     @model_validator(mode="after")
     def _each_file_is_one_output(self) -> Self:
         """Two outputs of the same name would replace each other at every run."""
-        taken: set[tuple[str, str]] = set()
+        taken: dict[tuple[str, str], str] = {}
         for name, job in self.jobs.items():
             for key, files in self._files_of(job).items():
-                if not taken.isdisjoint(files):
-                    raise ValueError(f"jobs.{name}.{key}: name another file; this one is the output of something else")
-                taken |= files
+                if (other := next((taken[file] for file in files if file in taken), None)) is not None:
+                    raise ValueError(f"jobs.{name}.{key}: name another file; {other} already writes this one")
+                taken |= dict.fromkeys(files, f"jobs.{name}.{key}")
         return self
 
     def _files_of(self, job: Job) -> Mapping[str, set[tuple[str, str]]]:

@@ -264,7 +264,8 @@ def _choose(tabs: Sequence[Tab], worksheet: str | None, gid: int | None) -> Tab:
     else:
         found, missing = list(tabs), "the spreadsheet has no tab with cells"
     if not found:
-        raise WorksheetNotFound(missing, hint=_close_to(worksheet, tabs) + _list_of(tabs))
+        hint = f"{_close_to(worksheet, tabs)}{_list_of(tabs)}; if it was deleted, File, Version history restores it"
+        raise WorksheetNotFound(missing, hint=hint)
     return found[0]
 
 

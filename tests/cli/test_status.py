@@ -209,6 +209,12 @@ def test_the_last_run_is_told_and_a_locked_vault_is_a_state_of_its_own(
     assert f"\x1b[{colour}m{words}" in _text([_held(**changes)])
 
 
+def test_cells_that_could_not_be_decrypted_have_a_next_step() -> None:
+    """Such a run has no error and so no hint of its own; the report beside the CSV has the cells."""
+    assert "hint: the report beside the CSV, .report.txt, names the cells" in _text([_held(exit_code=3)])
+    assert "hint: " not in _text([GOOD])
+
+
 def test_the_trend_of_rows_is_a_sparkline_on_a_terminal_and_numbers_off_one() -> None:
     """The bars reach from none to the largest, and the last count is named."""
     assert "▁▄█ 8" in _text([_held(rows=(0, 4, 8))], plain=False)

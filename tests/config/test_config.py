@@ -230,6 +230,12 @@ def test_a_second_csv_holds_nothing_decrypted() -> None:
     )
 
 
+def test_a_file_that_two_jobs_would_write_is_named_with_the_other_job() -> None:
+    """Whoever copied a job's lines for a twenty-first one reads where the first is."""
+    wrong = _error({"jobs": {"a": JOB, "b": JOB | {"output": "out/b.csv"}, "c": JOB}}).message
+    assert wrong.endswith("jobs.c.output: name another file; jobs.a.output already writes this one")
+
+
 @pytest.mark.parametrize("place", ["output", "deidentified", "file", "credentials"])
 def test_a_path_that_depends_on_a_drives_current_folder_is_refused(place: str) -> None:
     r"""`X:baseline.csv` is another file for each program that starts us; the mend is shown."""

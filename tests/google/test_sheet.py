@@ -135,6 +135,7 @@ def test_a_missing_gid_lists_the_tabs(google: Sandbox, session: Session) -> None
         _open(session, identity, gid=99)
     assert '"Baseline" (gid 5)' in caught.value.hint
     assert "did you mean" not in caught.value.hint
+    assert caught.value.hint.endswith("; if it was deleted, File, Version history restores it")
 
 
 @pytest.mark.parametrize("rows", [[], [[], ["Ana"]], [["", "  "], ["Ana", "+44"]], [["", ""]]])

@@ -130,6 +130,7 @@ def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> No
     done = _schedule(world, "run-now", "--job", "endline")
     assert (done.code, done.out) == (2, "")
     assert "no schedule for endline; installed: baseline (use --job baseline)" in done.err
+    assert "`pull-and-decrypt --job endline` runs this job now" in done.err
     assert _schedule(world, "remove", "--job", "baseline").out == "baseline: removed\n"
 
 
