@@ -131,7 +131,8 @@ def test_a_batch_file_keeps_percent_signs_and_quotes_every_path() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "50% off & (its) ^x! %PATH%",
+        "50% off & (its) ^x!",
+        "%PATH%",
         pytest.param("Zoë's", marks=pytest.mark.wine_cannot("let cmd read a file as UTF-8")),
     ],
 )

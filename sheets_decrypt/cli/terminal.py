@@ -34,7 +34,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     """Run a command and exit with its code."""
     _prepare_process()
     try:
-        code = command.main(prog_name=name, standalone_mode=False)
+        code = command.main(_arguments(), prog_name=name, standalone_mode=False, windows_expand_args=False)
     except click.exceptions.NoArgsIsHelpError as error:
         code = 0
         write_lines(error.format_message().split("\n"))
@@ -49,6 +49,17 @@ def run(command: click.Command, name: str) -> NoReturn:
         code = show_error(_unexpected(error))
     log.close_log()
     sys.exit(code or 0)
+
+
+def _arguments() -> list[str]:
+    r"""Return what was typed; on Windows with `~\` as the user's home, which shells elsewhere put in its place.
+
+    Left to itself, click would also expand `~user`, `%NAME%`, `$NAME` and `*` there, in paths and columns alike.
+    """
+    if os.name != "nt":
+        return sys.argv[1:]
+    homes = ("~/", "~\\")
+    return [str(Path(word).expanduser()) if word.startswith(homes) else word for word in sys.argv[1:]]
 
 
 def _unexpected(error: Exception) -> SheetsDecryptError:

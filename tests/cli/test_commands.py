@@ -8,6 +8,7 @@ from pathlib import Path
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 
+from sheets_decrypt import config
 from sheets_decrypt.errors import EXIT_CODES
 from tests import mounts, survey, systems
 from tests.survey import ENCRYPTED, HEADER, Done, World, csv_of
@@ -437,3 +438,17 @@ def test_no_core_dump_is_left(world: World) -> None:
 print(resource.getrlimit(resource.RLIMIT_CORE))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8")
     assert done.stdout == "(0, 0)\n"
+
+
+@pytest.mark.system("windows", "shells put the home folder in elsewhere")
+def test_what_is_typed_on_windows_arrives_as_it_is(world: World) -> None:
+    """Columns and paths keep `%NAME%`, `$NAME` and `*`; a path that begins with `~` is in the user's home."""
+    (world.folder / "a.toml").touch()
+    home = world.folder / "profile"
+    home.mkdir()
+    columns = "%PATH%,$PATH,*.toml"
+    options = ("--spreadsheet", world.spreadsheet, "--columns", columns, "--output", "X:/a.csv", "--credentials", "c")
+    environment = {"USERPROFILE": str(home)}
+    done = world.run("init", "--config", "~\\new.toml", *options, environment=environment)
+    assert (done.code, done.err) == (0, "")
+    assert config.load(home / "new.toml").jobs["baseline"].columns == ("%PATH%", "$PATH", "*.toml")
