@@ -3,6 +3,7 @@
 import getpass
 import json
 import time as clock
+from datetime import UTC, datetime
 
 import pytest
 
@@ -80,12 +81,15 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
         ("2026-01-31T06:30:10Z", "2026-01-31 07:30 +01:00"),
         ("2026-07-31T23:30:10Z", "2026-08-01 01:30 +02:00"),
         ("2026-07-31 06:30", "2026-07-31 06:30 +02:00"),  # as schedulers spell a time: local
+        (datetime(2026, 1, 31, 6, 30, tzinfo=UTC), "2026-01-31 07:30 +01:00"),
         ("", ""),
         ("yesterday", "yesterday"),
         ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
     ],
 )
-def test_a_person_reads_local_time_with_its_offset(time: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_reads_local_time_with_its_offset(
+    time: str | datetime, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Summer time is that of the day; what is not a time is shown as it is."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
     clock.tzset()
