@@ -17,6 +17,7 @@ from sheets_decrypt.cli.result import show_result
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError, GoogleUnavailable, RunUnderWay
 from sheets_decrypt.runs.record import Record
+from sheets_decrypt.runs.report import counted
 from sheets_decrypt.runs.watch import Watch, watched
 from sheets_decrypt.secret_sources import from_environment
 from sheets_decrypt.story import Options, pull
@@ -151,7 +152,7 @@ class _Run:
         record = self._pull()
         self.pending = not last and _may_pass(record)
         if self.pending and record.error is not None:
-            later = f"trying again in {self._options.retry} minutes"
+            later = f"trying again in {counted(self._options.retry, 'minute')}"
             terminal.write_notice(f"warning: {self.name}: {record.error.message}; {later}")
         else:
             self._conclude(record)

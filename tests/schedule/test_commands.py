@@ -301,8 +301,9 @@ def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: p
 def test_a_failure_that_stays_is_reported_once(world: World, waits: list[float]) -> None:
     """After the second attempt there is no third, and the exit code is the failure's."""
     world.google.fault(Fault("values", times=None))
-    done = world.pull("--retry", "10")
-    assert (done.code, waits.count(600)) == (6, 1)
+    done = world.pull("--retry", "1")
+    assert (done.code, waits.count(60)) == (6, 1)
+    assert "; trying again in 1 minute\n" in done.err
     assert memory(world).failed_runs == 1
     assert done.err.count("error: ") == 1
 
