@@ -215,10 +215,11 @@ def prints_to_a_screen() -> bool:
 
 
 def ask(question: str, default: str | None = None, *, refuse: Callable[[str], object] = len) -> str:
-    """Ask on the terminal until `refuse` raises no SheetsDecryptError."""
+    """Ask on the terminal until `refuse` raises no SheetsDecryptError; Enter alone answers with the default."""
+    shown = f"{question} [{default}]" if default else question  # click would show the default as it is
     while True:
         try:
-            answer = str(click.prompt(printable(question), default=default, err=True))
+            answer = str(click.prompt(printable(shown), default=default, show_default=False, err=True))
         except click.Abort:  # Ctrl-C leaves the cursor behind the question
             print(file=sys.stderr, flush=True)
             raise

@@ -156,6 +156,21 @@ def test_a_tab_without_a_header_and_a_survey_without_answers_stop_nothing(world:
         assert load(world.folder / "asked.toml").jobs["baseline"].worksheet == tab
 
 
+def test_names_in_the_sheet_reach_the_terminal_spelt_out(world: World) -> None:
+    """Its title, a tab's and a column's, also where a column is what Enter takes."""
+    token = sealing.seal(["Ana"], public_key_of(world.survey))[0]
+    hostile = "na\x1b]0;x\x07me"
+    sheet = world.google.add(hostile, [Tab(hostile, [[hostile], [token]]), Tab("other", [["a"]])])
+    shown, code = _init(
+        world, "--private-key-from", "prompt",
+        answers=[world.google.url(sheet), world.google.key_file, "1", "", world.folder / "d/a.csv"],
+    )  # fmt: skip
+    assert code == 0
+    assert shown.count("na\\u001b]0;x\\u0007me") == 4
+    assert "\x1b]" not in shown
+    assert load(world.folder / "asked.toml").jobs["baseline"].columns == (hostile,)
+
+
 def test_an_address_whose_tab_is_gone_gets_the_name_of_another(world: World) -> None:
     """The gid of a deleted tab in the URL leads to no configuration that fails: the tab that is chosen counts."""
     sheet = world.google.add("One", [Tab("only", world.survey.sheet)])
