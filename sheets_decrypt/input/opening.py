@@ -11,7 +11,7 @@ from sheets_decrypt.system.regular_file import open_regular
 
 _START: Final = 1 << 16  # bytes
 _PAGE_ROWS: Final = 5000
-_PAGE_CELLS: Final = 1_000_000
+PAGE_CELLS: Final = 1_000_000
 
 
 def opened(path: Path) -> tuple[BinaryIO, bytes]:
@@ -46,7 +46,7 @@ def _nearest(path: Path) -> str:
 
 def rows_per_page(width: int) -> int:
     """Return how many rows a page has: fewer where rows are wide, so that padding short rows cannot fill the memory."""
-    return max(1, min(_PAGE_ROWS, _PAGE_CELLS // width))
+    return max(1, min(_PAGE_ROWS, PAGE_CELLS // width))
 
 
 def require_names(path: Path, names: Iterable[str]) -> None:

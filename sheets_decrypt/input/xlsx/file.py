@@ -13,7 +13,7 @@ from sheets_decrypt import cells
 from sheets_decrypt.cells import Row
 from sheets_decrypt.errors import ConfigurationError, SheetRefused
 from sheets_decrypt.input.kinds import DOWNLOAD, PASSWORD, refuse_zip
-from sheets_decrypt.input.opening import opened, require_names, rows_per_page
+from sheets_decrypt.input.opening import PAGE_CELLS, opened, require_names, rows_per_page
 from sheets_decrypt.input.xlsx.markup import Damaged
 from sheets_decrypt.input.xlsx.package import Package, Protected
 from sheets_decrypt.input.xlsx.workbook import NoSuchWorksheet, NotAWorkbook, Workbook
@@ -96,15 +96,16 @@ class XlsxFile:
         Raises:
             SheetRefused: The workbook is damaged.
         """
-        first, block, characters = 2, list[Row](), 0
+        first, block, held, characters = 2, list[Row](), 0, 0
         most = rows_per_page(len(self.header.names))
         with self._explained():
             for row in _without_gaps(self._numbered, len(self.header.names)):
                 block.append(row)
+                held += len(row)  # also of cells to the right of the header
                 characters += sum(len(cell) for cell in row if cell.__class__ is str)
-                if len(block) == most or characters > _PAGE_CHARACTERS:
+                if len(block) == most or held > PAGE_CELLS or characters > _PAGE_CHARACTERS:
                     yield cells.page(first, block, self.header)
-                    first, block, characters = first + len(block), [], 0
+                    first, block, held, characters = first + len(block), [], 0, 0
             if block:
                 yield cells.page(first, block, self.header)
 

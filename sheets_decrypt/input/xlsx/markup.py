@@ -17,7 +17,8 @@ _NAMES: Final = (
 )  # fmt: skip
 # The elements that are read, in SpreadsheetML of either kind (transitional and strict): as they are named here → short.
 SHORT: Final = {f"{namespace} {name}": name for namespace in _NAMESPACES for name in _NAMES}
-_BLOCK: Final = 1 << 16  # bytes
+_BLOCK: Final = 1 << 13  # bytes; the rows of one block are in memory together, and 45 bytes make one of 16,384 cells
+_BUFFER: Final = 1 << 16  # bytes
 _LONGEST_TAG: Final = 1 << 20  # bytes
 
 
@@ -31,7 +32,7 @@ def read(content: IO[bytes], start: Start, end: End | None = None, text: Text | 
     The names of elements have their namespace and a blank before them; see `SHORT`.
 
     Yields:
-        After each block of 64 KiB, so that the caller can take what its functions collected.
+        After each block of 8 KiB, so that the caller can take what its functions collected.
 
     Raises:
         Damaged: It has a document type, or a tag of a megabyte.
@@ -39,7 +40,7 @@ def read(content: IO[bytes], start: Start, end: End | None = None, text: Text | 
     """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
-    parser.buffer_size = _BLOCK
+    parser.buffer_size = _BUFFER
     parser.StartDoctypeDeclHandler = _refuse_document_type
     parser.StartElementHandler = start
     parser.EndElementHandler = end
