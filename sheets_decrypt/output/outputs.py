@@ -89,7 +89,8 @@ def deliveries(
     """Open the files. They must be committed before the block ends; after any error the former ones are unchanged.
 
     Args:
-        destinations: Where they go, the main one first: by it alone the policy judges what may be gone.
+        destinations: Where they go, the main one first. The first one that exists is judged by what may be gone; if
+            that is not the main one, it may be the only copy.
         form: How a CSV is written.
         policy: When the former files may be replaced.
         former: What the last run counted, or None where that is not known.
@@ -103,7 +104,8 @@ def deliveries(
             writer = writer_of(kind_of(PurePosixPath(destination.name)), form.encoding, form.guard)
             file = stack.enter_context(delivery(destination.vault, destination.name, policy, former))
             opened.append((writer, file))
-            policy = replace(policy, max_shrink=None)
+            if destination.vault.size(destination.name) is not None:
+                policy = replace(policy, max_shrink=None)
         yield Outputs(opened)
 
 

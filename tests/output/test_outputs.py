@@ -175,11 +175,23 @@ def test_a_shrunken_output_of_any_kind_is_refused(tmp_path: Path, name: str) -> 
     assert _write(folder, _rows(9), [name]).changed
 
 
-def test_only_the_main_output_judges_what_may_be_gone(tmp_path: Path) -> None:
-    """A workbook that a person has filled holds nothing back, unless it is the output itself."""
+def test_only_the_first_output_that_exists_judges_what_may_be_gone(tmp_path: Path) -> None:
+    """A workbook that a person has filled holds nothing back beside a main output that lost nothing."""
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(100), ["a.xlsx"])
+    _write(folder, _rows(3), ["a.csv"])
     assert _write(folder, _rows(3), ["a.csv", "a.xlsx"]).changed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_new_main_output_lets_no_shrunken_one_replace_another(tmp_path: Path, name: str) -> None:
+    """Where the main output was renamed, or made one of `also`, the other file may be the only copy of the answers."""
+    folder = PlainFolder(tmp_path)
+    _write(folder, _rows(100), [name])
+    before = _files(tmp_path)
+    with pytest.raises(SheetShrunk, match="has 3 rows, and the file that it would replace has 100"):
+        _write(folder, _rows(3), ["new.csv", "new.dta", name])
+    assert _files(tmp_path) == before
 
 
 def test_the_rows_of_a_workbook_that_is_known_are_not_counted_again(tmp_path: Path) -> None:
