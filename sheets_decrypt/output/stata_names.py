@@ -7,6 +7,7 @@ from typing import Final
 
 LONGEST_NAME: Final = 32  # characters
 LONGEST_LABEL: Final = 80
+_SHORTENED: Final = LONGEST_NAME - len("_32767")  # characters that every number leaves
 _RESERVED: Final = re.compile(
     r"_all|_b|byte|_coef|_cons|double|float|if|in|int|long|_n|_N|_pi|_pred|_rc|_skip|str\d+|strL|using|with"
 )
@@ -15,11 +16,12 @@ _RESERVED: Final = re.compile(
 def variable_names(names: Sequence[str]) -> list[str]:
     """Return a name for each column: of letters, digits and `_`, at most 32 of them, and no two alike."""
     made: dict[str, None] = {}
+    numbers: dict[str, int] = {}  # the last one that was tried, so that names that are all alike take no time
     for place, name in enumerate(names, 1):
         valid = unique = _valid(name) or f"v{place}"
-        number = 1
+        start = valid[:_SHORTENED]
         while unique in made:
-            number += 1
+            numbers[start] = number = numbers.get(start, 1) + 1
             unique = f"{valid[: LONGEST_NAME - len(f'_{number}')]}_{number}"
         made[unique] = None
     return list(made)

@@ -154,10 +154,9 @@ class WorkbookText:
     def _refuse_long(self, place: int, cells: Sequence[str]) -> None:
         for row, cell in enumerate(cells, self._rows + 1):
             if is_long(cell):
-                raise _refused(
-                    f'row {row} of column "{self._names[place]}" is longer than the {LONGEST_EXCEL_CELL:,}'
-                    " characters that a cell of an excel workbook holds"
-                )
+                where = f'row {row} of column "{self._names[place]}"' if row > 1 else f"cell {self._letters[place]}1"
+                most = f"{LONGEST_EXCEL_CELL:,} characters that a cell of an excel workbook holds"
+                raise _refused(f"{where} is longer than the {most}")
 
 
 def rows_of(file: BinaryIO) -> int:
