@@ -1,15 +1,17 @@
 """The report for people beside an output, such as `baseline.report.txt`: how the last run went, and what to do.
 
-It lies in the vault and still never holds a value. It is written anew by every run, as the history is, so that its time
+It is in the vault and still never holds a value. It is written anew by every run, as the history is, so that its time
 is that of the last one; a synced vault uploads a few hundred bytes for it. UTF-8 with a byte order mark and CRLF, by
 which every Notepad shows it right.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
 from sheets_decrypt.config import report_of
+from sheets_decrypt.errors import VaultFileMissing, VaultUnusable
 from sheets_decrypt.printable import printable
 from sheets_decrypt.runs.record import Record, Result, local_time
 from sheets_decrypt.table import ColumnCount
@@ -18,16 +20,30 @@ from sheets_decrypt.vault.interface import Vault
 _NAMED: Final = 50  # cells that stayed encrypted
 _KEY_PROBLEM: Final = 4  # with a wrong key every cell fails: naming them would hide what is wrong
 _WIDTH: Final = 8
+_START: Final = 4096  # bytes; a job's name and a line as long, or a file's name
+_TITLE: Final = re.compile(rb"\xef\xbb\xbf[^\r\n]*\r\n=+\r\n")
 
 
 def write_report(vault: Vault, name: str, record: Record) -> None:
-    """Write the report beside the output `name`.
+    """Write the report beside the output `name`. Only a report is replaced.
 
     Raises:
-        VaultError: The vault cannot be written.
+        VaultError: Something else has its name, or the vault cannot be written.
     """
-    with vault.replace(str(report_of(PurePosixPath(name)))) as file:
+    report = str(report_of(PurePosixPath(name)))
+    if not _is_ours(vault, report):
+        raise VaultUnusable(f"{vault.path(report)} is something else", hint="rename it; the next run writes a report")
+    with vault.replace(report) as file:
         file.write("".join(f"{printable(line)}\r\n" for line in lines(record)).encode("utf-8-sig", "backslashreplace"))
+
+
+def _is_ours(vault: Vault, report: str) -> bool:
+    try:
+        with vault.read(report) as file:
+            start = file.read(_START)
+    except VaultFileMissing:
+        return True
+    return not start or _TITLE.match(start) is not None
 
 
 def lines(record: Record) -> Iterator[str]:

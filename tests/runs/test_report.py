@@ -66,6 +66,24 @@ def test_a_report_that_cannot_be_written_is_a_warning(world: World) -> None:
     assert "warning: baseline: the report could not be written" in done.err
 
 
+def test_a_report_replaces_a_report_alone(world: World) -> None:
+    """A file of that name that a person has written is kept, and the run is what it was without it."""
+    with world.vault.replace(REPORT) as file:
+        file.write(b"what I noted of the baseline\n====\n")
+    done = world.pull()
+    assert (done.code, world.csv()) == (0, world.whole())
+    assert "warning: baseline: the report could not be written: surveys/baseline.report.txt" in done.err
+    assert world.csv(REPORT) == b"what I noted of the baseline\n====\n"
+
+
+def test_a_report_of_a_job_that_was_renamed_is_replaced(world: World) -> None:
+    """Also where the name has letters of every kind."""
+    with world.vault.replace(REPORT) as file:
+        file.write("".join(f"{line}\r\n" for line in ("Ménages-2025", "============")).encode("utf-8-sig"))
+    assert world.pull().code == 0
+    assert _report(world)[0] == "baseline"
+
+
 def test_a_dry_run_leaves_no_report(world: World) -> None:
     """It writes nothing."""
     assert world.pull("--dry-run").code == 0
