@@ -292,8 +292,15 @@ def show_until_enter(lines: Sequence[str]) -> None:
     """Show lines on a terminal until Enter is pressed: on a screen of their own, which leaves no trace in the history.
 
     Consoles of Windows before 10 have one screen alone; there it is cleared instead.
+
+    Raises:
+        ConfigurationError: The terminal can do neither.
     """
     console = _console(sys.stdout)
+    if console.is_dumb_terminal or not console.is_terminal:  # as the environment says
+        raise ConfigurationError(
+            "this terminal cannot hide again what it has shown", hint="use one that can clear its screen"
+        )
     with console.screen(hide_cursor=False):
         write_lines([*lines, ""])
         with suppress(EOFError):

@@ -177,6 +177,19 @@ def test_a_secret_is_not_shown_without_a_yes(environment: dict[str, str], world:
         assert_nothing_leaked(shown, world.survey)
 
 
+@pytest.mark.parametrize("kind", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"TTY_COMPATIBLE": "0"}])
+def test_a_secret_is_not_shown_where_it_could_not_be_hidden_again(
+    environment: dict[str, str], world: World, kind: dict[str, str]
+) -> None:
+    """Some terminals have neither a second screen nor a way to be cleared: the secret would stay."""
+    text = world.survey.private_key.reveal()
+    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    shown, code = on_a_terminal(world, "secret", "show", "key", answers=["y", ""], more=_keyring_of(environment) | kind)
+    assert code == 2
+    assert "error: this terminal cannot hide again what it has shown" in shown
+    assert_nothing_leaked(shown, world.survey)
+
+
 def test_a_secret_is_never_shown_off_a_terminal(environment: dict[str, str], world: World) -> None:
     """Neither into a file or pipe, nor to a question that no one sees; the hint names the test that shows nothing."""
     text = world.survey.private_key.reveal()

@@ -17,7 +17,7 @@ _NAMES: Final = (
 )  # fmt: skip
 # The elements that are read, in SpreadsheetML of either kind (transitional and strict): as they are named here → short.
 SHORT: Final = {f"{namespace} {name}": name for namespace in _NAMESPACES for name in _NAMES}
-_BLOCK: Final = 1 << 13  # bytes; the rows of one block are in memory together, and 45 bytes make one of 16,384 cells
+_BLOCK: Final = 1 << 14  # bytes; the rows of one block are in memory together, and 45 bytes make one of 16,384 cells
 _BUFFER: Final = 1 << 16  # bytes
 _LONGEST_TAG: Final = 1 << 20  # bytes
 
@@ -32,7 +32,7 @@ def read(content: IO[bytes], start: Start, end: End | None = None, text: Text | 
     The names of elements have their namespace and a blank before them; see `SHORT`.
 
     Yields:
-        After each block of 8 KiB, so that the caller can take what its functions collected.
+        After each block of 16 KiB, so that the caller can take what its functions collected.
 
     Raises:
         Damaged: It has a document type, or a tag of a megabyte.
