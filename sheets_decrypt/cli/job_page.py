@@ -17,6 +17,7 @@ from sheets_decrypt.errors import EXIT_CODES
 from sheets_decrypt.printable import printable
 from sheets_decrypt.runs.record import local_time
 
+START: Final = "<!DOCTYPE html>"
 _WIDTH, _HEIGHT, _MARGIN = 300, 56, 5
 _LABELS: Final = {"good": "fine", "waiting": "", "bad": "failed", "running": "running", "new": "new"}
 _SEE: Final = "On the computer that runs it:|sheets-decrypt status --job {job}"  # text|command
@@ -82,7 +83,7 @@ def page(found: Sequence[JobStatus], now: datetime) -> str:
     main = SubElement(body, "main")
     for one in sorted(found, key=lambda one: not one.needs_attention):
         _card(main, one)
-    return f"<!DOCTYPE html>\n{tostring(html, encoding='unicode', method='html')}\n"
+    return f"{START}\n{tostring(html, encoding='unicode', method='html')}\n"
 
 
 def _card(main: Element, one: JobStatus) -> None:

@@ -62,10 +62,18 @@ def _fail(found: Sequence[JobStatus]) -> int:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write the page; only a page is replaced, and never a CSV that was named in its place."""
+    start = job_page.START.encode()
     try:
-        descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
-            file.write(text)
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, 0o666)
+        with open(descriptor, "r+b") as file:  # noqa: PTH123  (a descriptor)
+            if (former := file.read(len(start))) and former != start:
+                raise ConfigurationError(
+                    f"{path} already exists and is not a page of `status --html`", hint="name another file"
+                )
+            file.seek(0)
+            file.write(text.encode(errors="replace"))
+            file.truncate()
     except OSError as error:
         reason = reason_of(error)
         raise ConfigurationError(f"{path} cannot be written: {reason}", hint="name another file") from None

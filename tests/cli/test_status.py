@@ -497,3 +497,18 @@ def test_a_page_that_cannot_be_written_is_told(world: World, tmp_path: Path) -> 
     done = world.run("status", "--config", world.path, "--html", tmp_path / "nowhere" / "s.html")
     assert (done.code, done.out) == (2, "")
     assert "s.html cannot be written: no such file or directory" in done.err
+
+
+def test_a_page_replaces_a_page_alone(world: World, tmp_path: Path) -> None:
+    """A CSV that is named in the page's place is kept; a page is replaced whole, also by a shorter one."""
+    page_file, csv = tmp_path / "s.html", tmp_path / "baseline.csv"
+    csv.write_text("name\nAna\n", encoding="utf-8")
+    done = world.run("status", "--config", world.path, "--html", csv)
+    assert (done.code, done.out) == (2, "")
+    assert "baseline.csv already exists and is not a page of `status --html`" in done.err
+    assert csv.read_text(encoding="utf-8") == "name\nAna\n"
+    assert world.run("status", "--config", world.path, "--html", page_file).code == 0
+    whole = page_file.read_bytes()
+    page_file.write_bytes(whole + b"<!-- longer -->")
+    assert world.run("status", "--config", world.path, "--html", page_file).code == 0
+    assert page_file.read_bytes().endswith(b"</html>\n")
