@@ -7,8 +7,9 @@ the question, and one inside would stay there after a power failure. The bytes d
 stamp is left out. Measured with 200,000 rows × 20 columns, CPU time and peak memory: this 3 s and 99 MB; pandas, which
 needs all rows at once, 4 s and 593 MB. pyreadstat writes to a path alone, which a file in a Cryptomator vault lacks.
 
-A column is a `str#` as wide as its longest text, since those can be sorted and merged by; where a text is longer than
-2,045 bytes, or holds a NUL, which would end it, the column is a `strL`.
+A column is a `str#` as wide as its longest text, since those can be sorted and merged by. It is a `strL` where a text
+is longer than 2,045 bytes or holds a NUL, which would end it, and where a few long texts among short ones would make
+every row so wide that the column took more than four times the space.
 """
 
 import json
@@ -23,6 +24,9 @@ from sheets_decrypt.output.stata_names import variable_label, variable_names
 
 COLUMNS: Final = 32_767  # variables, of Stata/SE; Stata/MP's more need format 119
 WIDEST: Final = 2045  # bytes of a str#
+_LONGEST_KEY: Final = 255  # bytes; what is sorted or merged by is shorter
+_WASTE: Final = 4  # times as large as with a strL
+_PIECE: Final = 1 << 20  # bytes of rows that are written at a time
 _STRL: Final = 32_768
 _TEXT: Final = 130  # what a GSO holds: a text that ends in a NUL, or bytes
 _BYTES: Final = 129
@@ -75,7 +79,7 @@ class StataText:
         yield from self._beginning()
         number = 1
         for page in self._again():
-            yield self._data(page, number)
+            yield from self._data(page, number)
             number += len(page[0])
         yield b"</data><strls>"
         number = 1
@@ -118,12 +122,17 @@ class StataText:
             if columns and columns[0]:
                 yield columns
 
-    def _data(self, page: Sequence[Sequence[str]], first: int) -> bytes:
-        fields = [
-            column.references(cells, number, first) if column.is_long else column.padded(cells)
-            for number, (column, cells) in enumerate(zip(self._columns, page, strict=True), 1)
-        ]
-        return b"".join(map(b"".join, zip(*fields, strict=True)))
+    def _data(self, page: Sequence[Sequence[str]], first: int) -> Iterator[bytes]:
+        """Yield a page's rows, some at a time: padded they take far more memory than the page."""
+        height = max(1, _PIECE // sum(column.width for column in self._columns))
+        for start in range(0, len(page[0]), height):
+            fields = [
+                column.references(cells[start : start + height], number, first + start)
+                if column.is_long
+                else column.padded(cells[start : start + height])
+                for number, (column, cells) in enumerate(zip(self._columns, page, strict=True), 1)
+            ]
+            yield b"".join(map(b"".join, zip(*fields, strict=True)))
 
     def _long_texts(self, page: Sequence[Sequence[str]], first: int) -> bytes:
         """Return the texts of a page's strL columns, in the order of rows and, in a row, of columns."""
@@ -145,11 +154,13 @@ class _Column:
 
     def __init__(self) -> None:
         self._widest = 1
+        self._rows = 0
         self._holds_nul = False
         self.long_bytes = 0  # what its texts take where they are long ones
 
     def look(self, cells: Sequence[str]) -> None:
         sizes = list(map(len, map(_encoded, cells)))
+        self._rows += len(sizes)
         self._widest = max(self._widest, *sizes, 1)
         nuls = sum("\0" in cell for cell in cells) if "\0" in "".join(cells) else 0
         self._holds_nul |= nuls > 0
@@ -157,7 +168,13 @@ class _Column:
 
     @property
     def is_long(self) -> bool:
-        return self._holds_nul or self._widest > WIDEST
+        return self._holds_nul or self._widest > WIDEST or self._is_wasteful
+
+    @property
+    def _is_wasteful(self) -> bool:
+        """Whether a few long texts would make every row as wide."""
+        padded, long = self._widest * self._rows, self.long_bytes + 8 * self._rows
+        return self._widest > _LONGEST_KEY and padded > _WASTE * long
 
     @property
     def type(self) -> int:

@@ -234,6 +234,28 @@ def test_a_text_is_a_strl_only_where_it_must_be(longest: str, kind: int) -> None
     assert int.from_bytes(types, "little") == kind
 
 
+def test_one_long_answer_does_not_make_every_row_as_wide(tmp_path: Path) -> None:
+    """A respondent who writes much would fill the vault with padding, and then no run writes anything."""
+    rows = [["short", "Ana"]] * 2000 + [["x" * 2000, "y" * 255]]
+    data = written(Kind.STATA, ["comment", "name"], rows)
+    assert len(data) < 700_000
+    types = data.partition(b"<variable_types>")[2][:4]
+    assert [int.from_bytes(types[place : place + 2], "little") for place in (0, 2)] == [32_768, 255]
+    (tmp_path / "a.dta").write_bytes(data)
+    table, _ = pyreadstat.read_dta(tmp_path / "a.dta")
+    assert [list(row) for row in table.itertuples(index=False)] == rows
+
+
+def test_a_wide_dataset_is_written_in_pieces() -> None:
+    """A page of wide texts is never in memory with its padding: it would be gigabytes."""
+    writer = StataText()
+    writer.header(["a", "b", "c"])
+    writer.columns([["x" * 2000] * 2000] * 3)
+    pieces = list(map(len, writer.end()))
+    assert sum(pieces) > 12_000_000
+    assert max(pieces) < 2_000_000
+
+
 def test_a_second_library_reads_a_dataset(tmp_path: Path) -> None:
     """ReadStat, which R's haven uses too, reads texts, long ones and labels."""
     rows = [["007", "x" * 3000], ["", ""], ["é", "y"]]
