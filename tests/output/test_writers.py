@@ -242,7 +242,7 @@ def test_one_long_answer_does_not_make_every_row_as_wide(tmp_path: Path) -> None
     types = data.partition(b"<variable_types>")[2][:4]
     assert [int.from_bytes(types[place : place + 2], "little") for place in (0, 2)] == [32_768, 255]
     (tmp_path / "a.dta").write_bytes(data)
-    table, _ = pyreadstat.read_dta(tmp_path / "a.dta")
+    table, _ = systems.library("pyreadstat").read_dta(tmp_path / "a.dta")
     assert [list(row) for row in table.itertuples(index=False)] == rows
 
 
