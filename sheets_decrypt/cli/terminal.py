@@ -298,9 +298,7 @@ def show_until_enter(lines: Sequence[str]) -> None:
     """
     console = _console(sys.stdout)
     if console.is_dumb_terminal or not console.is_terminal:  # as the environment says
-        raise ConfigurationError(
-            "this terminal cannot hide again what it has shown", hint="use one that can clear its screen"
-        )
+        raise ConfigurationError("this terminal cannot hide the secret again", hint="use one that can clear its screen")
     with console.screen(hide_cursor=False):
         write_lines([*lines, ""])
         with suppress(EOFError):

@@ -32,7 +32,9 @@ def write_report(vault: Vault, name: str, record: Record) -> None:
     """
     report = str(report_of(PurePosixPath(name)))
     if not _is_ours(vault, report):
-        raise VaultUnusable(f"{vault.path(report)} is something else", hint="rename it; the next run writes a report")
+        raise VaultUnusable(
+            f"{vault.path(report)} is not a report of this program", hint="rename it; the next run writes a report"
+        )
     with vault.replace(report) as file:
         file.write("".join(f"{printable(line)}\r\n" for line in lines(record)).encode("utf-8-sig", "backslashreplace"))
 
@@ -110,7 +112,7 @@ def _steps(record: Record) -> Iterator[str]:
     if record.error is not None:
         yield record.error.hint or "see docs/troubleshooting.md"
         if record.output is None:
-            yield "Nothing was written: the file that was there before is unchanged."
+            yield "Nothing was written: the existing file, if any, is unchanged."
         else:  # what comes after it failed: a further file, or the de-identified one
             yield "The file that is named above is in place."
         return

@@ -186,7 +186,7 @@ def test_a_secret_is_not_shown_where_it_could_not_be_hidden_again(
     assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
     shown, code = on_a_terminal(world, "secret", "show", "key", answers=["y", ""], more=_keyring_of(environment) | kind)
     assert code == 2
-    assert "error: this terminal cannot hide again what it has shown" in shown
+    assert "error: this terminal cannot hide the secret again" in shown
     assert_nothing_leaked(shown, world.survey)
 
 
