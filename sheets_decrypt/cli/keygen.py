@@ -55,9 +55,9 @@ def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -
         key_backup.refuse(backup, survey, plain_disk=plain_disk)
     pair = new_key_pair()
     entry = options["keyring"] or DEFAULT_KEYRING
+    if backup is not None:
+        key_backup.write(backup, Backup(pair.private_key, survey, entry, datetime.now(UTC)))
     with _undone_on_failure(backup):
-        if backup is not None:
-            key_backup.write(backup, Backup(pair.private_key, survey, entry, datetime.now(UTC)))
         _keep(pair, entry, options)
     if backup is not None:
         report_backup(backup)
