@@ -18,6 +18,7 @@ unless its minute or hour begins with `*`.
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,11 @@ EXACT: Final = (
 )
 _JOINED: Final = "# the line above this block had no line break at its end"
 _LONGEST: Final = 990  # bytes: Debian's cron cuts a command off at 1000
+# macOS starts its cron as soon as there is a crontab.
+_RUNNING: Final = (("pgrep", "-x", "cron|crond"),) if sys.platform == "linux" else ()
+_STOPPED: Final = (
+    "cron does not seem to be running, so nothing is pulled; start it, such as with `sudo service cron start`"
+)
 _NO_CATCHING_UP: Final = "runs due while the computer is asleep or off are skipped"
 _ENTRY: Final = re.compile(r"^(?P<when>[\d*](?:\S*[ \t]+){5})(?P<command>.+?)\r?$", re.MULTILINE)
 _TIMING: Final = re.compile(r"^# timing: (?P<text>.+?)\r?$", re.MULTILINE)
@@ -77,8 +83,8 @@ class Cron:
         return {"crontab": _block(task)}
 
     def look(self, name: str | None) -> Look:
-        """Read the crontab, which holds every schedule."""
-        return Look(commands=(LIST,) if name is None else (LIST, EXACT))
+        """Read the crontab, which holds every schedule, and ask whether cron runs."""
+        return Look(commands=(LIST,) if name is None else (LIST, EXACT, *_RUNNING))
 
     def names(self, found: Found) -> tuple[str, ...]:
         """Return the schedules that have a block."""
@@ -122,8 +128,13 @@ class Cron:
             text,
             _next_run(text, self.now),
             entries[0][1].replace(r"\%", "%") if entries else "",
-            (_NO_CATCHING_UP, *_clock_changes(text, self.now), *changed_by_hand(as_installed)),
+            (*_not_running(found), _NO_CATCHING_UP, *_clock_changes(text, self.now), *changed_by_hand(as_installed)),
         )
+
+
+def _not_running(found: Found) -> tuple[str, ...]:
+    """Return a note if no cron runs; pgrep ends with 1 where it found none, and otherwise it cannot tell."""
+    return (_STOPPED,) if any(found.reply(*argv).code == 1 for argv in _RUNNING) else ()
 
 
 def with_block(text: str, task: Task) -> str:

@@ -138,6 +138,17 @@ def test_each_scheduler_reads_back_which_configuration_it_pulls(name: str) -> No
         assert not install.uses(status, type(config)(*config.parts[:1], *config.parts[2:])), backend.name
 
 
+@pytest.mark.parametrize(("code", "noted"), [(1, True), (0, False), (2, False)])
+def test_a_cron_that_does_not_run_is_reported(code: int, noted: bool, programs: Path, tmp_path: Path) -> None:
+    """In WSL or a container nothing starts it, and a crontab alone pulls nothing; where pgrep fails, no one knows."""
+    systems.only_on("linux", "macOS starts its cron by itself")
+    StandIn(programs, "crontab", CRONTAB)
+    StandIn(programs, "pgrep", f"sys.exit({code} if arguments == ['-x', 'cron|crond'] else 9)")
+    cron = install.backend_named("cron")
+    for status in (install.install(cron, here(tmp_path)), install.status(cron, "baseline")):
+        assert any("cron does not seem to be running" in note for note in status.notes) == noted
+
+
 def test_since_when_a_schedule_runs_is_known(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts from when its timing was installed: the same once more changes nothing, and a removal forgets it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
