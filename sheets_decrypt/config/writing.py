@@ -158,7 +158,8 @@ def refuse(name: str, answer: str) -> None:
 def _refuse_mistaken(name: str, answer: str) -> None:
     """Refuse what a configuration could hold, and what is an answer to another question."""
     is_address = "://" in answer
-    if name == "spreadsheet" and not is_address and len(answer) < _SHORTEST_ID:
+    is_sheet = "docs.google.com/spreadsheets/" in answer if is_address else len(answer) >= _SHORTEST_ID
+    if name == "spreadsheet" and not is_sheet:
         raise ConfigurationError(
             "spreadsheet: this is neither the address of a Google Sheet nor its id",
             hint="copy the address from the browser: https://docs.google.com/spreadsheets/d/…",

@@ -203,6 +203,14 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_asked(world: Wor
     assert "the columns to decrypt" not in shown
 
 
+@pytest.mark.parametrize("address", ["https://www.dropbox.com/s/abc", "https://docs.google.com/document/d/abc/edit"])
+def test_the_address_of_another_page_is_refused_with_where_to_find_the_right_one(world: World, address: str) -> None:
+    """Whoever pasted the wrong tab of the browser is sent back to the browser."""
+    done = world.run("init", "--config", world.folder / "asked.toml", "--spreadsheet", address)
+    assert done.code == 2
+    assert "hint: copy the address from the browser: https://docs.google.com/spreadsheets/d/" in done.err
+
+
 def test_init_that_is_broken_off_writes_nothing(world: World) -> None:
     """Ctrl-C at a question is exit code 130."""
     shown, code = on_a_terminal(world, "init", "--config", world.folder / "asked.toml", answers=["\x03"])
