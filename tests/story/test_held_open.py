@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,13 +24,13 @@ FILE_AND_FOLDER = [
     pytest.param("folder", marks=pytest.mark.wine_cannot("a folder in which a file is open is renamed")),
 ]
 FORMER = csv_of([HEADER, ["1", "the former csv", "", "", ""]])
-_before_renames: list[Callable[[Path], None]] = []
+_before_renames: list[Callable[[Path, Path], None]] = []
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "os.rename":
         for look in _before_renames:
-            look(Path(arguments[0]))
+            look(Path(arguments[0]), Path(arguments[1]))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,7 +44,7 @@ def _scanner(wanted: Callable[[Path], bool], *, times: int | None) -> Iterator[N
     held: list[BinaryIO] = []
     attempts = itertools.count()
 
-    def look(source: Path) -> None:
+    def look(source: Path, _target: Path) -> None:
         if not (source.name.startswith(".sheets-decrypt-") and wanted(source)):
             return
         if not held:
@@ -81,14 +80,22 @@ def former(world: World) -> World:
 
 def test_a_csv_that_is_held_open_for_a_moment_is_replaced(former: World) -> None:
     """A sync client that reads it is waited for."""
-    file = _on_disk(former, NAME).open("rb")
-    timer = threading.Timer(0.5, file.close)
-    timer.start()
-    try:
-        done = former.pull()
-    finally:
-        timer.join()
-    assert done.code == 0
+    path = _on_disk(former, NAME)
+    attempts = []
+
+    def let_go(_source: Path, target: Path) -> None:
+        if target.name == path.name:
+            attempts.append(target)
+            if len(attempts) == 3:
+                file.close()
+
+    with path.open("rb") as file:
+        _before_renames.append(let_go)
+        try:
+            done = former.pull()
+        finally:
+            _before_renames.remove(let_go)
+    assert (done.code, len(attempts)) == (0, 3)
     assert former.csv(NAME) == former.whole()
     assert set(former.vault.names("")) == {NAME, f"{NAME}.runs.jsonl", "a.report.txt"}
 
