@@ -57,7 +57,7 @@ class Format(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a cell of a configured column stayed encrypted."""
+    """Why a cell of a configured column stayed encrypted, or should not have been decrypted (`FOUND_EARLY`)."""
 
     NO_KEY = "no key"
     WRONG_KEY = "wrong key or damaged"
@@ -66,6 +66,7 @@ class Reason(StrEnum):
     SHEET_ERROR = "retyped"
     OUTSIDE = "outside the header"
     FOUND_LATE = "found late"
+    FOUND_EARLY = "found early"
 
     @property
     def explanation(self) -> str:
@@ -81,6 +82,7 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.SHEET_ERROR: "the cell was retyped, and sheets turned the token into a formula's error",
     Reason.OUTSIDE: "a token is to the right of the header",
     Reason.FOUND_LATE: 'columns = "auto" found out only in later rows that the column is encrypted; name it in columns',
+    Reason.FOUND_EARLY: 'columns = "auto" decrypted it, but later rows are readable; name the right columns',
 }
 
 

@@ -121,7 +121,7 @@ class Decryption:
         for tokens, column in decrypted:
             self._tallies[tokens.index].add_tokens(tokens.format, column, tokens.bodies)
         for tokens, column in decrypted:
-            failing.extend(self._put(tokens, column, columns))
+            failing.extend(self._put(tokens, column, columns, pending.page.first_row))
         self._fail(sorted(failing), pending.page.first_row)
         if self._rules.blank_failures:
             self._blank(failing, columns)
@@ -145,17 +145,19 @@ class Decryption:
         counts: dict[str, ColumnCount] = {}
         for index, tally in self._decrypted().items():
             name = f"{tally.name} (column {index + 1})" if tally.name in counts else tally.name
-            counts[name] = tally.count(self._ciphers)
+            counts[name] = tally.count(self._ciphers, early=index in self._early())
         return counts
 
     def failures(self) -> list[CellFailure]:
         """Return the first failures, in the order of rows."""
         found = [failure for index in self._decrypted() for failure in self._failures[index]]
+        found.extend(self._early().values())
         return sorted([*found, *self.notices.outside], key=lambda failure: failure.row)[:FAILURES_NAMED]
 
     def failure_count(self) -> int:
         """Return the number of cells that could not be decrypted."""
-        return self.notices.outside_count + sum(tally.reasons.total() for tally in self._decrypted().values())
+        in_columns = sum(tally.reasons.total() for tally in self._decrypted().values())
+        return self.notices.outside_count + in_columns + len(self._early())
 
     def warnings(self) -> list[str]:
         """Return what somebody should look into, a sentence each."""
@@ -204,7 +206,17 @@ class Decryption:
             if not self._auto or tally.rewritten or tally.decrypts
         }
 
-    def _put(self, tokens: Tokens, column: Column, columns: list[Sequence[str]]) -> list[tuple[int, int, Reason]]:
+    def _early(self) -> dict[int, CellFailure]:
+        """Return the cell of each column, by index, that `"auto"` decrypted and that later rows made doubtful."""
+        return {
+            index: CellFailure(tally.rewritten, tally.name, Reason.FOUND_EARLY)
+            for index, tally in self._tallies.items()
+            if self._auto and tally.rewritten and tally.lone
+        }
+
+    def _put(
+        self, tokens: Tokens, column: Column, columns: list[Sequence[str]], first_row: int
+    ) -> list[tuple[int, int, Reason]]:
         """Put the plaintext of one column's tokens in their places, and return (row, column index, reason) of the rest.
 
         Under `"auto"` nothing is put before the column decrypts; where it does so later, these cells were found late.
@@ -216,7 +228,8 @@ class Decryption:
         elif late := not self._may_change(tally):
             tally.skipped = True
         else:
-            tally.rewritten = True
+            fitted = next(row for row, key in zip(tokens.rows, column.keys, strict=True) if key != NO_KEY_FITTED)
+            tally.rewritten = tally.rewritten or first_row + fitted
             columns[index] = _replaced(columns[index], tokens.rows, column, failed)
         if not failed and not late:
             return []

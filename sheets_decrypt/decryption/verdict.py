@@ -45,7 +45,7 @@ class Tally:
         damaged: Format → those among `failed` that no key decrypts.
         digests: Those among `failed` that are all hexadecimal: no tokens, but look like legacy ones.
         fitted: (Format, index of its key) → tokens that this key decrypted.
-        rewritten: Plaintext has been put in the place of tokens.
+        rewritten: The sheet's row in which plaintext was first put in the place of a token; 0 as long as none was.
         skipped: Tokens were left on a page by which `"auto"` had not found the column to be encrypted.
     """
 
@@ -60,7 +60,7 @@ class Tally:
     damaged: Counter[Format] = field(default_factory=Counter)
     digests: int = 0
     fitted: Counter[tuple[Format, int]] = field(default_factory=Counter)
-    rewritten: bool = False
+    rewritten: int = 0
     skipped: bool = False
 
     def add(self, found: Sorted) -> None:
@@ -95,17 +95,28 @@ class Tally:
         if any(format_ in AUTHENTICATED for format_, _ in self.fitted):
             return True
         fitted, failing = self.fitted.total(), self._failing(UNAUTHENTICATED).total() + self.digests
-        lone = fitted == 1 and 2 * (fitted + failing) < self._answers()
-        return fitted > failing and not lone
+        return fitted > failing and not self.lone
 
-    def count(self, ciphers: Ciphers) -> ColumnCount:
-        """Return the counts as the run record has them."""
+    @property
+    def lone(self) -> bool:
+        """Whether a single token without authentication decrypts, and most of the column's answers are readable."""
+        fitted, failing = self.fitted.total(), self._failing(UNAUTHENTICATED).total() + self.digests
+        sealed = any(format_ in AUTHENTICATED for format_, _ in self.fitted)
+        return fitted == 1 and not sealed and 2 * (fitted + failing) < self._answers()
+
+    def count(self, ciphers: Ciphers, *, early: int = 0) -> ColumnCount:
+        """Return the counts as the run record has them.
+
+        Args:
+            ciphers: Format → cipher.
+            early: Cells that were found early.
+        """
         return ColumnCount(
-            decrypted=self.fitted.total() - self.reasons[Reason.FOUND_LATE],
+            decrypted=self.fitted.total() - self.reasons[Reason.FOUND_LATE] - early,
             blank=self.blank,
             missing=self.missing,
             not_encrypted=self.not_encrypted,
-            failed=self.reasons.total(),
+            failed=self.reasons.total() + early,
             formats={format_.value: count for format_, count in sorted(self.seen.items())},
             key_fingerprints=[ciphers[format_].fingerprints[key] for format_, key in sorted(self.fitted)],
         )

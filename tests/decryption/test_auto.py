@@ -106,6 +106,17 @@ def test_a_column_found_late_keeps_its_first_tokens_and_says_so() -> None:
     assert [warning for warning in run.decryption.warnings() if "found out later that it is encrypted" in warning]
 
 
+def test_an_answer_that_later_rows_make_doubtful_is_a_failure() -> None:
+    """A page of one token decrypts; where the rest of the column proves readable, the cell is named, not kept quiet."""
+    run = column([CBC, "0", "0"], "auto", cuts=(1,))
+    assert [row for (row,) in run.rows] == ["Ana", "0", "0"]
+    run.decryption.judge_keys()
+    assert run.decryption.failures() == [CellFailure(2, "a", Reason.FOUND_EARLY)]
+    assert run.decryption.failure_count() == 1
+    assert (run.count.decrypted, run.count.not_encrypted, run.count.failed) == (0, 2, 1)
+    assert column([CBC, "0", "0"], "auto").rows == [[CBC], ["0"], ["0"]]
+
+
 def test_a_column_that_was_rewritten_stays_among_the_decrypted_ones() -> None:
     """Chance hits on an early page are not hidden: what fails later is a failure, and no digest is blanked."""
     rows = [[SEALED, CBC], *([SEALED, digest] for digest in HASHES)]

@@ -179,7 +179,7 @@ def test_ctrl_c_ends_a_run_with_its_workers(large: World, when: str) -> None:
         process.communicate()
     assert_nothing_leaked(out + err, large.survey)
     assert process.returncode == 130
-    hint = "hint: an unfinished csv was discarded; the previous one is unchanged"
+    hint = "hint: nothing unfinished was kept, and former files are unchanged; run it again"
     assert err.strip().splitlines() == ["error: interrupted", hint]
     assert large.encrypted_files() == before
     assert pids

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import KeyMissing, KeyWrong
@@ -63,6 +63,7 @@ def test_splitting_into_pages_never_changes_the_result(rows: list[list[str]], cu
 
 
 @given(SHEETS, CUTS, st.booleans())
+@example([[SEALED, CBC, SEALED], [SEALED, "0", SEALED], [SEALED, "0", SEALED]], [1], False)
 def test_splitting_an_auto_sheet_changes_nothing_unnoticed(rows: list[list[str]], cuts: list[int], blank: bool) -> None:
     """With `auto`, a sheet that is cut into pages comes out the same, or with failures that name the cells."""
     cuts = [min(cut, len(rows)) for cut in cuts]

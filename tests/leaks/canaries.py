@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 _SHORTEST: Final = 6  # bytes: a shorter form would be found by chance
 _LONG: Final = 24  # characters: of a longer text, the first characters alone count as well
 _FIRST: Final = 12
+_MARKS: Final = ("v2:", "U2FsdGVkX1")  # what every token of a format begins with says nothing
 _LARGEST: Final = 8 * 1024 * 1024  # bytes of a file that are searched
 
 
@@ -23,7 +24,8 @@ def forms(text: str) -> set[bytes]:
 
     Base64 depends on what comes before: of each of its three alignments, the part that does not.
     """
-    texts = {text, "".join(text.split()), text[:_FIRST] if len(text) >= _LONG else text}
+    marks = sum(len(mark) for mark in _MARKS if text.startswith(mark))
+    texts = {text, "".join(text.split()), text[: marks + _FIRST] if len(text) >= _LONG else text}
     escaped = {
         form
         for one in texts
