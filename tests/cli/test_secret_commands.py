@@ -17,7 +17,6 @@ from tests.survey import (
     call,
     clean_environment,
     public_key_of,
-    run,
 )
 from tests.survey import make as make_survey
 from tests.unattended_parts import KEYRING
@@ -154,7 +153,7 @@ def test_a_secret_is_shown_on_a_screen_of_its_own_until_enter_is_pressed(
 ) -> None:
     """After a warning and a question; the screen's history does not keep it, and a private key has its four lines."""
     text = world.survey.private_key.reveal() if kind == "private key" else world.survey.legacy_secret.reveal()
-    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    assert call(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
     shown, code = on_a_terminal(world, "secret", "show", "key", answers=["y", ""], more=_keyring_of(environment))
     assert code == 0
     before, _, rest = shown.partition("\x1b[?1049h")
@@ -170,7 +169,7 @@ def test_a_secret_is_shown_on_a_screen_of_its_own_until_enter_is_pressed(
 def test_a_secret_is_not_shown_without_a_yes(environment: dict[str, str], world: World) -> None:
     """Enter alone is a no, and so is Ctrl-C."""
     text = world.survey.private_key.reveal()
-    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    assert call(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
     for answer, expected in (("", 0), ("\x03", 130)):
         shown, code = on_a_terminal(world, "secret", "show", "key", answers=[answer], more=_keyring_of(environment))
         assert code == expected
@@ -183,7 +182,7 @@ def test_a_secret_is_not_shown_where_it_could_not_be_hidden_again(
 ) -> None:
     """Some terminals have neither a second screen nor a way to be cleared: the secret would stay."""
     text = world.survey.private_key.reveal()
-    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    assert call(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
     shown, code = on_a_terminal(world, "secret", "show", "key", answers=["y", ""], more=_keyring_of(environment) | kind)
     assert code == 2
     assert "error: this terminal cannot hide the secret again" in shown
@@ -193,8 +192,8 @@ def test_a_secret_is_not_shown_where_it_could_not_be_hidden_again(
 def test_a_secret_is_never_shown_off_a_terminal(environment: dict[str, str], world: World) -> None:
     """Neither into a file or pipe, nor to a question that no one sees; the hint names the test that shows nothing."""
     text = world.survey.private_key.reveal()
-    assert run(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
-    done = run(("secret", "show", "key"), environment, folder=world.folder, stdin="y\n\n")
+    assert call(("secret", "set", "key"), environment, folder=world.folder, stdin=text).code == 0
+    done = call(("secret", "show", "key"), environment, folder=world.folder, stdin="y\n\n")
     assert (done.code, done.out) == (2, "")
     assert "a secret is shown on a terminal only" in done.err
     assert "`sheets-decrypt secret test sheets-decrypt/key` tests it unseen" in done.err
