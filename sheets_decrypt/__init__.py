@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         VaultError,
     )
     from sheets_decrypt.runs.record import Record, Result
-    from sheets_decrypt.story import Options, pull
+    from sheets_decrypt.story.pull import Options, pull
 
     __version__: str
 
@@ -51,7 +51,7 @@ __all__ = [
     "load",
     "pull",
 ]
-_ROOMS: Final = ("errors", "config", "runs.record", "story")
+_ROOMS: Final = ("errors", "config", "runs.record", "story.pull")
 
 
 if not TYPE_CHECKING:

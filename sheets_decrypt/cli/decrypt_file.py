@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import click
 
-from sheets_decrypt import config, file_story
+from sheets_decrypt import config
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, json_option, names_of
@@ -18,9 +18,10 @@ from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.config.sections import from_the_root
 from sheets_decrypt.config.writing import source_of
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, VaultNotEncrypted
-from sheets_decrypt.file_story import ENCODINGS, InputOptions
 from sheets_decrypt.secret_sources import from_environment, withheld
-from sheets_decrypt.story import Options
+from sheets_decrypt.story import file as file_story
+from sheets_decrypt.story.file import ENCODINGS, InputOptions
+from sheets_decrypt.story.pull import Options
 
 _SOURCES: Final = {
     "private_keys": "private_key_from",

@@ -11,11 +11,11 @@ import click
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.result import show_result
 from sheets_decrypt.errors import ConfigurationError, reason_of
-from sheets_decrypt.printable import printable
 from sheets_decrypt.sandbox.demo import OUTPUT, Demonstration, demonstrate
 from sheets_decrypt.sandbox.faults import parse_fault
 from sheets_decrypt.sandbox.sample import ENCRYPTED
 from sheets_decrypt.sandbox.serving import serve_csv
+from sheets_decrypt.system.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

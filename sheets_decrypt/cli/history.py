@@ -12,11 +12,11 @@ from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import SheetsDecryptError
-from sheets_decrypt.printable import printable
 from sheets_decrypt.runs import journal, state
 from sheets_decrypt.runs.history import read_history
 from sheets_decrypt.runs.record import local_time
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system.printable import printable
 from sheets_decrypt.vault import open_vault
 
 if TYPE_CHECKING:

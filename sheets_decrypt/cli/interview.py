@@ -14,8 +14,8 @@ from sheets_decrypt.config.writing import SAME, Answers
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.errors import ConfigurationError, KeyProblem, SheetsDecryptError
 from sheets_decrypt.keys import ciphers_of
-from sheets_decrypt.printable import printable
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system.printable import printable
 from sheets_decrypt.table import Reason
 
 if TYPE_CHECKING:

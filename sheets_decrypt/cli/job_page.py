@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring  # only writes: 
 
 from sheets_decrypt.cli.job_table import JobStatus, duration, headline, in_words, mood
 from sheets_decrypt.errors import EXIT_CODES
-from sheets_decrypt.printable import printable
 from sheets_decrypt.runs.record import local_time
+from sheets_decrypt.system.printable import printable
 
 START: Final = "<!DOCTYPE html>"
 _WIDTH, _HEIGHT, _MARGIN = 300, 56, 5

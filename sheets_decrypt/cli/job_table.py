@@ -11,12 +11,12 @@ from rich.text import Text
 from sheets_decrypt.cli.listing import listing
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.printable import printable
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.record import local_time
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import timing
 from sheets_decrypt.schedule.interface import ALL_JOBS, Status
+from sheets_decrypt.system.printable import printable
 
 _PARTIAL: Final = 3
 _GRACE: Final = timedelta(minutes=30)  # jitter, and the run itself

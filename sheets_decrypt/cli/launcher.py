@@ -6,10 +6,10 @@ import click
 import platformdirs
 
 from sheets_decrypt import config as configuration
-from sheets_decrypt import launcher as launchers
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.options import chosen, config_option, job_names
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.schedule import launcher as launchers
 
 
 @click.command()

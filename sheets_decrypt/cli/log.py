@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from sheets_decrypt.errors import ConfigurationError, reason_of
-from sheets_decrypt.printable import printable
+from sheets_decrypt.system.printable import printable
 
 if TYPE_CHECKING:
     from sheets_decrypt.cli.log_file import LogFile

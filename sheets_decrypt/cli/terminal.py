@@ -20,14 +20,14 @@ import click
 
 from sheets_decrypt.cli import log, streams, usage
 from sheets_decrypt.errors import ConfigurationError, Interrupted, SheetsDecryptError, place_of
-from sheets_decrypt.printable import printable
 from sheets_decrypt.system.console import is_terminal
+from sheets_decrypt.system.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from sheets_decrypt.story import Progress
+    from sheets_decrypt.story.pull import Progress
 
 
 def run(command: click.Command, name: str) -> NoReturn:

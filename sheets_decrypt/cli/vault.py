@@ -13,8 +13,8 @@ from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import load_named
 from sheets_decrypt.cli.options import config_option
 from sheets_decrypt.errors import ConfigurationError, reason_of
-from sheets_decrypt.printable import printable
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system.printable import printable
 from sheets_decrypt.system.regular_file import open_regular
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 

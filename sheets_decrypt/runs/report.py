@@ -12,8 +12,8 @@ from typing import Final
 
 from sheets_decrypt.config import report_of
 from sheets_decrypt.errors import VaultFileMissing, VaultUnusable
-from sheets_decrypt.printable import printable
 from sheets_decrypt.runs.record import Record, Result, local_time
+from sheets_decrypt.system.printable import printable
 from sheets_decrypt.table import ColumnCount
 from sheets_decrypt.vault.interface import Vault
 

@@ -16,7 +16,7 @@ from sheets_decrypt.runs.record import Record
 from sheets_decrypt.sandbox import sample
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.secret_sources import resolve
-from sheets_decrypt.story import pull
+from sheets_decrypt.story.pull import pull
 from sheets_decrypt.system.private_file import write_private_text
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault import open_vault

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from sheets_decrypt import config, file_story
-from sheets_decrypt import story as rooms
+from sheets_decrypt import config
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.decryption.sheet import Decryption, PendingPage, Rules
 from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.runs.record import Record
-from sheets_decrypt.story import Options
+from sheets_decrypt.story import file as file_story
+from sheets_decrypt.story import pull as rooms
+from sheets_decrypt.story.pull import Options
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection, Vault
 from tests.benchmarks.sheets import ENCRYPTED, Kind

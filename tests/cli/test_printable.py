@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from sheets_decrypt.cli import job_page
 from sheets_decrypt.cli import job_table as status
-from sheets_decrypt.printable import printable
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.sandbox.google import Tab
+from sheets_decrypt.system.printable import printable
 from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests.survey import VAULT_PASSPHRASE, World

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt import config, file_story
-from sheets_decrypt import story as pull
+from sheets_decrypt import config
 from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.decryption.pool import Pool
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.google import Cell, GeneratedRows, Sandbox, Tab
+from sheets_decrypt.story import file as file_story
+from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from tests import encryption, mounts, survey
 from tests.decryption.processes import are_gone, signal_is, wait_until, workers_of

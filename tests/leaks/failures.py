@@ -138,7 +138,7 @@ def _another_run_under_way(house: House) -> None:
 def _an_error_of_our_own(house: House) -> None:
     """An exception whose text is a secret ends in a line without it, in the log and the record as well."""
     secret = house.world.survey.passphrase.reveal()
-    for place in ("sheets_decrypt.story.open_vault", "sheets_decrypt.config.load"):
+    for place in ("sheets_decrypt.story.pull.open_vault", "sheets_decrypt.config.load"):
         with mock.patch(place, side_effect=RuntimeError(secret)):
             done, _ = here(
                 ("pull", "--config", house.world.path, "--json"),

@@ -6,7 +6,7 @@ import pytest
 
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.sandbox.google import Cell
-from sheets_decrypt.story import Options, pull
+from sheets_decrypt.story.pull import Options, pull
 from tests import survey
 from tests.story.refusals import FORMER, refused
 from tests.survey import ENCRYPTED, HEADER, World, assert_nothing_leaked, csv_of

@@ -16,7 +16,7 @@ from sheets_decrypt.decryption.ciphers import sealed_box, sealing
 from sheets_decrypt.runs.record import Record, Result
 from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.sandbox.sample import legacy_cbc
-from sheets_decrypt.story import pull
+from sheets_decrypt.story.pull import pull
 from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio.export import for_job, write
 from sheets_decrypt.vault.cryptomator import CryptomatorVault

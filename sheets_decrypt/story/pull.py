@@ -21,8 +21,8 @@ from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.runs.history import last_counts
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.secret_sources import resolve, withheld
+from sheets_decrypt.story.target import Target, locked, remembered
 from sheets_decrypt.table import Header, Page
-from sheets_decrypt.target import Target, locked, remembered
 from sheets_decrypt.vault import open_also, open_vault
 from sheets_decrypt.vault.interface import Place
 

@@ -12,12 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.launcher import Launcher, System, system_here, write
 from sheets_decrypt.sandbox.google import Sandbox
+from sheets_decrypt.schedule.launcher import Launcher, System, system_here, write
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import World, assert_nothing_leaked
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ODD = "50% off & (Zoë's) $HOME;x"
 ODDER = ODD + ' "q" `id` \\n back'
 PRESS = b"Press any key to close this window. "
