@@ -130,7 +130,12 @@ def _rows_and_digest(vault: Files, name: str, former: FormerCounts | None) -> tu
     if former is not None and former.sha256 == digest.hexdigest():
         return former.rows, former.sha256
     with vault.read(name) as file:
-        return rows_of(kind, file), digest.hexdigest()
+        counted = rows_of(kind, file)
+    if (
+        counted is None
+    ):  # such as a workbook that someone saved with a password: the last run's count is all that is known
+        counted = former.rows if former is not None else 0
+    return counted, digest.hexdigest()
 
 
 def _readable_cells(

@@ -199,11 +199,11 @@ class _Column:
         return [start + row.to_bytes(6, "little") if cell else bytes(8) for row, cell in enumerate(cells, first)]
 
 
-def rows_of(file: BinaryIO) -> int:
-    """Return the number of rows of a dataset of format 118 or 119, in either byte order; 0 for another file."""
+def rows_of(file: BinaryIO) -> int | None:
+    """Return the number of rows of a dataset of format 118 or 119, in either byte order; None for another file."""
     start, found, rest = file.read(4096).partition(b"</K><N>")
     if not found or rest[8:12] != b"</N>":
-        return 0
+        return None
     return int.from_bytes(rest[:8], "big" if b"MSF" in start else "little")
 
 

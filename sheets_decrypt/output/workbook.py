@@ -159,13 +159,13 @@ class WorkbookText:
                 raise _refused(f"{where} is longer than the {most}")
 
 
-def rows_of(file: BinaryIO) -> int:
+def rows_of(file: BinaryIO) -> int | None:
     """Return the number of rows below the header of a workbook that this program wrote and Excel may have saved since.
 
     It is read into memory, compressed as it is: a vault's files are read from start to end, a ZIP file from its end.
 
     Returns:
-        The number; 0 for a file that is something else.
+        The number; None for a file that is something else, such as a workbook with a password.
     """
     import zipfile  # noqa: PLC0415  (needed only where a workbook is replaced)
 
@@ -176,7 +176,7 @@ def rows_of(file: BinaryIO) -> int:
                 rows += (before + piece).count(_ROW)
                 before = piece[1 - len(_ROW) :]
     except Exception:  # noqa: BLE001  (on damaged files zipfile raises errors of a dozen classes)
-        return 0
+        return None
     return max(0, rows - 1)
 
 

@@ -65,8 +65,8 @@ def writer_of(kind: Kind, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard)
             return StataText()
 
 
-def rows_of(kind: Kind, file: BinaryIO) -> int:
-    """Return the number of rows below the header of a file that this program wrote; 0 where it is something else."""
+def rows_of(kind: Kind, file: BinaryIO) -> int | None:
+    """Return the number of rows below the header of a file that this program wrote; None where it is something else."""
     match kind:
         case Kind.CSV:
             count = RecordCount()

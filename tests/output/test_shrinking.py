@@ -53,6 +53,15 @@ def _refused(
 # As the runs counted
 
 
+@pytest.mark.parametrize("name", ["a.xlsx", "a.dta"])
+def test_a_file_that_cannot_be_counted_has_the_rows_of_the_run_before(vault: CryptomatorVault, name: str) -> None:
+    """Someone saved the workbook with a password: three rows do not replace a hundred."""
+    _put(vault, "not what the program wrote", name)
+    with pytest.raises(SheetShrunk, match="the sheet has 3 rows, and the file that it would replace has 100"):
+        refuse_shrunken(vault, name, NewCounts(3, {}), NONE_GONE, FormerCounts("another digest", 100, {}))
+    refuse_shrunken(vault, name, NewCounts(3, {}), NONE_GONE, None)
+
+
 def test_a_column_has_fewer_cells_than_the_run_before_counted(vault: CryptomatorVault) -> None:
     """Not one cell less than may be gone; whatever else is readable in the sheet counts for nothing."""
     former = FormerCounts(_put(vault, "name\r\nAna\r\nBo\r\nCy\r\n"), 3, {"name": 3})

@@ -131,9 +131,9 @@ def test_the_rows_of_a_file_are_counted(kind: Kind, table: tuple[list[str], list
 
 @pytest.mark.parametrize("kind", [Kind.WORKBOOK, Kind.STATA])
 @given(data=st.binary(max_size=40))
-def test_something_else_has_no_rows(kind: Kind, data: bytes) -> None:
-    """A file that somebody put under the output's name is no reason to crash."""
-    assert rows_of(kind, io.BytesIO(data)) == 0
+def test_something_else_is_not_counted(kind: Kind, data: bytes) -> None:
+    """A file that somebody put under the output's name is no reason to crash, and is known to be something else."""
+    assert rows_of(kind, io.BytesIO(data)) is None
 
 
 @pytest.mark.parametrize("kind", [Kind.WORKBOOK, Kind.STATA])
@@ -146,7 +146,7 @@ def test_a_damaged_file_is_no_reason_to_crash(kind: Kind, places: list[int], byt
     data = bytearray(written(kind, ["a", "b"], [["1", "x"], ["2", "y"]]))
     for place in places:
         data[place % len(data)] = byte
-    assert rows_of(kind, io.BytesIO(bytes(data[: cut % len(data)] if byte % 2 else data))) >= 0
+    assert (rows_of(kind, io.BytesIO(bytes(data[: cut % len(data)] if byte % 2 else data))) or 0) >= 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
