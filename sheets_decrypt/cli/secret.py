@@ -127,7 +127,7 @@ def _about(found: Secret) -> Iterator[str]:
         key = sealed_box.PrivateKey(found)
         yield f"it is a private key; its fingerprint is {sealed_box.fingerprint(key.public_key)}"
     else:
-        yield "it is not a private key; it may be another secret, such as a passphrase"
+        yield "it is not a private key; it may be another secret, such as an older survey's"
 
 
 def _in_groups(found: Secret) -> Iterator[str]:

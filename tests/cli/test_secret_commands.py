@@ -49,7 +49,7 @@ def _typed(environment: dict[str, str], *arguments: str, keys: bytes) -> tuple[i
 
 def test_a_secret_from_standard_input_is_stored_and_read_unseen(environment: dict[str, str], tmp_path: Path) -> None:
     """The first line is the secret, whatever is in it; `test` says that it can be read, and `[keys]` reads it."""
-    note = "it is not a private key; it may be another secret, such as a passphrase"
+    note = "it is not a private key; it may be another secret, such as an older survey's"
     done = _secret(environment, tmp_path, "set", "sheets-decrypt/legacy", stdin=SECRET + "\r\n")
     assert done == Done(0, f"the keyring has sheets-decrypt/legacy\n{note}\n", "")
     done = _secret(environment, tmp_path, "test", "legacy")
