@@ -1,7 +1,7 @@
 """Cases: the other commands."""
 
 from sheets_decrypt.decryption.ciphers import backup_text, sealed_box
-from tests import require
+from tests import require, systems
 from tests.leaks.canaries import Canaries
 from tests.leaks.house import House, case, some, texts_of
 from tests.survey import csv_of, public_key_of
@@ -32,6 +32,7 @@ def _files_in_the_vault(house: House) -> None:
 
 @case
 def _a_schedule_installed_shown_run_and_removed(house: House) -> None:
+    systems.only_on("posix", "the scheduler is cron")
     cron = ("--backend", "cron")
     at = ("--config", house.world.path, "--daily", "06:30")
     house.run("schedule", "show", *at, *cron, code=0)

@@ -68,7 +68,7 @@ def _a_pull_with_worker_processes(house: House) -> None:
     world.google.replace_rows(world.spreadsheet, "data", [*world.survey.sheet, *rows])
     world.path.write_text("workers = 2\n" + world.path.read_text(encoding="utf-8"), encoding="utf-8")
     house.pull("--json", code=0, process=True)
-    assert house.children >= 2
+    assert systems.WINDOWS or house.children >= 2  # children are looked at in /proc
 
 
 @case
