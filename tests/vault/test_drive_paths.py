@@ -61,6 +61,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["X:", "X:/surveys", "X:/surveys/2026", r"X:\surveys", "settings/X:/surveys"])
+@pytest.mark.wine_cannot("X: is one of the drives that stand for a vault there")
 def test_a_drive_letter_that_leads_nowhere_is_called_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_drive_letter_that_leads_nowhere_is_called_that(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.system("posix", "no name has a colon on Windows")
 def test_a_folder_that_is_called_like_a_drive_is_a_folder(folder: Path) -> None:
     """Where `X:` is there, it is used."""
     (folder / "X:").mkdir()
@@ -80,6 +82,7 @@ def test_a_folder_that_is_called_like_a_drive_is_a_folder(folder: Path) -> None:
     assert stored(folder) == ["X:/baseline.csv"]
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_to_the_vault_is_followed(folder: Path, tmp_path: Path) -> None:
     """A link on an unencrypted disk that leads into the vault is as good as the vault."""
     (tmp_path / "vault").symlink_to(folder)
@@ -90,6 +93,7 @@ def test_a_link_to_the_vault_is_followed(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "vault").is_symlink()
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_out_of_the_vault_is_refused(folder: Path, tmp_path: Path) -> None:
     """A link inside of the vault that leads to an unencrypted folder or file gets no plaintext."""
     (tmp_path / "plain").mkdir()
@@ -105,6 +109,7 @@ def test_a_link_out_of_the_vault_is_refused(folder: Path, tmp_path: Path) -> Non
     assert list((tmp_path / "plain").iterdir()) == []
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_into_a_locked_vault_is_refused(folder: Path, gocryptfs: mounts.Mounted) -> None:
     """A link inside of the vault that leads to its own encrypted files gets no plaintext."""
     (folder / "cipher").symlink_to(gocryptfs.cipher)
@@ -114,6 +119,7 @@ def test_a_link_into_a_locked_vault_is_refused(folder: Path, gocryptfs: mounts.M
         Drive(folder / "cipher").check()
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_inside_of_the_vault_stays_a_link(folder: Path) -> None:
     """The file that the link leads to is replaced."""
     (folder / "data").mkdir()
@@ -124,6 +130,7 @@ def test_a_link_inside_of_the_vault_stays_a_link(folder: Path) -> None:
     assert (folder / "data" / "real.csv").read_bytes() == NEW
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_that_leads_to_itself_is_an_error(folder: Path) -> None:
     """A loop is refused and named."""
     (folder / "loop").symlink_to("loop")

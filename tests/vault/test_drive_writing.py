@@ -48,6 +48,7 @@ def test_an_append_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
         assert content(drive, "history.jsonl") == b"{}\n"
 
 
+@pytest.mark.system("posix", "mode bits mean nothing on Windows")
 def test_files_are_for_this_user_alone(folder: Path) -> None:
     """New files are 0600, also while they are written; a file's own permissions are kept when it is replaced."""
     drive = Drive(folder)
@@ -86,6 +87,7 @@ def test_a_long_name_leaves_nothing_either(folder: Path) -> None:
     assert stored(folder) == [name]
 
 
+@pytest.mark.system("posix", "to Windows a name that is too long is one that does not exist")
 def test_a_name_that_is_too_long_is_called_that(folder: Path) -> None:
     """The message names the limit, for the file and for the folder."""
     with pytest.raises(VaultUnusable, match="too long"):
@@ -255,6 +257,7 @@ def test_a_live_writers_temporary_file_is_left_alone(folder: Path, by_descriptor
 
 
 @pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.system("posix", "Windows cannot hold a folder open")
 def test_an_open_folder_opens_nothing_through_a_link(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
 ) -> None:
