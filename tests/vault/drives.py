@@ -8,6 +8,8 @@ from sheets_decrypt.vault import volume
 from sheets_decrypt.vault.interface import Place, Protection
 from tests import mounts
 
+BY_DESCRIPTOR = [pytest.param(True, marks=pytest.mark.system("posix", "Windows cannot hold a folder open")), False]
+
 
 def own_folder(mounted: mounts.Mounted, request: pytest.FixtureRequest) -> Path:
     """Make a folder on the drive that no other test uses."""

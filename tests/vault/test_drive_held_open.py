@@ -12,6 +12,7 @@ from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.replacement import RenamePolicy
 from tests.vault.contract import FORMER, NEW, content, put, stored
+from tests.vault.drives import BY_DESCRIPTOR
 
 
 class HeldOpen:
@@ -73,7 +74,7 @@ def test_a_file_that_stays_open_gets_its_successor_beside_it(folder: Path) -> No
 
 
 @pytest.mark.parametrize("size", [0, len(NEW), (2 << 20) + 1])
-@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 def test_a_file_that_stays_open_gets_no_second_copy_of_the_same(folder: Path, size: int, by_descriptor: bool) -> None:
     """Run after run on an unchanged sheet, the newest copy beside it serves, and the note says so."""
     data = os.urandom(size)

@@ -1,5 +1,6 @@
 """Which way leads to a drive: links, dots, drive letters, missing folders, mounts below."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -167,6 +168,7 @@ def test_a_mount_below_the_folder_is_not_the_vault(folder: Path) -> None:
         assert list(sub.iterdir()) == []
 
 
+@pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_path: Path) -> None:
     """Links to the folder or the file, dots, and a folder named in the name make no other file; locked or not."""
     (folder / "surveys").mkdir()
@@ -180,8 +182,8 @@ def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_pat
         Drive(folder / "surveys" / ".." / "surveys").identity("baseline.csv"),
         Drive(tmp_path / "link" / "surveys").identity("baseline.csv"),
     }
-    assert same == {str(folder / "surveys" / "baseline.csv")}
-    assert Drive(tmp_path / "missing").identity("a.csv") == str(tmp_path / "missing" / "a.csv")
+    assert same == {os.path.normcase(folder / "surveys" / "baseline.csv")}
+    assert Drive(tmp_path / "missing").identity("a.csv") == os.path.normcase(tmp_path / "missing" / "a.csv")
 
 
 def test_a_missing_file_of_a_vault_that_is_there_is_missing(folder: Path) -> None:

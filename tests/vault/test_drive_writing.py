@@ -20,7 +20,7 @@ from sheets_decrypt.vault.interface import Place, Protection
 from sheets_decrypt.vault.replacement import DEFAULT_POLICY, NewFile, VaultFile
 from tests import mounts, systems
 from tests.vault.contract import FORMER, NEW, content, kill_in_the_middle, put, stored
-from tests.vault.drives import as_vault
+from tests.vault.drives import BY_DESCRIPTOR, as_vault
 
 
 def test_a_full_vault_keeps_the_former_file(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_name_that_is_too_long_is_called_that(folder: Path) -> None:
     assert stored(folder) == []
 
 
-@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 def test_a_vault_that_is_unmounted_while_it_is_written_gets_no_plaintext_elsewhere(
     own: mounts.Mounted, by_descriptor: bool
 ) -> None:
@@ -148,6 +148,7 @@ def test_a_vault_that_dies_while_it_is_read_is_called_dead(own: mounts.Mounted) 
             pass
 
 
+@pytest.mark.wine_cannot("a folder in which a file is open is renamed")
 def test_a_folder_that_is_exchanged_while_it_is_written_is_noticed(folder: Path) -> None:
     """A folder that was renamed and made anew is not the one that was checked."""
     drive = Drive(folder / "surveys")
@@ -206,6 +207,7 @@ def test_nothing_is_written_after_the_end(folder: Path) -> None:
         NewFile(held, "a", asked_for="a", label="a", policy=DEFAULT_POLICY).write(NEW)
 
 
+@pytest.mark.system("posix", "another process does not take the letter for a vault")
 def test_a_writer_that_is_killed_from_outside_leaves_the_former_file(folder: Path) -> None:
     """SIGKILL from another process, at whatever point of many writes, leaves a whole file."""
     program = (
@@ -228,7 +230,7 @@ def test_a_writer_that_is_killed_from_outside_leaves_the_former_file(folder: Pat
         assert stored(folder) == ["baseline.csv"]
 
 
-@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 def test_a_folder_that_stops_answering_is_not_kept_open(
     folder: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
 ) -> None:
@@ -242,7 +244,7 @@ def test_a_folder_that_stops_answering_is_not_kept_open(
                 OpenFolder(folder, by_descriptor=by_descriptor)
 
 
-@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 def test_a_live_writers_temporary_file_is_left_alone(folder: Path, by_descriptor: bool) -> None:
     """Two runs that write one file both succeed; the later one's content stays, and no temporary file is left."""
     drive = Drive(folder, by_descriptor=by_descriptor)
@@ -256,7 +258,7 @@ def test_a_live_writers_temporary_file_is_left_alone(folder: Path, by_descriptor
     assert stored(folder) == ["baseline.csv"]
 
 
-@pytest.mark.parametrize("by_descriptor", [True, False])
+@pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 @pytest.mark.system("posix", "Windows cannot hold a folder open")
 def test_an_open_folder_opens_nothing_through_a_link(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
