@@ -134,6 +134,7 @@ def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> No
     assert _schedule(world, "remove", "--job", "baseline").out == "baseline: removed\n"
 
 
+@pytest.mark.system("posix", "on Windows, status asks Task Scheduler alone")
 def test_each_configuration_has_its_own_schedule_in_status(world: World, programs: Path) -> None:
     """A survey that is pulled by hand is not overdue because another configuration is scheduled."""
     StandIn(programs, "crontab", CRONTAB)
