@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -53,6 +52,8 @@ def chosen(config: "Config", names: Sequence[str]) -> list[str]:
     """
     for name in names:
         if name not in config.jobs:
+            import difflib  # noqa: PLC0415  (2 ms that `--help` can do without)
+
             close = difflib.get_close_matches(name, config.jobs, n=1)
             meant = f'did you mean "{close[0]}"? ' if close else ""
             hint = f"{meant}the configuration has {', '.join(sorted(config.jobs))}"
