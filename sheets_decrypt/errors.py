@@ -210,6 +210,8 @@ class SheetRefused(SheetsDecryptError):
 class ColumnNotFound(SheetRefused):
     """A configured column is not in the header exactly once."""
 
+    guessed = False  # whether the hint says which columns were probably meant
+
 
 class SheetEmpty(SheetRefused):
     """The tab has no header."""

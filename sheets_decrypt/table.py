@@ -104,6 +104,19 @@ class CellFailure:
     reason: Reason
 
 
+def closest(name: str, names: Sequence[str], *, likeness: float = 0.6) -> str | None:
+    """Return which of the names was probably meant, or None; capitals, and blanks at the ends, do not count.
+
+    Args:
+        name: What was typed.
+        names: What there is.
+        likeness: The least ratio of difflib, 0 to 1, at which a name counts as close.
+    """
+    by_key = {other.strip().casefold(): other for other in names}
+    close = difflib.get_close_matches(name.strip().casefold(), by_key, n=1, cutoff=likeness)
+    return by_key[close[0]] if close else None
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The names in the sheet's first row, as they are: blank and duplicate ones are kept.
@@ -142,12 +155,12 @@ class Header:
         """Return the error that names the missing columns, and what was probably meant."""
         named = " and ".join(f'"{name}"' for name in missing)
         # Suggest only a close match: a first row that is not a header holds people's answers.
-        by_key = {name.strip().casefold(): name for name in self.names}
-        found = (difflib.get_close_matches(name.strip().casefold(), by_key, n=1, cutoff=_NEARLY) for name in missing)
-        close = [f'"{by_key[keys[0]]}"' for keys in found if keys]
-        if close:
+        found = (closest(name, self.names, likeness=_NEARLY) for name in missing)
+        if close := [f'"{name}"' for name in found if name is not None]:
             others = " check the others against row 1" if len(close) < len(missing) else ""
-            return ColumnNotFound(f"{named} not found in row 1", hint=f"did you mean {' and '.join(close)}?{others}")
+            error = ColumnNotFound(f"{named} not found in row 1", hint=f"did you mean {' and '.join(close)}?{others}")
+            error.guessed = True
+            return error
         width = "1 column" if len(self.names) == 1 else f"{len(self.names)} columns"
         hint = "check the spelling against row 1, and that this is the right tab"
         if any(";" in name for name in missing):

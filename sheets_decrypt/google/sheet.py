@@ -1,6 +1,5 @@
 """A spreadsheet's tab → its header and pages of rows."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,7 +13,7 @@ from sheets_decrypt.google import blocks
 from sheets_decrypt.google.blocks import Block, Limits, Moved, Pace
 from sheets_decrypt.google.failures import strange_json
 from sheets_decrypt.google.session import Session
-from sheets_decrypt.table import Header, Page
+from sheets_decrypt.table import Header, Page, closest
 
 __all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "list_tabs", "open_sheet"]
 
@@ -270,9 +269,8 @@ def _choose(tabs: Sequence[Tab], worksheet: str | None, gid: int | None) -> Tab:
 
 
 def _close_to(worksheet: str | None, tabs: Sequence[Tab]) -> str:
-    by_key = {tab.title.strip().casefold(): tab.title for tab in tabs}
-    close = difflib.get_close_matches((worksheet or "").strip().casefold(), by_key, n=1)
-    return f'did you mean "{by_key[close[0]]}"? ' if close else ""
+    close = closest(worksheet or "", [tab.title for tab in tabs])
+    return "" if close is None else f'did you mean "{close}"? '
 
 
 def _list_of(tabs: Sequence[Tab]) -> str:

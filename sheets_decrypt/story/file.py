@@ -93,8 +93,7 @@ def _pointing_elsewhere(source: TableFile) -> Iterator[None]:
     try:
         yield
     except ColumnNotFound as error:
-        guessed = error.hint.startswith("did you mean")
-        hint = error.hint if guessed or not source.elsewhere else f"{error.hint}; {source.elsewhere}"
+        hint = error.hint if error.guessed or not source.elsewhere else f"{error.hint}; {source.elsewhere}"
         raise ColumnNotFound(error.message, hint=hint) from None
 
 

@@ -1,6 +1,5 @@
 """A workbook: its worksheets, its texts, and which of its formats show a date."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
@@ -9,6 +8,7 @@ from sheets_decrypt.input.xlsx.dates import Moment, moment_of
 from sheets_decrypt.input.xlsx.markup import SHORT, Damaged
 from sheets_decrypt.input.xlsx.package import Package
 from sheets_decrypt.input.xlsx.strings import read_strings
+from sheets_decrypt.table import closest
 
 _MOST_FORMATS: Final = 100_000  # Excel's limit is 65,490
 
@@ -75,10 +75,10 @@ class Workbook:
         for sheet in self._sheets:
             if sheet.title == title:
                 return sheet
-        by_key = {sheet.title.strip().casefold(): sheet.title for sheet in self._sheets}
-        close = difflib.get_close_matches(title.strip().casefold(), by_key, n=1)
-        hint = f'did you mean "{by_key[close[0]]}"? ' if close else ""
-        raise NoSuchWorksheet(hint + "the worksheets are: " + ", ".join(f'"{sheet.title}"' for sheet in self._sheets))
+        titles = [sheet.title for sheet in self._sheets]
+        close = closest(title, titles)
+        hint = "" if close is None else f'did you mean "{close}"? '
+        raise NoSuchWorksheet(f"{hint}the worksheets are: " + ", ".join(f'"{each}"' for each in titles))
 
     def open(self, sheet: Worksheet) -> IO[bytes]:
         """Return a worksheet's content."""
