@@ -7,6 +7,7 @@ address often is.
 
 import importlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -97,26 +98,11 @@ def look_at(recipients: Recipients) -> list[Attempt]:
     """Return for every address whether something could be sent there, without sending anything."""
     url = recipients.healthchecks
     heartbeat = [] if url is None else [Attempt(_heartbeat(url), None if is_web_address(url) else NO_URL)]
-    apprise = _apprise() if recipients.urls else None
-    return [
-        *heartbeat,
-        *(
-            Attempt(
-                _number(number, url),
-                _NO_APPRISE if apprise is None else guarded(partial(_unsupported, apprise, url), LIMITS),
-            )
-            for number, url in enumerate(recipients.urls, 1)
-            if url
-        ),
-    ]
+    return [*heartbeat, *_each(recipients.urls, _unsupported, LIMITS)]
 
 
 def _heartbeat(url: str) -> str:
     return f"healthchecks ({_where(url)})"
-
-
-def _number(number: int, url: str) -> str:
-    return f"urls, number {number} ({_where(url)})"
 
 
 def _ping(recipients: Recipients, suffix: str, body: str, limits: Limits) -> list[str]:
@@ -128,11 +114,16 @@ def _ping(recipients: Recipients, suffix: str, body: str, limits: Limits) -> lis
 
 
 def _send(urls: tuple[str, ...], news: News, limits: Limits) -> list[Attempt]:
-    apprise = _apprise()
+    return _each(urls, partial(_send_one, news=news, limits=limits), limits)
+
+
+def _each(urls: tuple[str, ...], function: Callable[[Any, str], str | None], limits: Limits) -> list[Attempt]:
+    """Call a function with the library and each address, within limits, and return what happened."""
+    apprise = _apprise() if urls else None
     return [
         Attempt(
-            _number(number, url),
-            _NO_APPRISE if apprise is None else guarded(partial(_send_one, apprise, url, news, limits), limits),
+            f"urls, number {number} ({_where(url)})",
+            _NO_APPRISE if apprise is None else guarded(partial(function, apprise, url), limits),
         )
         for number, url in enumerate(urls, 1)
         if url
