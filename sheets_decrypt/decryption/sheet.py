@@ -143,9 +143,10 @@ class Decryption:
         is among the keys, and the others get the column's number besides.
         """
         counts: dict[str, ColumnCount] = {}
+        early = self._early()
         for index, tally in self._decrypted().items():
             name = f"{tally.name} (column {index + 1})" if tally.name in counts else tally.name
-            counts[name] = tally.count(self._ciphers, early=index in self._early())
+            counts[name] = tally.count(self._ciphers, early=index in early)
         return counts
 
     def failures(self) -> list[CellFailure]:
@@ -228,8 +229,9 @@ class Decryption:
         elif late := not self._may_change(tally):
             tally.skipped = True
         else:
-            fitted = next(row for row, key in zip(tokens.rows, column.keys, strict=True) if key != NO_KEY_FITTED)
-            tally.rewritten = tally.rewritten or first_row + fitted
+            if not tally.rewritten:
+                fitted = (row for row, key in zip(tokens.rows, column.keys, strict=True) if key != NO_KEY_FITTED)
+                tally.rewritten = first_row + next(fitted)
             columns[index] = _replaced(columns[index], tokens.rows, column, failed)
         if not failed and not late:
             return []

@@ -92,17 +92,22 @@ class Tally:
         A sealed box that opens is proof. Of the other formats a wrong key decrypts one in 256: most must decrypt, and a
         single one among readable answers is not enough.
         """
-        if any(format_ in AUTHENTICATED for format_, _ in self.fitted):
-            return True
-        fitted, failing = self.fitted.total(), self._failing(UNAUTHENTICATED).total() + self.digests
-        return fitted > failing and not self.lone
+        return self._opened or (self.fitted.total() > self._failing_alike and not self.lone)
 
     @property
     def lone(self) -> bool:
         """Whether a single token without authentication decrypts, and most of the column's answers are readable."""
-        fitted, failing = self.fitted.total(), self._failing(UNAUTHENTICATED).total() + self.digests
-        sealed = any(format_ in AUTHENTICATED for format_, _ in self.fitted)
-        return fitted == 1 and not sealed and 2 * (fitted + failing) < self._answers()
+        return self.fitted.total() == 1 and not self._opened and 2 * (1 + self._failing_alike) < self._answers()
+
+    @property
+    def _opened(self) -> bool:
+        """Whether a sealed box was opened."""
+        return any(format_ in AUTHENTICATED for format_, _ in self.fitted)
+
+    @property
+    def _failing_alike(self) -> int:
+        """How many tokens without authentication failed, or looked like some."""
+        return self._failing(UNAUTHENTICATED).total() + self.digests
 
     def count(self, ciphers: Ciphers, *, early: int = 0) -> ColumnCount:
         """Return the counts as the run record has them.
