@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sheets_decrypt.config import Google
+from sheets_decrypt.config import Conversion, Google
 from sheets_decrypt.decryption.columns import sort
 from sheets_decrypt.errors import SheetsDecryptError, WorksheetNotFound
 from sheets_decrypt.google.session import open_session
@@ -13,7 +13,7 @@ from sheets_decrypt.table import Format, Header, Page
 
 _ROWS: Final = 50
 _SECONDS: Final = 10.0  # a person waits, and can let it look again
-_NOT_ANSWERED: Final = frozenset({"No Data"})
+_NOT_ANSWERED: Final = frozenset(Conversion.model_fields["missing_values"].default)
 
 
 @dataclass(frozen=True, slots=True)

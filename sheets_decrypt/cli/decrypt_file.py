@@ -12,22 +12,18 @@ import click
 from sheets_decrypt import config
 from sheets_decrypt.cli import terminal
 from sheets_decrypt.cli.configuration import load_named
-from sheets_decrypt.cli.options import chosen, config_option, json_option, names_of
+from sheets_decrypt.cli.options import SOURCES, chosen, config_option, json_option, names_of
 from sheets_decrypt.cli.result import show_result
 from sheets_decrypt.config import Conversion, Keys
 from sheets_decrypt.config.sections import from_the_root
 from sheets_decrypt.config.writing import source_of
 from sheets_decrypt.errors import ConfigurationError, KeyMissing, VaultNotEncrypted
+from sheets_decrypt.input.dialect import ENCODINGS
 from sheets_decrypt.secret_sources import from_environment, withheld
 from sheets_decrypt.story import file as file_story
-from sheets_decrypt.story.file import ENCODINGS, InputOptions
+from sheets_decrypt.story.file import InputOptions
 from sheets_decrypt.story.pull import Options
 
-_SOURCES: Final = {
-    "private_keys": "private_key_from",
-    "legacy_secrets": "legacy_secret_from",
-    "passphrases": "passphrase_from",
-}
 _NO_SECRET: Final = (
     "say where it is: --legacy-secret-from file:X:/keys/legacy_secret for the first Twilio function's secret, or"
     " --private-key-from for tokens that begin with v2:"
@@ -121,7 +117,7 @@ def _keys_and_workers(options: Mapping[str, Any]) -> tuple[Keys, int | Literal["
         KeyMissing: None of them names a key.
     """
     named = options["config_path"] or options["job"]
-    given = {key: (source_of(options[option]),) for key, option in _SOURCES.items() if options[option]}
+    given = {key: (source_of(options[option]),) for key, option in SOURCES.items() if options[option]}
     keys = Keys(**given) if given else from_environment()
     if keys.given() and (given or not named):
         return keys, "auto"

@@ -15,6 +15,7 @@ from sheets_decrypt.errors import SheetsDecryptError
 from sheets_decrypt.runs import journal, state
 from sheets_decrypt.runs.history import read_history
 from sheets_decrypt.runs.record import local_time
+from sheets_decrypt.runs.report import counted
 from sheets_decrypt.secret_sources import resolve
 from sheets_decrypt.system.printable import printable
 from sheets_decrypt.vault import open_vault
@@ -102,14 +103,14 @@ def _table(runs: list[_Run]) -> "Table":
 
 def _result(run: _Run) -> str:
     """Return how a run ended, in words."""
-    rows, decrypted = _count(run.get("rows_read", 0), "row"), _count(_decrypted(run), "cell")
+    rows, decrypted = counted(run.get("rows_read", 0), "row"), counted(_decrypted(run), "cell")
     match run.get("status"):
         case "written":
             return f"wrote {rows}, {decrypted} decrypted"
         case "unchanged":
             return f"nothing changed, {rows}, {decrypted} decrypted"
         case "partial":
-            failed = _count(run.get("failure_count", 0), "cell")
+            failed = counted(run.get("failure_count", 0), "cell")
             return f"wrote {rows}, {decrypted} decrypted, but {failed} could not be decrypted"
         case "done":
             return f"done, {rows}"
@@ -117,10 +118,6 @@ def _result(run: _Run) -> str:
             return f"failed with exit code {run.get('exit_code', '')}: {_within(run, 'error').get('message', '')}"
         case status:
             return str(_within(run, "error").get("message", status or ""))
-
-
-def _count(number: object, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _decrypted(run: _Run) -> int:

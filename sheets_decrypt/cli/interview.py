@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.options import SOURCES
 from sheets_decrypt.config import Config, Google, SecretSource, writing
 from sheets_decrypt.config.writing import SAME, Answers
 from sheets_decrypt.decryption.ciphers import FORMATS
@@ -36,24 +37,20 @@ class _Kind:
     """A kind of secret.
 
     Args:
-        option: What `init` calls its option.
         what: What a question calls it.
         entry: Its usual name in the keyring.
         answers: How the answers that need it begin.
     """
 
-    option: str
     what: str
     entry: str
     answers: str
 
 
 _KINDS: Final[Mapping[str, _Kind]] = {
-    "private_keys": _Kind("private_key_from", "the private key", "sheets-decrypt/private-key", "v2:"),
-    "passphrases": _Kind("passphrase_from", "the passphrase", "sheets-decrypt/passphrase", "U2FsdGVkX1"),
-    "legacy_secrets": _Kind(
-        "legacy_secret_from", "the secret of the old function", "sheets-decrypt/legacy-secret", "neither"
-    ),
+    "private_keys": _Kind("the private key", "sheets-decrypt/private-key", "v2:"),
+    "passphrases": _Kind("the passphrase", "sheets-decrypt/passphrase", "U2FsdGVkX1"),
+    "legacy_secrets": _Kind("the secret of the old function", "sheets-decrypt/legacy-secret", "neither"),
 }
 _FORMAT_OF: Final = {wire.secret_kind: wire.format for wire in FORMATS}
 
@@ -171,7 +168,7 @@ class Interview:
     # The keys
 
     def _named_sources(self) -> dict[str, str]:
-        named = {key: self._options[kind.option] for key, kind in _KINDS.items()}
+        named = {key: self._options[SOURCES[key]] for key in _KINDS}
         return {key: source for key, source in named.items() if source}
 
     def _sources(self, columns: str) -> dict[str, str]:

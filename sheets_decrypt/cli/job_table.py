@@ -12,6 +12,7 @@ from sheets_decrypt.cli.listing import listing
 from sheets_decrypt.config import Config
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.runs import state
+from sheets_decrypt.runs.news import in_a_row
 from sheets_decrypt.runs.record import local_time
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import timing
@@ -218,7 +219,7 @@ def in_words(one: JobStatus, why: str) -> str:
         why: The reason for a failure, for the reader that it is shown to.
     """
     held = one.state
-    found = f" ({_runs(held.busy_runs)} found it under way)" if held.busy_runs else ""
+    found = f" ({in_a_row(held.busy_runs)} found it under way)" if held.busy_runs else ""
     if one.running:
         return f"running since {local_time(held.running_since)}{found}"
     if one.stopped:
@@ -232,14 +233,10 @@ def _ended(held: JobState, why: str) -> str:
     if held.exit_code == 0:
         return "ok"
     if held.locked_runs:
-        return f"skipped, the vault was locked ({_runs(held.locked_runs)}){why and f': {why}'}"
+        return f"skipped, the vault was locked ({in_a_row(held.locked_runs)}){why and f': {why}'}"
     if not held.failed_runs:
         return "some cells could not be decrypted (exit code 3)"
     return f"failed with exit code {held.exit_code}: {why}"
-
-
-def _runs(number: int) -> str:
-    return "1 run" if number == 1 else f"{number} runs in a row"
 
 
 def duration(seconds: float | None) -> str:

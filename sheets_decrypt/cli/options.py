@@ -11,6 +11,11 @@ from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config
 
+SOURCES: Final = {  # key of [keys] → the option that says where such a secret is
+    "private_keys": "private_key_from",
+    "legacy_secrets": "legacy_secret_from",
+    "passphrases": "passphrase_from",
+}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

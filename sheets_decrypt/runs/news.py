@@ -73,11 +73,11 @@ def news_of(patience: int, record: Record, before: JobState, after: JobState) ->
     code, words = outcome(record)
     if after.busy_runs:
         lasting = after.busy_runs >= patience
-        status = f"{words}, {_times(after.busy_runs)}; it may hang"
+        status = f"{words}, {in_a_row(after.busy_runs)}; it may hang"
         return News(record.job, code, status, event, next_step=step, beat=lasting)
     if after.locked_runs:
         lasting = after.locked_runs >= patience
-        status = f"{'' if lasting else 'skipped: '}{words}, {_times(after.locked_runs)}"
+        status = f"{'' if lasting else 'skipped: '}{words}, {in_a_row(after.locked_runs)}"
         return News(record.job, code if lasting else 0, status, event, next_step="unlock the vault")
     if code:
         status = words if record.cells_failed else f"failed with exit code {code}: {words}"
@@ -85,7 +85,8 @@ def news_of(patience: int, record: Record, before: JobState, after: JobState) ->
     return News(record.job, 0, words, Event.RECOVERY if before.reported else Event.SUCCESS, record.rows_read)
 
 
-def _times(runs: int) -> str:
+def in_a_row(runs: int) -> str:
+    """Return a number of runs that ended alike, in words."""
     return "1 run" if runs == 1 else f"{runs} runs in a row"
 
 

@@ -9,7 +9,6 @@ from typing import Literal
 from sheets_decrypt.config import Conversion, Keys, kind_of
 from sheets_decrypt.decryption.pool import spread
 from sheets_decrypt.errors import ColumnNotFound, ConfigurationError
-from sheets_decrypt.input.dialect import ENCODINGS
 from sheets_decrypt.input.table_file import TableFile, open_table
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.outputs import refuse_elsewhere
@@ -19,8 +18,6 @@ from sheets_decrypt.story.pull import OpenKeys, Options, convert
 from sheets_decrypt.story.target import Target, locked, reported
 from sheets_decrypt.vault import open_drive
 
-__all__ = ["ENCODINGS", "InputOptions", "decrypt_file"]
-
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
@@ -28,7 +25,7 @@ class InputOptions:
 
     Args:
         worksheet: Which worksheet of a workbook; None for the first one that is shown.
-        encoding: The encoding of a CSV that cannot show it; one of `ENCODINGS`.
+        encoding: The encoding of a CSV that cannot show it; one of `dialect.ENCODINGS`.
     """
 
     worksheet: str | None = None
