@@ -6,6 +6,7 @@ Threads do not help: the X25519 exchange, four fifths of a cell's time, holds th
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ class Pool:
             return decrypt_here(cipher, bodies)
         self._processes = self._processes or self._start()
         size = max(1, ceil(len(bodies) / max(self._workers, exchanges // _PIECE)))
-        with _sigint_blocked():  # the first submit starts the processes
+        with _sigint_deferred():  # the first submit starts the processes
             return [self._processes.submit(decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
 
     def close(self) -> None:
@@ -97,17 +98,28 @@ class Pool:
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def _sigint_deferred() -> Iterator[None]:
     """Block SIGINT while workers start; they inherit the mask, so that a Ctrl-C never prints where they were.
 
-    A terminal sends it to every process. This one gets it when the block ends. Windows has no signal masks: there a
-    Ctrl-C in the tenths of a second in which a worker starts may print a traceback, which holds no value.
+    A terminal sends it to every process. This one gets it when the block ends, also where another thread takes it: the
+    handler runs in this one all the same, and a worker that had not yet been sent its keys would print why it has none.
+    Windows has no signal masks: there a Ctrl-C in the tenths of a second in which a worker starts may print a
+    traceback, which holds no value.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handler = signal.getsignal(signal.SIGINT)
+    changes = handler is not None and threading.current_thread() is threading.main_thread()
+    if changes:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        if changes:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if came:
+            signal.raise_signal(signal.SIGINT)
