@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -28,49 +29,60 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
     """
     config = load_named(config_path)
     names = chosen(config, jobs)
-    code = 0
-    outcomes: Counter[str] = Counter()
-    failing: dict[str, None] = {}  # in their order
-    alike: list[Check] = []  # in a row, with the same to say: they are one line
-    for result in checks.check(config, names, network=not no_network):
-        code = code or result.exit_code
-        outcomes[result.outcome] += 1
-        if result.outcome is Outcome.ERROR:
-            failing[result.job] = None
-        if as_json:
+    verdict = _Verdict(len(names))
+    results = map(verdict.heard, checks.check(config, names, network=not no_network))
+    if as_json:
+        for result in results:
             terminal.write_line(json.dumps(asdict(result), ensure_ascii=False))
+        return verdict.code
+    for _, alike in groupby(_brief(results) if len(names) > 1 else results, key=_likeness):
+        terminal.write_lines(_lines(*alike))
+    terminal.write_line(verdict.words())
+    return verdict.code
+
+
+def _brief(results: Iterable[Check]) -> Iterator[Check]:
+    """Yield what people read of several jobs: nothing that is optional, and no details of what is ok."""
+    for result in results:
+        if result.job and result.outcome is Outcome.SKIPPED and result.message.startswith("optional"):
             continue
-        brief = len(names) > 1 and result.job != ""
-        if brief and result.outcome is Outcome.SKIPPED and result.message.startswith("optional"):
-            continue
-        shown = replace(result, message="") if brief and result.outcome is Outcome.OK else result
-        if alike and not _is_alike(alike[0], shown):
-            terminal.write_lines(_lines(*alike))
-            alike = []
-        alike.append(shown)
-    if not as_json:
-        which = list(failing) if len(names) > 1 else []
-        terminal.write_lines([*(_lines(*alike) if alike else ()), _verdict(outcomes, which, len(names))])
-    return code
+        yield replace(result, message="") if result.job and result.outcome is Outcome.OK else result
 
 
-def _is_alike(first: Check, result: Check) -> bool:
-    """Return whether two checks of a job are one line; what needs attention has a line of its own."""
-    several = first.outcome is Outcome.SKIPPED or not first.message
-    return several and (first.job, first.outcome, first.message) == (result.job, result.outcome, result.message)
+def _likeness(result: Check) -> object:
+    """Return what checks in a row have in common that are one line; what needs attention has a line of its own."""
+    several = result.outcome is Outcome.SKIPPED or not result.message
+    return (result.job, result.outcome, result.message) if several else object()
 
 
-def _verdict(outcomes: Mapping[str, int], failing: Sequence[str], number: int) -> str:
-    """Return in one line what the checks together mean.
+class _Verdict:
+    """What the checks together mean.
 
     Args:
-        outcomes: How many checks had which outcome.
-        failing: The jobs that have errors, if there are several jobs.
-        number: How many jobs were checked.
+        jobs: How many jobs are checked.
     """
-    found = ", ".join(f"{number} {_plural(outcome, number)}" for outcome, number in outcomes.items())
-    which = f" for {', '.join(failing) if len(failing) < number else 'every job'}" if failing else ""
-    return f"{f'a pull would fail{which}' if outcomes.get('error') else 'ready to pull'}: {found}"
+
+    def __init__(self, jobs: int) -> None:
+        self.code = 0
+        self._jobs = jobs
+        self._outcomes: Counter[str] = Counter()
+        self._failing: dict[str, None] = {}  # in their order
+
+    def heard(self, result: Check) -> Check:
+        """Take a check into account, and return it."""
+        self.code = self.code or result.exit_code
+        self._outcomes[result.outcome] += 1
+        if result.outcome is Outcome.ERROR:
+            self._failing[result.job] = None
+        return result
+
+    def words(self) -> str:
+        """Return the verdict in one line, with the jobs that would fail if there are several."""
+        found = ", ".join(f"{number} {_plural(outcome, number)}" for outcome, number in self._outcomes.items())
+        if not self._failing:
+            return f"ready to pull: {found}"
+        which = ", ".join(self._failing) if len(self._failing) < self._jobs else "every job"
+        return f"a pull would fail{f' for {which}' if self._jobs > 1 else ''}: {found}"
 
 
 def _plural(outcome: str, number: int) -> str:
