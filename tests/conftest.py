@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, settings
 
 from sheets_decrypt.sandbox.google import Sandbox
@@ -96,6 +97,7 @@ def _quick_secrets() -> Iterator[None]:
     key = rsa.generate_private_key(65537, 1024)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sheets_decrypt.sandbox.sign_in.new_key", lambda: key)
+        patch.setattr("sheets_decrypt.google.credentials.load_pem_private_key", functools.cache(load_pem_private_key))
         patch.setattr("sheets_decrypt.decryption.ciphers.trial.Scrypt", _RememberedScrypt)
         yield
 

@@ -3,11 +3,11 @@
 import os
 import select
 import subprocess
-import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests import survey, systems
+from tests import prefork, systems
 from tests.survey import World
 
 
@@ -61,11 +61,10 @@ def on_a_terminal(
     systems.only_on("posix", "a pseudo-terminal stands for the person")
     import pty
 
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover — another program by now
-        os.chdir(world.folder)
-        environment = world.environment({"TERM": "xterm", "COLUMNS": "200"} | dict(more or {}))
-        os.execve(sys.executable, [*survey.PROGRAM, *map(str, arguments)], environment)
+    environment = world.environment({"TERM": "xterm", "COLUMNS": "200"} | dict(more or {}))
+    terminal, other = pty.openpty()
+    process = prefork.start(arguments, environment, folder=world.folder, streams=(other, other, other))
+    os.close(other)
     shown = typed = b""
     waiting = list(answers)
     while True:
@@ -81,7 +80,11 @@ def on_a_terminal(
         shown += piece
         if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
             answer = waiting.pop(0)
+            if answer == "\x03":
+                time.sleep(0.1)  # Python waits for a line yet if a signal comes between its prompt and its reading
             typed = answer.encode() + (b"" if answer in {"\x03", "\x04"} else b"\n")
             os.write(terminal, typed)
     os.close(terminal)
-    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    process.join()
+    assert process.exitcode is not None
+    return shown.decode(), process.exitcode

@@ -171,9 +171,9 @@ def test_a_lost_key_comes_back_from_the_page(world: World, tmp_path: Path, keyri
     assert f"sheets-decrypt secret set {name}" in text
     assert f"sheets-decrypt secret test {name}" in text
     _lose_every_key(world)
-    assert world.process("secret", "test", name, environment=keyring).code == 4
+    assert world.run("secret", "test", name, environment=keyring).code == 4
     if way == "the page as a file":
-        done = world.process("secret", "set", name, stdin=text, environment=keyring)
+        done = world.run("secret", "set", name, stdin=text, environment=keyring)
         assert done.code == 0
     else:
         key = sealed_box.decode_private_key(text)
@@ -186,7 +186,7 @@ def test_a_lost_key_comes_back_from_the_page(world: World, tmp_path: Path, keyri
         assert code == 0
         assert "error: line 2 has a mistake; type it once more" in shown
         assert first not in shown.lower()
-    done = world.process("secret", "test", name, environment=keyring)
+    done = world.run("secret", "test", name, environment=keyring)
     assert done.out.splitlines()[1] == f"it is a private key; its fingerprint is {fingerprint}"
 
 
@@ -199,7 +199,7 @@ def test_a_backup_on_a_plain_disk_must_be_asked_for(world: World, keyring: dict[
     assert "the backup holds the private key" in done.err
     assert "--plain-disk" in done.err
     assert not page.exists()
-    assert world.process("secret", "test", "private-key", environment=keyring).code == 4
+    assert world.run("secret", "test", "private-key", environment=keyring).code == 4
     done = world.run("keygen", "--backup", page, "--plain-disk", environment=keyring)
     assert done.code == 0
     assert "which is not encrypted" in done.err
@@ -230,15 +230,15 @@ def test_a_key_of_long_ago_gets_its_backup(world: World, keyring: dict[str, str]
     """`secret backup` writes the page of a key in the keyring, and of nothing but a key."""
     page = world.folder / "page.txt"
     key = world.survey.private_key
-    assert world.process("secret", "set", "old", stdin=key.reveal(), environment=keyring).code == 0
-    done = world.process("secret", "backup", "old", page, "--plain-disk", environment=keyring)
+    assert world.run("secret", "set", "old", stdin=key.reveal(), environment=keyring).code == 0
+    done = world.run("secret", "backup", "old", page, "--plain-disk", environment=keyring)
     assert done.code == 0
     text = page.read_text(encoding="utf-8")
     assert sealed_box.encode_key(sealed_box.decode_private_key(text) or b"") == key.reveal()
     assert "survey:       ____" in text
     assert "secret set sheets-decrypt/old" in text
-    assert world.process("secret", "set", "words", stdin="not a key", environment=keyring).code == 0
-    done = world.process("secret", "backup", "words", world.folder / "no.txt", "--plain-disk", environment=keyring)
+    assert world.run("secret", "set", "words", stdin="not a key", environment=keyring).code == 0
+    done = world.run("secret", "backup", "words", world.folder / "no.txt", "--plain-disk", environment=keyring)
     assert (done.code, "does not hold a private key" in done.err) == (4, True)
     assert not (world.folder / "no.txt").exists()
 

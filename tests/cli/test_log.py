@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import systems
+from tests.long import scaled
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
@@ -51,7 +52,7 @@ def test_each_job_is_a_line_with_its_time(world: World) -> None:
     assert len(_lines(world)) == 8
 
 
-@pytest.mark.parametrize("options", [("--quiet",), ()])
+@pytest.mark.parametrize("options", scaled([("--quiet",)], [("--quiet",), ()]))
 def test_nothing_stands_in_the_log_twice(world: World, options: tuple[str, ...]) -> None:
     """Where a scheduler leads the output into the log, each line is there once: results, warnings and errors."""
     damaged = [list(row) for row in world.survey.sheet]
@@ -95,7 +96,7 @@ def test_a_log_whose_parts_cannot_be_moved_goes_on(world: World) -> None:
 
 
 @pytest.mark.system("posix", "no limit on a file's size on Windows")
-@pytest.mark.parametrize(("column", "code"), [("name", 0), ("nobody", 9)])
+@pytest.mark.parametrize(("column", "code"), scaled([("name", 0)], [("name", 0), ("nobody", 9)]))
 def test_a_log_that_is_full_is_one_warning_and_no_traceback(world: World, column: str, code: int) -> None:
     """A disk without room (here: a limit on the size of files) costs the log's lines and nothing else."""
     world.configure(columns=[column])

@@ -20,6 +20,7 @@ from sheets_decrypt.story import pull
 from sheets_decrypt.table import Secret
 from tests import encryption, mounts, survey
 from tests.decryption.processes import are_gone, signal_is, wait_until, workers_of
+from tests.long import scaled
 from tests.survey import CSV, HEADER, World, assert_nothing_leaked, csv_of
 
 PRIVATE = bytes(range(1, 33))
@@ -156,7 +157,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: tuple[Secret,
 
 
 @pytest.mark.system("posix", "Windows sends a Ctrl-C to every program of a console at once")
-@pytest.mark.parametrize("when", ["they start", "they work"])
+@pytest.mark.parametrize("when", scaled(["they work"], ["they start", "they work"]))
 def test_ctrl_c_ends_a_run_with_its_workers(large: World, when: str) -> None:
     """A terminal sends it to every process at once: exit code 130, no traceback, the vault as it was, none left."""
     before = large.encrypted_files()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
@@ -15,18 +16,17 @@ FOLDER = PurePosixPath("/home/you/.local/share/pipx/venvs/sheets-decrypt/lib/pyt
 
 WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
 
-# What a stand-in for crontab does; its table is a file.
-CRONTAB = """
-table = state / "crontab"
-match arguments:
-    case ["-l"] | ["-r"] if not table.exists():
-        sys.exit("no crontab for you")
-    case ["-l"]:
-        sys.stdout.buffer.write(table.read_bytes())
-    case ["-r"]:
-        table.unlink()
-    case ["-"]:
-        table.write_bytes(sys.stdin.buffer.read())
+# What a stand-in for crontab does, in the shell's language; its table is a file.
+CRONTAB = """#!/bin/sh
+printf '["%s"]\\n' "$1" >>calls
+case $1 in
+    -) cat >crontab ;;
+    *) [ -e crontab ] || { echo "no crontab for you" >&2; exit 1; } ;;
+esac
+case $1 in
+    -l) cat crontab ;;
+    -r) rm crontab ;;
+esac
 """
 
 
@@ -67,7 +67,8 @@ class StandIn:
     Args:
         folder: Where it and its notes lie; it must be on PATH.
         name: The program's name.
-        script: What it does with `arguments` (a list) and `state` (a `pathlib.Path` of a folder of its own).
+        script: What it does with `arguments` (a list) and `state` (a `pathlib.Path` of a folder of its own). One that
+            begins with `#!/bin/sh` is in the shell's language instead, works in that folder, and starts sooner.
     """
 
     def __init__(self, folder: Path, name: str, script: str) -> None:
@@ -77,11 +78,15 @@ class StandIn:
         if os.name == "nt":
             starter = f'@"{sys.executable}" -IS "{program}" %*\n'
             (folder / f"{name}.cmd").write_text(starter, encoding="utf-8")
-        program.write_text(
-            f"#!{sys.executable} -IS\nimport json, pathlib, sys\n"
-            f"arguments = sys.argv[1:]\nstate = pathlib.Path({str(self.state)!r})\n"
-            "with (state / 'calls').open('a') as calls:\n    calls.write(json.dumps(arguments) + '\\n')\n" + script
-        )
+        if script.startswith("#!/bin/sh\n"):
+            start = f"#!/bin/sh\ncd {shlex.quote(str(self.state))}\n"
+        else:
+            start = (
+                f"#!{sys.executable} -IS\nimport json, pathlib, sys\n"
+                f"arguments = sys.argv[1:]\nstate = pathlib.Path({str(self.state)!r})\n"
+                "with (state / 'calls').open('a') as calls:\n    calls.write(json.dumps(arguments) + '\\n')\n"
+            )
+        program.write_text(start + script)
         program.chmod(0o755)
 
     @property

@@ -52,7 +52,7 @@ def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
 @pytest.mark.system("posix", "the scheduler is cron")
 def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:
     """A schedule that still exists after its removal is reported."""
-    table = StandIn(programs, "crontab", CRONTAB.replace("table.unlink()", "pass"))
+    table = StandIn(programs, "crontab", CRONTAB.replace("rm crontab", ":"))
     backend = install.backend_named("cron")
     (table.state / "crontab").write_text(backend.render(task())["crontab"])
     with pytest.raises(ConfigurationError, match="still exists"):
@@ -224,7 +224,7 @@ def test_a_replacement_that_fails_leaves_the_former_schedule(programs: Path, tmp
 
 def test_a_crontab_that_is_refused_keeps_the_former_schedule(programs: Path, tmp_path: Path) -> None:
     """`crontab` reports an error and has changed nothing; neither do we."""
-    table = StandIn(programs, "crontab", CRONTAB.replace("table.write_bytes(", "sys.exit("))
+    table = StandIn(programs, "crontab", CRONTAB.replace("cat >crontab", "cat >&2; exit 1"))
     backend = install.backend_named("cron")
     theirs = backend.render(task())["crontab"]
     (table.state / "crontab").write_text(theirs)

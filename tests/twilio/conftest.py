@@ -1,6 +1,7 @@
 """Fixtures of the sending half's tests: a Google, and a survey whose runtime serves many tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,11 @@ from sheets_decrypt.sandbox.google import Sandbox, Tab
 from sheets_decrypt.twilio.export import export, write
 from tests.twilio.runtime import Runtime, running
 from tests.twilio.survey import HEADER, TAB, Other, Survey, environment
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let these tests come first: then one process runs all of them, and starts each runtime once."""
+    items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
 
 
 @pytest.fixture(scope="session")

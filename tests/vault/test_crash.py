@@ -23,7 +23,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Vault
 from sheets_decrypt.vault.replacement import RenamePolicy
-from tests import mounts, quick_vault
+from tests import mounts, quick_vault, require
 from tests.long import scaled
 from tests.vault import syscalls
 from tests.vault.contract import FORMER, content, put, stored
@@ -35,7 +35,7 @@ NAME = "baseline.csv"
 ALSO = "baseline.xlsx"
 ANY = ReplacePolicy(max_shrink=None)
 LONG_NAME = "b" * 160 + ".csv"
-ERRORS = scaled(("EIO", "ENOSPC"), ("EIO", "EROFS", "EDQUOT", "ENOSPC"))
+ERRORS = scaled(("EIO",), ("EIO", "EROFS", "EDQUOT", "ENOSPC"))
 CHANGING = re.compile(r"(openat\(.*O_CREAT|mkdir|write|fsync|rename|unlink|fchmod|rmdir)")
 
 Counted = Callable[[str, int], None]
@@ -102,6 +102,8 @@ def everything_is_whole(subject: Subject, name: str, *, must_be: bytes | None = 
 @pytest.mark.parametrize("name", [NAME, LONG_NAME])
 def test_a_write_that_is_killed_at_any_system_call(subject: Subject, tmp_path: Path, name: str, count: Counted) -> None:
     """SIGKILL leaves the old or the new CSV, the next run removes the rest; no plaintext is outside of the vault."""
+    if name == LONG_NAME and isinstance(subject.vault, Drive):
+        require.patience("to a drive, a long name is like any other")
     subject.write(name, FORMER)
     shape = stored(subject.disk)
     whole = syscalls.run(lambda: subject.write(name, NEW), tmp_path / "log")
