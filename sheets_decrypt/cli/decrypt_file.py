@@ -22,7 +22,7 @@ from sheets_decrypt.input.dialect import ENCODINGS
 from sheets_decrypt.secret_sources import from_environment, withheld
 from sheets_decrypt.story import file as file_story
 from sheets_decrypt.story.file import InputOptions
-from sheets_decrypt.story.pull import Options
+from sheets_decrypt.story.options import Options
 
 _NO_SECRET: Final = (
     "say where it is: --legacy-secret-from file:X:/keys/legacy_secret for the first Twilio function's secret, or"

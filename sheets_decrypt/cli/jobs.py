@@ -20,7 +20,8 @@ from sheets_decrypt.runs.record import Record
 from sheets_decrypt.runs.report import counted
 from sheets_decrypt.runs.watch import Watch, watched
 from sheets_decrypt.secret_sources import from_environment
-from sheets_decrypt.story.pull import Options, pull
+from sheets_decrypt.story.options import Options
+from sheets_decrypt.story.pull import pull
 
 # The options that describe the job of a one-off run, by the names that the configuration has for them.
 _JOB: Final = (

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from sheets_decrypt.story.pull import Progress
+    from sheets_decrypt.story.options import Progress
 
 
 def run(command: click.Command, name: str) -> NoReturn:

@@ -14,7 +14,8 @@ from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.secret_sources import withheld
-from sheets_decrypt.story.pull import OpenKeys, Options, convert
+from sheets_decrypt.story.options import Options
+from sheets_decrypt.story.pull import OpenKeys, convert
 from sheets_decrypt.story.target import Target, locked, reported
 from sheets_decrypt.vault import open_drive
 

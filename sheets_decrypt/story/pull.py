@@ -2,7 +2,7 @@
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -21,6 +21,7 @@ from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.runs.history import last_counts
 from sheets_decrypt.runs.record import Output, Record, Result
 from sheets_decrypt.secret_sources import resolve, withheld
+from sheets_decrypt.story.options import Options
 from sheets_decrypt.story.target import Target, locked, remembered
 from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_also, open_vault
@@ -28,7 +29,6 @@ from sheets_decrypt.vault.interface import Place
 
 PARTIAL: Final = 3  # the exit code of a run that wrote the CSV and left cells encrypted
 _AHEAD: Final = 1  # pages
-Progress = Callable[[int, int | None], None]
 
 
 class Source(Protocol):
@@ -57,23 +57,6 @@ class OpenKeys:
 
     ciphers: Ciphers
     decrypt: Submit
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How one run does its job.
-
-    Args:
-        allow_shrink: Accept any loss of rows and of decrypted cells.
-        dry_run: Do everything but write.
-        wait: Seconds to wait for another run of the same job.
-        progress: Called after each page with the rows done and the rows to expect.
-    """
-
-    allow_shrink: bool = False
-    dry_run: bool = False
-    wait: float = 0
-    progress: Progress = lambda done, total: None  # noqa: ARG005  (no one watches)
 
 
 def pull(name: str, job: Job, config: Config, options: Options | None = None) -> Record:

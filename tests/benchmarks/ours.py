@@ -16,7 +16,7 @@ from sheets_decrypt.keys import read_keys
 from sheets_decrypt.runs.record import Record
 from sheets_decrypt.story import file as file_story
 from sheets_decrypt.story import pull as rooms
-from sheets_decrypt.story.pull import Options
+from sheets_decrypt.story.options import Options
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection, Vault
 from tests.benchmarks.sheets import ENCRYPTED, Kind

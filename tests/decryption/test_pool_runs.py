@@ -17,6 +17,7 @@ from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.google import Cell, GeneratedRows, Sandbox, Tab
 from sheets_decrypt.story import file as file_story
 from sheets_decrypt.story import pull
+from sheets_decrypt.story.options import Options
 from sheets_decrypt.table import Secret
 from tests import encryption, mounts, survey
 from tests.decryption.processes import are_gone, signal_is, wait_until, workers_of
@@ -92,7 +93,7 @@ def test_a_file_gives_the_same_csv_with_workers_and_without(
         for count in (1, 2):
             record = file_story.decrypt_file(
                 downloaded, drive.point / f"{count}.csv", conversion, keys,
-                accept=("vault",), options=pull.Options(), workers=count,
+                accept=("vault",), options=Options(), workers=count,
             )  # fmt: skip
             assert (record.exit_code, record.failure_count) == (3, 1)
         expected = [list(answer) for answer in world.survey.answers]

@@ -6,7 +6,8 @@ import pytest
 
 from sheets_decrypt.decryption.ciphers import sealing
 from sheets_decrypt.sandbox.google import Cell
-from sheets_decrypt.story.pull import Options, pull
+from sheets_decrypt.story.options import Options
+from sheets_decrypt.story.pull import pull
 from tests import survey
 from tests.story.refusals import FORMER, refused
 from tests.survey import ENCRYPTED, HEADER, World, assert_nothing_leaked, csv_of
