@@ -1,62 +1,31 @@
-"""`sheets-decrypt status`: each job at a glance, on a terminal, off one, as JSON, and as a page in a real browser."""
+"""`sheets-decrypt status`: each job at a glance, on a terminal, off one, and as JSON."""
 
-import json
 import os
 import re
 import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from html.parser import HTMLParser
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sheets_decrypt.cli.job_page import page
 from sheets_decrypt.cli.job_table import JobStatus, survey, table, troubles
 from sheets_decrypt.runs import state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.schedule import interface
 from sheets_decrypt.schedule.interface import ALL_JOBS
-from tests import require
+from tests.cli.glance import GOOD, HELD, NOW, held, read_time_zone
 from tests.cli.screens import assert_in_order, seen_at
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import PROGRAM, World, assert_nothing_leaked
-from tests.unattended_parts import browser_dom, configuration, scheduled
+from tests.unattended_parts import configuration, scheduled
 
-NOW = datetime(2026, 3, 6, 9, 0, tzinfo=UTC)  # a Friday
-HELD = JobState("2026-03-06T06:30:10Z", "2026-03-06T06:30:10Z", rows=(2, 4, 8))
+pytestmark = pytest.mark.usefixtures("no_schedules")
 STATUS_KEYS = {
     "job", "last_success", "age", "schedule", "next_run", "stale", "exit_code", "message", "failed_runs",
     "locked_runs", "rows", "last_run", "running", "running_since", "busy_runs", "failing", "csv", "hint",
 }  # fmt: skip
-GOOD = JobStatus("baseline", HELD, 9000, "daily 06:30", "2026-03-07 06:30")
-
-
-def _read_time_zone() -> None:
-    if hasattr(time, "tzset"):  # Windows reads no TZ
-        time.tzset()
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the memory below the test's own folder, the clock at UTC, and this machine's schedules out of sight."""
-    programs = tmp_path / "no-schedulers"
-    programs.mkdir()
-    for name in ("crontab", "systemctl"):
-        (programs / name).write_text("#!/bin/sh\nexit 1\n")
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
-    monkeypatch.setenv("TZ", "UTC")
-    _read_time_zone()
-    yield
-    monkeypatch.undo()
-    _read_time_zone()
 
 
 def _one(
@@ -68,11 +37,6 @@ def _one(
     state.change(config, "baseline", lambda _: replace(memory, **held))
     [found] = survey(config, ["baseline"], schedules, now)
     return found
-
-
-def _held(**changes: Any) -> JobStatus:
-    """Return a job whose memory differs so."""
-    return replace(GOOD, state=replace(HELD, **changes))
 
 
 def _text(found: list[JobStatus], *, plain: bool = True, width: int = 200) -> str:
@@ -143,7 +107,7 @@ def test_a_job_that_has_not_been_due_since_it_was_scheduled_is_not_stale(
 def test_schedules_are_local_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """06:30 in Bogotá is 11:30 UTC; the zone of `now` does not matter."""
     monkeypatch.setenv("TZ", "America/Bogota")
-    _read_time_zone()
+    read_time_zone()
     now = datetime(2026, 3, 6, 14, 0, tzinfo=timezone(timedelta(hours=2)))  # 07:00 in Bogotá
     assert _one(tmp_path, [scheduled("daily 06:30")], "2026-03-06T11:29:59Z", now).stale
     assert not _one(tmp_path, [scheduled("daily 06:30")], "2026-03-06T11:30:01Z", now).stale
@@ -206,21 +170,21 @@ def test_the_last_run_is_told_and_a_locked_vault_is_a_state_of_its_own(
     changes: dict[str, Any], words: str, colour: str
 ) -> None:
     """What failed is in the table, in a colour of its own."""
-    assert f"\x1b[{colour}m{words}" in _text([_held(**changes)])
+    assert f"\x1b[{colour}m{words}" in _text([held(**changes)])
 
 
 def test_cells_that_could_not_be_decrypted_have_a_next_step() -> None:
     """Such a run has no error and so no hint of its own; the report beside the CSV has the cells."""
-    assert "hint: the report beside the CSV, .report.txt, names the cells" in _text([_held(exit_code=3)])
+    assert "hint: the report beside the CSV, .report.txt, names the cells" in _text([held(exit_code=3)])
     assert "hint: " not in _text([GOOD])
 
 
 def test_the_trend_of_rows_is_a_sparkline_on_a_terminal_and_numbers_off_one() -> None:
     """The bars reach from none to the largest, and the last count is named."""
-    assert "▁▄█ 8" in _text([_held(rows=(0, 4, 8))], plain=False)
-    assert "▁▁ 0" in _text([_held(rows=(0, 0))], plain=False)
-    assert "2 3 4 5 6 " in _text([_held(rows=(1, 2, 3, 4, 5, 6))])
-    assert "▁" not in _text([_held(rows=())], plain=False)
+    assert "▁▄█ 8" in _text([held(rows=(0, 4, 8))], plain=False)
+    assert "▁▁ 0" in _text([held(rows=(0, 0))], plain=False)
+    assert "2 3 4 5 6 " in _text([held(rows=(1, 2, 3, 4, 5, 6))])
+    assert "▁" not in _text([held(rows=())], plain=False)
 
 
 # From the command line
@@ -292,7 +256,7 @@ def test_monitoring_sees_a_job_that_failed_or_is_overdue(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "more", "failing"),
+    ("changes", "more", "failing"),
     [
         ({}, {}, False),
         ({"exit_code": 6, "failed_runs": 1, "reported": True}, {}, True),
@@ -304,10 +268,10 @@ def test_monitoring_sees_a_job_that_failed_or_is_overdue(world: World) -> None:
     ],
 )
 def test_what_monitoring_calls_a_failure_is_what_people_are_notified_of(
-    held: dict[str, Any], more: dict[str, Any], failing: bool
+    changes: dict[str, Any], more: dict[str, Any], failing: bool
 ) -> None:
     """And a run that could report nothing, because it was stopped from outside."""
-    one = replace(_held(**held), **more)
+    one = replace(held(**changes), **more)
     assert one.failing is failing
     assert (troubles([GOOD, one]) != "") is failing
 
@@ -362,153 +326,3 @@ def test_status_on_a_terminal_has_colours_and_bars(world: World) -> None:
     assert_nothing_leaked(out, world.survey)
     assert "█ 6" in out
     assert "\x1b[32mok" in out
-
-
-# The page
-
-
-class _Page(HTMLParser):
-    """What a page loads, its tags with their attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-HOSTILE = '<script>alert(1)</script> <b>b</b> &amp; [bold red]x[/] :smile: "q" <img src=https://example.org/x>'
-
-
-def _hostile() -> list[JobStatus]:
-    stale = replace(GOOD, job="späte.Erhebung", stale=True, age=172800, csv=f"X:/{HOSTILE}")
-    failed = replace(_held(exit_code=9, failed_runs=1, message=f'column "{HOSTILE}" not found'), job=HOSTILE)
-    return [GOOD, stale, failed]
-
-
-def test_the_page_loads_nothing_from_elsewhere() -> None:
-    """One file: no script, link, font, picture or frame, no address in its styles, and a policy that forbids them."""
-    text = page(_hostile(), NOW)
-    found = _Page(text)
-    assert set(found.tags) == {
-        "html", "head", "meta", "title", "body", "header", "h1", "p", "main", "article", "div", "h2", "span",
-        "code", "dl", "dt", "dd", "figure", "figcaption", "svg", "line", "polygon", "polyline", "circle",
-    }  # fmt: skip
-    assert not {name for name, _ in found.attributes} & {"src", "href", "action", "data", "srcset", "style", "onload"}
-    style = text[text.index("<style>") : text.index("</style>")]
-    assert "url(" not in style
-    assert "@import" not in style
-    [policy] = [value for name, value in found.attributes if name == "content" and "default-src" in value]
-    assert policy.startswith("default-src 'none'; ")
-    assert "unsafe" not in policy
-    assert "as of 2026-03-06 09:00 +00:00" in found.text
-
-
-def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
-    """Nothing in a name is taken for anything but text."""
-    found = _Page(page(_hostile(), NOW))
-    assert found.text.count(HOSTILE) == 3  # the failed job's name, its hint, and the other one's CSV
-    assert "späte.Erhebung" in found.text
-
-
-def test_the_page_says_no_more_than_an_exit_code(tmp_path: Path) -> None:
-    """Error texts and hints, which may repeat names from the Sheet, stay on the computer."""
-    failed = _held(exit_code=9, failed_runs=1, message="EVIL", hint="EVIL", reported=True)
-    locked = _held(exit_code=7, failed_runs=1, locked_runs=1, message="EVIL", hint="EVIL")
-    text = page([failed, locked], NOW)
-    assert "EVIL" not in text
-    assert "failed with exit code 9: the Sheet's content was refused" in _Page(text).text
-    assert "Unlock the vault" in text
-
-
-def test_a_card_has_what_a_person_looks_for() -> None:
-    """Result, next step, last success with its age, schedule, next run, the CSV's path, and the trend of rows."""
-    failed = replace(
-        GOOD, state=replace(HELD, exit_code=6, failed_runs=1, reported=True), csv="X:/surveys/baseline.csv"
-    )
-    text = _Page(page([failed], NOW)).text
-    for piece in (
-        "The job needs attention", "baseline", "failed with exit code 6", "is that computer connected",
-        "2026-03-06 06:30 +00:00 (2 h ago)", "daily 06:30", "2026-03-07 06:30 +00:00", "X:/surveys/baseline.csv",
-        "8 rows; the last 3 good runs",
-    ):  # fmt: skip
-        assert piece in text
-
-
-def test_jobs_that_need_attention_come_first() -> None:
-    """Of twenty surveys the broken one is at the top."""
-    text = _Page(page([GOOD, replace(GOOD, job="broken", stale=True)], NOW)).text
-    assert text.index("broken") < text.index("baseline")
-    assert "1 of 2 jobs needs attention" in text
-    assert "No job needs attention" in page([GOOD], NOW)
-
-
-@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=30))
-def test_the_trend_stays_in_its_picture(rows: list[int]) -> None:
-    """Whatever the counts are, every point is inside of the drawing, and the highest one at its top."""
-    [points] = re.findall(r'<polyline class="line" points="([^"]*)"', page([_held(rows=tuple(rows))], NOW))
-    places = [tuple(map(float, point.split(","))) for point in points.split()]
-    assert len(places) == len(rows)
-    assert all(0 <= x <= 300 and 0 <= y <= 56 for x, y in places)
-    assert min(y for _, y in places) == (5 if max(rows) else 51)
-
-
-@pytest.mark.parametrize("width", [400, 1400])
-def test_the_page_in_a_real_browser(world: World, tmp_path: Path, width: int) -> None:
-    """A browser applies the styles under the page's own policy, runs nothing, and no card is wider than the screen."""
-    require.patience("a browser starts")
-    world.pull()
-    file = tmp_path / "status page.html"
-    done = world.run("status", "--config", world.path, "--html", file)
-    assert (done.code, done.out) == (0, f"wrote {file}\n")
-    assert "baseline" in _Page(browser_dom(file, tmp_path / "profile")).text
-    assert_nothing_leaked(file.read_bytes(), world.survey)
-    frame = tmp_path / "frame.html"  # measures the page from outside: the page itself may run nothing
-    file.write_text(page(_hostile(), NOW), encoding="utf-8")
-    frame.write_text(
-        f'<iframe width={width} height=900 src="status%20page.html" onload="const page = this.contentDocument;'
-        "document.title = [page.documentElement.scrollWidth <= this.width, page.scripts.length, page.images.length,"
-        "getComputedStyle(page.querySelector('article')).borderLeftWidth, page.querySelectorAll('article').length,"
-        "new Set([...page.querySelectorAll('article')].map(card => card.offsetLeft)).size].join(' ')\"></iframe>",
-        encoding="utf-8",
-    )
-    dom = browser_dom(frame, tmp_path / "profile2", "--allow-file-access-from-files")
-    columns = 1 if width == 400 else 3
-    assert f"<title>true 0 0 5px 3 {columns}</title>" in dom
-
-
-def test_page_and_json_together(world: World, tmp_path: Path) -> None:
-    """`--html` and `--json` do not get into each other's way."""
-    done = world.run("status", "--config", world.path, "--html", tmp_path / "s.html", "--json")
-    assert [json.loads(line)["job"] for line in done.out.splitlines()] == ["baseline"]
-    assert "Never ran" in (tmp_path / "s.html").read_text(encoding="utf-8")
-
-
-def test_a_page_that_cannot_be_written_is_told(world: World, tmp_path: Path) -> None:
-    """The error names the file and what to do."""
-    done = world.run("status", "--config", world.path, "--html", tmp_path / "nowhere" / "s.html")
-    assert (done.code, done.out) == (2, "")
-    assert "s.html cannot be written: no such file or directory" in done.err
-
-
-def test_a_page_replaces_a_page_alone(world: World, tmp_path: Path) -> None:
-    """A CSV that is named in the page's place is kept; a page is replaced whole, also by a shorter one."""
-    page_file, csv = tmp_path / "s.html", tmp_path / "baseline.csv"
-    csv.write_text("name\nAna\n", encoding="utf-8")
-    done = world.run("status", "--config", world.path, "--html", csv)
-    assert (done.code, done.out) == (2, "")
-    assert "baseline.csv already exists and is not a page of `status --html`" in done.err
-    assert csv.read_text(encoding="utf-8") == "name\nAna\n"
-    assert world.run("status", "--config", world.path, "--html", page_file).code == 0
-    whole = page_file.read_bytes()
-    page_file.write_bytes(whole + b"<!-- longer -->")
-    assert world.run("status", "--config", world.path, "--html", page_file).code == 0
-    assert page_file.read_bytes().endswith(b"</html>\n")
