@@ -1,7 +1,9 @@
 """The file behind `--log`: parts of a megabyte, of which the newest six are kept."""
 
+import errno
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +17,7 @@ from sheets_decrypt.system.regular_file import open_regular
 
 _BYTES: Final = 1_000_000
 _OLD_PARTS: Final = 5
+_OWNER_ALONE: Final = 0o600
 
 
 class LogFile(RotatingFileHandler):
@@ -26,7 +29,7 @@ class LogFile(RotatingFileHandler):
         report: Called once, with the warning, when a line cannot be written.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written, or belongs to another user.
     """
 
     def __init__(self, path: Path, outputs: Sequence[IO[str] | None], report: Callable[[str], None]) -> None:
@@ -42,7 +45,12 @@ class LogFile(RotatingFileHandler):
         self.handle(logging.makeLogRecord({"msg": "%s", "args": (text,)}))
 
     def _open(self) -> TextIOWrapper:
-        descriptor = open_regular(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = open_regular(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _OWNER_ALONE)
+        try:
+            _keep_private(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return open(descriptor, "a", encoding=self.encoding, errors=self.errors)  # noqa: PTH123  (a descriptor)
 
     def close(self) -> None:
@@ -63,6 +71,24 @@ class LogFile(RotatingFileHandler):
             error = sys.exc_info()[1]
             reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
             self._report(f"warning: the log {self.baseFilename} cannot be written: {reason}")
+
+
+def _keep_private(descriptor: int) -> None:
+    """Keep other users from reading the log, which says how many cells failed.
+
+    A shell that cron starts creates the file of its `>>log` for everybody to read.
+
+    Raises:
+        PermissionError: It belongs to another user.
+    """
+    if os.name == "nt":  # modes have no effect there
+        return
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it belongs to another user")
+    if status.st_mode & stat.S_IRWXO:
+        with suppress(OSError):  # a file system without permissions
+            os.fchmod(descriptor, _OWNER_ALONE)
 
 
 def _are_one_file(one: IO[str] | None, other: IO[str] | None) -> bool:

@@ -105,7 +105,15 @@ class FolderFiles(ABC):
                 new.discard()
 
     def append(self, name: str, data: bytes) -> None:
-        """Add `data` at the end of `name`, which is created if missing; a torn last line is ended first."""
+        """Add `data` at the end of `name`, which is created if missing; a torn last line is ended first.
+
+        A file of another user is replaced by one of this user: who put it there could read what is added.
+        """
+        if status := self._status_of_anothers(name):
+            with self.read(name) as former, self.replace(name) as new:
+                _copy(former, new, status.st_size)
+                new.write(data)
+            return
         with self._held(name) as (folder, last, is_unchanged), vault_errors(self.path(name)):
             descriptor = folder.open(last, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             try:
@@ -136,6 +144,16 @@ class FolderFiles(ABC):
                 path.unlink()
             except (FileNotFoundError, NotADirectoryError):
                 return
+
+    def _status_of_anothers(self, name: str) -> os.stat_result | None:
+        """Return the status of a file that belongs to another user, or None for any other and for a missing one."""
+        if os.name == "nt":  # modes have no effect there
+            return None
+        try:
+            status = self._status(name)
+        except VaultFileMissing:
+            return None
+        return status if status.st_uid != os.geteuid() else None
 
     def _root(self) -> Path:
         return resolve(self._folder)
@@ -195,6 +213,17 @@ def _listed(entry: os.DirEntry[str]) -> str:
         return f"{entry.name}/" if entry.is_dir() else entry.name
     except OSError:  # a link that leads to itself, or to where this user may not look
         return entry.name
+
+
+def _copy(former: BinaryIO, new: Replacement, size: int) -> None:
+    """Copy lines, `size` bytes of them at the most: who owns the file can make it longer meanwhile."""
+    last = b"\n"
+    while size and (piece := former.read(min(size, _BUFFER))):
+        new.write(piece)
+        last = piece[-1:]
+        size -= len(piece)
+    if last != b"\n":
+        new.write(b"\n")
 
 
 def _append(descriptor: int, data: bytes) -> None:

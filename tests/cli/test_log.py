@@ -2,12 +2,14 @@
 
 import os
 import re
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests import systems
+from sheets_decrypt.cli.log_file import LogFile
+from tests import mounts, systems
 from tests.long import scaled
 from tests.survey import PROGRAM, Done, World, assert_nothing_leaked
 
@@ -126,6 +128,29 @@ def test_a_log_that_is_no_file_is_refused(world: World, kind: str) -> None:
     assert (done.code, done.out) == (2, "")
     assert "not a regular file" in done.err
     assert world.google.requests == []
+
+
+@pytest.mark.system("posix", "Windows has no modes")
+@pytest.mark.parametrize(("mode", "kept"), [(0o644, 0o600), (0o640, 0o640), (0o666, 0o600), (0o400, 0o400)])
+def test_others_cannot_read_a_log(tmp_path: Path, mode: int, kept: int) -> None:
+    """It says how many cells failed. The shell of a cron job makes it with mode 0644; a group's is a decision."""
+    path = tmp_path / "pull.log"
+    path.touch()
+    path.chmod(mode)
+    LogFile(path, (), print).close()
+    assert stat.S_IMODE(path.stat().st_mode) == kept
+
+
+def test_a_log_of_another_user_is_refused(world: World) -> None:
+    """Who put it there could read what is added, whatever its mode."""
+    systems.root("posix", "only root can make a file of another user")
+    path = world.folder / "pull.log"
+    path.touch(0o600)
+    os.chown(path, mounts.NOBODY, mounts.NOBODY)
+    done = world.pull("--log", path)
+    assert done.code == 2
+    assert "pull.log cannot be written: it belongs to another user" in done.err
+    assert path.read_bytes() == b""
 
 
 def test_a_log_that_cannot_be_opened_is_an_error(world: World) -> None:

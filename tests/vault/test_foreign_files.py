@@ -84,6 +84,23 @@ def test_somebody_elses_file_does_not_decide_who_can_read_the_new_one() -> None:
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o600, 0, os.getegid())
 
 
+@pytest.mark.parametrize("former", [b"", b"a run\n", b"a run\na torn li"])
+def test_nothing_is_added_to_somebody_elses_file(former: bytes) -> None:
+    """The file is replaced by one of this user, with all its lines: its owner could read what is added."""
+    systems.root("posix", "only root can make a file of another user")
+    with mounts.open_to_all() as folder:
+        history = folder / "baseline.csv.runs.jsonl"
+        history.write_bytes(former)
+        history.chmod(0o666)
+        os.chown(history, mounts.NOBODY, mounts.NOBODY)
+        with history.open("rb") as theirs:
+            Drive(folder, classify=as_vault).append(history.name, b"a new run\n")
+            assert theirs.read() == former
+        status = history.stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o600, 0)
+        assert history.read_bytes().splitlines() == [*former.splitlines(), b"a new run"]
+
+
 def test_permissions_for_others_are_never_kept(tmp_path: Path) -> None:
     """Of the own former file, the owner's and the group's permissions are, for the same group."""
     path = tmp_path / "baseline.csv"
