@@ -76,8 +76,10 @@ def refuse_shrunken(
             f"the sheet has {new.rows} rows, and the file that it would replace has {rows}",
             hint="check whether rows were deleted in the sheet; if that is right, run once with --allow-shrink",
         )
-    known = former is not None and former.sha256 == sha256
-    pairs = _counted(former, new, policy) if former and known else _read_back(vault, name, new, policy)
+    unchanged = former is not None and former.sha256 == sha256
+    pairs = _counted(former, new, policy) if former else {}
+    if not unchanged:
+        pairs = _with_readable(pairs, _readable(vault, name, new, policy), new)
     for column, (before, now) in pairs.items():
         if _fell(before, now, policy.max_shrink):
             raise SheetShrunk(
@@ -100,19 +102,19 @@ def _counted(former: FormerCounts, new: NewCounts, policy: ReplacePolicy) -> dic
     }
 
 
-def _read_back(vault: Files, name: str, new: NewCounts, policy: ReplacePolicy) -> dict[str, tuple[int, int]]:
-    """Return the readable cells of each column before and now.
+def _with_readable(
+    counted: Mapping[str, tuple[int, int]], readable: Mapping[str, int], new: NewCounts
+) -> dict[str, tuple[int, int]]:
+    """Return the cells of each column before and now, of a file that was changed since the last run.
 
-    The CSV was changed by hand, or the history was lost: what is readable in the CSV is all that is known. Accepted:
-    plain text in place of tokens is not noticed here, and of a workbook or dataset the rows alone are compared.
+    No more can be lost than is readable in it. Of a column that no run has counted, what is readable is all that is
+    known: then plain text that someone put in place of a token passes for an answer.
     """
-    if kind_of(PurePosixPath(name)) is not Kind.CSV:
-        return {}
-    readable = _readable_cells(vault, name, new.columns, policy.missing_values)
-    return {
-        column: (readable[column], count.decrypted + count.not_encrypted)
-        for column, count in new.columns.items()
-        if column in readable
+    fewer = {column: (min(before, readable.get(column, before)), now) for column, (before, now) in counted.items()}
+    return fewer | {
+        column: (cells, new.columns[column].decrypted + new.columns[column].not_encrypted)
+        for column, cells in readable.items()
+        if column not in counted
     }
 
 
@@ -138,20 +140,20 @@ def _rows_and_digest(vault: Files, name: str, former: FormerCounts | None) -> tu
     return counted, digest.hexdigest()
 
 
-def _readable_cells(
-    vault: Files, name: str, columns: Mapping[str, ColumnCount], missing_values: frozenset[str]
-) -> dict[str, int]:
-    """Count the cells of the named columns that are neither blank, nor a missing value, nor a token."""
+def _readable(vault: Files, name: str, new: NewCounts, policy: ReplacePolicy) -> dict[str, int]:
+    """Count the cells of each column that are neither blank, nor a missing value, nor a token; of a CSV alone."""
+    if kind_of(PurePosixPath(name)) is not Kind.CSV:
+        return {}
     with vault.read(name) as file:
         rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
         try:
             header = next(rows, [])
-            places = {column: header.index(column) for column in columns if column in header}
+            places = {column: header.index(column) for column in new.columns if column in header}
             counts = dict.fromkeys(places, 0)
             for row in rows:
                 for column, place in places.items():
                     cell = row[place].removeprefix("'") if place < len(row) else ""
-                    if cell and cell not in missing_values and all(wire.read(cell) is None for wire in FORMATS):
+                    if cell and cell not in policy.missing_values and all(wire.read(cell) is None for wire in FORMATS):
                         counts[column] += 1
         except csv.Error:  # not a CSV that this program wrote
             return {}

@@ -16,7 +16,7 @@ from sheets_decrypt.runs.record import Record
 from sheets_decrypt.secret_sources import withheld
 from sheets_decrypt.story.options import Options
 from sheets_decrypt.story.pull import OpenKeys, convert
-from sheets_decrypt.story.target import Target, locked, reported
+from sheets_decrypt.story.target import Target, locked, remembered
 from sheets_decrypt.vault import open_drive
 
 
@@ -80,7 +80,7 @@ def decrypt_file(
                 warnings, notes = [*record.warnings, *source.warnings()], record.notes
                 if record.error is None:  # otherwise not all cells were read
                     notes = [*notes, *source.notes()]
-                return reported(target, replace(record, warnings=warnings, notes=notes))
+                return remembered(target, replace(record, warnings=warnings, notes=notes))
     except Exception as error:  # noqa: BLE001  (see `pull`)
         return log.fail(error)
 

@@ -59,26 +59,13 @@ def locked(target: Target, *, wait: float) -> Iterator[None]:
 
 
 def remembered(target: Target, record: Record) -> Record:
-    """Add the record to the history in the vault, and write the report for people."""
+    """Add the record to the history beside the output, and write the report for people; what fails is a warning."""
     if record.dry_run:
         return record
-    try:
-        append_history(target.vault, target.name, record)
-    except SheetsDecryptError as error:  # the run is over, and its result is kept
-        record = _warned(record, f"the history could not be written: {error.message}")
-    return reported(target, record)
-
-
-def reported(target: Target, record: Record) -> Record:
-    """Write the report for people beside the output; one that cannot be written is a warning."""
-    if record.dry_run:
-        return record
-    try:
-        write_report(target.vault, target.name, record)
-    except SheetsDecryptError as error:  # as above
-        return _warned(record, f"the report could not be written: {error.message}")
+    for what, write in (("history", append_history), ("report", write_report)):
+        try:
+            write(target.vault, target.name, record)
+        except SheetsDecryptError as error:  # the run is over, and its result is kept
+            warning = f"the {what} could not be written: {error.message}"
+            record = replace(record, warnings=[*record.warnings, warning])
     return record
-
-
-def _warned(record: Record, warning: str) -> Record:
-    return replace(record, warnings=[*record.warnings, warning])

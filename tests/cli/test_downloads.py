@@ -32,8 +32,8 @@ def test_a_downloaded_csv_is_decrypted_beside_itself(world: World, downloaded: P
         assert done.code == 0
         assert done.out.startswith(f"survey.csv: wrote 6 rows to {drive.point / 'survey_decrypted.csv'}")
         assert (drive.point / "survey_decrypted.csv").read_bytes() == world.whole()
-        there_is = ["survey.csv", "survey_decrypted.csv", "survey_decrypted.report.txt"]
-        assert sorted(path.name for path in drive.point.iterdir()) == there_is
+        beside = ["survey_decrypted.csv", "survey_decrypted.csv.runs.jsonl", "survey_decrypted.report.txt"]
+        assert sorted(path.name for path in drive.point.iterdir()) == ["survey.csv", *beside]
         assert _decrypt(world, there).out.startswith("survey.csv: nothing changed")
         output = drive.point / "a folder/b.csv"
         again = _decrypt(world, downloaded, "--output", output, "--json", "--encoding", "utf-8")
@@ -114,7 +114,7 @@ def test_a_bad_csv_is_refused(
         assert words in error
         assert hint.startswith("hint: ")
         assert output.read_bytes() == b"former"
-        assert {path.name for path in drive.point.iterdir()} - {"a.report.txt"} == {"a.csv"}
+        assert {path.name for path in drive.point.iterdir()} - {"a.csv.runs.jsonl", "a.report.txt"} == {"a.csv"}
 
 
 def test_what_excel_saves_as_csv_or_text_is_decrypted_as_it_is(world: World, downloaded: Path, tmp_path: Path) -> None:

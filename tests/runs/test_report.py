@@ -103,7 +103,7 @@ def test_a_column_cannot_forge_a_line_of_the_report(world: World) -> None:
 
 
 def test_a_file_that_is_decrypted_has_a_report_too(world: World, tmp_path: Path) -> None:
-    """`decrypt-file` has no history, and still says what it did."""
+    """`decrypt-file` says what it did, and remembers it beside its output."""
     file = tmp_path / "download.csv"
     file.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet]))
     with mounts.gocryptfs(tmp_path) as drive:
@@ -111,7 +111,7 @@ def test_a_file_that_is_decrypted_has_a_report_too(world: World, tmp_path: Path)
         assert world.run("decrypt-file", *options).code == 0
         report = (drive.point / "a.report.txt").read_text(encoding="utf-8-sig")
         assert "wrote 6 rows; 18 cells decrypted" in report
-        assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.report.txt"]
+        assert sorted(path.name for path in drive.point.iterdir()) == ["a.csv", "a.csv.runs.jsonl", "a.report.txt"]
 
 
 def test_a_report_says_what_is_in_place_after_a_failure(world: World) -> None:

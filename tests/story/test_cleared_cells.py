@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from sheets_decrypt.sandbox.google import Cell
-from tests.survey import ENCRYPTED, HEADER, World
+from tests import mounts
+from tests.survey import ENCRYPTED, HEADER, World, csv_of
 
 NAME = HEADER.index("name")
 PHONE = HEADER.index("phone")
@@ -62,6 +63,35 @@ def test_cleared_cells_are_noticed_without_a_history(world: World, text: str) ->
     _change(world, NAME, lambda _: text, rows=6)
     assert world.pull().code == 9
     assert world.csv() == world.whole()
+
+
+def test_cleared_cells_are_noticed_after_the_file_was_saved_by_another_program(world: World) -> None:
+    """A workbook that somebody opened and saved has other bytes, and is still the only readable copy."""
+    world.configure(output="a.xlsx")
+    assert world.pull().code == 0
+    saved = (world.csv("a.xlsx") or b"") + b"\0"
+    with world.vault.replace("a.xlsx") as file:
+        file.write(saved)
+    _change(world, NAME, lambda _: "", rows=6)
+    assert world.pull().code == 9
+    assert world.csv("a.xlsx") == saved
+
+
+@pytest.mark.parametrize(("ending", "text"), [("csv", "someone typed this"), ("xlsx", "")])
+def test_a_download_with_cleared_cells_replaces_nothing(world: World, ending: str, text: str) -> None:
+    """`decrypt-file` compares as a pull does."""
+    with mounts.gocryptfs(world.folder) as drive:
+        file, output = world.folder / "download.csv", drive.point / f"a.{ending}"
+        rows = [[str(cell) for cell in row] for row in world.survey.sheet]
+        file.write_bytes(csv_of(rows))
+        options = (file, "--columns", ",".join(ENCRYPTED), "--config", world.path, "--output", output)
+        assert world.run("decrypt-file", *options).code == 0
+        former = output.read_bytes()
+        file.write_bytes(csv_of([rows[0], *([*row[:NAME], text, *row[NAME + 1 :]] for row in rows[1:])]))
+        done = world.run("decrypt-file", *options)
+        assert done.code == 9
+        assert 'column "name": 0 cells decrypt' in done.err
+        assert output.read_bytes() == former
 
 
 def test_a_column_that_is_no_longer_decrypted_on_purpose_is_not_counted(world: World) -> None:
