@@ -7,6 +7,7 @@ import click
 
 from sheets_decrypt import config as configuration
 from sheets_decrypt.cli import terminal
+from sheets_decrypt.cli.configuration import in_use
 from sheets_decrypt.cli.interview import Interview
 from sheets_decrypt.config import Config, writing
 from sheets_decrypt.errors import ConfigurationError, reason_of
@@ -71,7 +72,7 @@ def _extended(path: Path, *, add: bool, force: bool) -> Config | None:
             f"{path} already exists",
             hint="--add adds a job to it; or choose another place with --config, or --force to overwrite it",
         )
-    return configuration.load(path)
+    return in_use(configuration.load(path))
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """`init` on a terminal, with a Sheet that can be read: it offers what is there, and asks for the right secret."""
 
+import os
 import re
 from importlib.util import find_spec
 
@@ -267,3 +268,29 @@ def test_a_job_that_cannot_be_added_changes_nothing(world: World, options: list[
     assert (done.code, done.out) == (2, "")
     assert words in done.err
     assert world.path.read_bytes() == before
+
+
+def test_no_program_that_looks_for_a_login_inherits_a_secret(world: World) -> None:
+    """Without a key file, Google's library may ask gcloud for a project."""
+    require.patience("a terminal, and a sign-in that Google refuses")
+    login = world.folder / "application_default_credentials.json"
+    login.write_text('{"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}')
+    gcloud = world.folder / "bin/gcloud"
+    gcloud.parent.mkdir()
+    gcloud.write_text(f"#!/bin/sh\nenv >{world.folder}/inherited\nexit 1\n")
+    gcloud.chmod(0o755)
+    del world.google_settings["credentials"]
+    world.keys["private_keys"] = [{"env": "SURVEY_KEY"}]
+    secret = world.survey.private_key.reveal()
+    world.configure()
+    _, code = on_a_terminal(
+        world, "init", "--config", world.path, "--add", "--job", "second", "--columns", "name", "--output", "b.csv",
+        "--spreadsheet", world.google.url(world.spreadsheet),
+        answers=["n", ""],
+        more={
+            "CLOUDSDK_CONFIG": str(world.folder), "SURVEY_KEY": secret,
+            "PATH": f"{gcloud.parent}{os.pathsep}{os.environ['PATH']}",
+        },
+    )  # fmt: skip
+    assert code == 0
+    assert secret not in (world.folder / "inherited").read_text()
