@@ -1,8 +1,8 @@
 """The page of `status --html`: a card for each job, the ones that need attention first.
 
-It may be put where people who can edit the Sheet read it, so it says what an exit code says and no more: no error's
-text, which may count cells or repeat names from the Sheet. It loads nothing and runs nothing, and its policy forbids
-the browser to do either. Everything is escaped, because the page is built as a tree and not as text.
+It says what an exit code says and no more: no error's text, which may count cells or repeat names from the Sheet. That
+is more than a message says, and too much for people who can edit the Sheet. It loads nothing and runs nothing, and its
+policy forbids the browser to do either. Everything is escaped, because the page is built as a tree and not as text.
 """
 
 import hashlib
