@@ -34,6 +34,7 @@ _NAMED: Final = 3  # long cells that a warning names
 _BETWEEN: Final = "\0"
 _QUOTE: Final = '"'
 _SPECIAL: Final = (_QUOTE, ",", "\r", "\n")
+_announces_separator: Final = re.compile(rf"[{_SKIPPED}]*+sep=", re.IGNORECASE).match
 _must_be_quoted: Final = re.compile('[",\r\n]').search  # RFC 4180, section 2, rules 6 and 7
 
 Guard = Literal["smart", "owasp", "off"]
@@ -91,7 +92,13 @@ class CsvText:
         ] = []  # (row, column) of what Excel cuts, counted from 1 and from 0
 
     def header(self, names: Sequence[str]) -> bytes:
-        """Return the first line, byte order mark included. A name is guarded as a cell is."""
+        """Return the first line, byte order mark included. A name is guarded as a cell is.
+
+        A file that begins with `sep=;` tells Excel to split it at each `;`, and what follows one in a cell would run.
+        """
+        if self._rule and names and _announces_separator(names[0]):
+            names = ["'" + names[0], *names[1:]]
+            self.guarded_cells += 1
         return self._mark + self.rows([names])
 
     def rows(self, rows: Sequence[Sequence[str]]) -> bytes:

@@ -208,6 +208,17 @@ def test_the_first_name_of_the_header_hides_no_formula(marks: str, encoding: Lit
     assert read(data.removeprefix("\ufeff").encode())[0][0] == f"'{marks}=1+1"
 
 
+@pytest.mark.parametrize("name", ["sep=;", "SEP=;", "\ufeff sep=;", "sep=;\nid"])
+def test_the_header_announces_no_separator(name: str) -> None:
+    """Excel splits a file that begins with `sep=;` at each `;`: a formula in the middle of a cell would run."""
+    for names in ([name], [name, "b"]):
+        text = CsvText("utf-8", "smart")
+        assert read(text.header(names))[0] == ["'" + name, *names[1:]]
+        assert text.guarded_cells == 1
+    assert read(CsvText("utf-8", "smart").header(["a", name]))[0] == ["a", name]
+    assert read(CsvText("utf-8", "off").header([name]))[0] == [name]
+
+
 @given(
     st.integers(-(10**9), 10**9),
     st.text(st.sampled_from(" \xa0\u200e\u202a\u2060"), max_size=3),
