@@ -6,6 +6,7 @@ The key file's format is Google's: https://cloud.google.com/iam/docs/keys-create
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
     """
     path = key_file or (Path(named) if (named := os.environ.get(_ENVIRONMENT)) else None)
     if path is None:
-        return Found(_application_default(request, deadline))
+        found = _application_default(request, deadline)
+        return Found(found, _warnings_of(found))
     if key_file is None and _kind_of(_content(path)) in _OTHERS:
         return Found(_application_default(request, deadline), _warnings(path))
     return Found(from_key_file(path), _warnings(path))
@@ -98,6 +100,13 @@ def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
     """Warn of a file that others can read. It is not refused: a browser saves a downloaded key with such a mode."""
     found = access.shared(path, path.stat())
     return (KeyFileWarning(f"the key file {path} can be read by others", found.mend),) if found else ()
+
+
+def _warnings_of(found: Credentials) -> tuple[KeyFileWarning, ...]:
+    """Warn likewise of the file that google-auth found by itself, if it found one."""
+    info: Mapping[str, str] = found.get_cred_info() or {}  # type: ignore[no-untyped-call]
+    path = Path(info.get("credential_source", ""))
+    return _warnings(path) if path.is_file() else ()
 
 
 def from_key_file(path: Path) -> service_account.Credentials:

@@ -184,3 +184,18 @@ def test_a_broken_login_is_no_login(write: Callable[[object], Path], monkeypatch
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write({"type": "authorized_user", "client_id": "a"})))
     with pytest.raises(CredentialsRefused, match="no credentials"):
         _find(None)
+
+
+@pytest.mark.system("posix", "mode bits mean nothing on Windows")
+def test_a_login_that_others_can_read_is_a_warning(
+    write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that Google's library finds by itself, where gcloud keeps it."""
+    login = write({"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"})
+    login = login.rename(login.with_name("application_default_credentials.json"))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(login.parent))
+    monkeypatch.setenv("PATH", str(login.parent))  # gcloud would be asked for a project
+    for mode, words in ((0o644, [f"the key file {login} can be read by others"]), (0o600, [])):
+        login.chmod(mode)
+        found = find(None, Request(), Deadline(30))
+        assert [warning.message for warning in found.warnings] == words
