@@ -240,16 +240,17 @@ async function watch(sync, context, { submission, round }, deadline) {
     }
     const mine = await store.move(sync, watcher, { id: submission, until: Date.now() + WATCH_MS }, deadline);
     const { data } = await store.read(sync, 'written', deadline);
-    const wait = Math.max(dueAt(data) - Date.now(), round > 0 ? PACE_MS : 0);
+    const wait = dueAt(data) - Date.now();
     await google.pause(round < ROUNDS ? Math.max(0, Math.min(wait, deadline - Date.now())) : 0);
     if (deadline - Date.now() < TURN_MS + LEAVE_MS / 2 && round < ROUNDS) {
       return waiting;
     }
     const written = round < ROUNDS && await turn(sync, context, deadline);
-    if (!mine || (round < ROUNDS && (!written || written.size > 0))) {
+    if (round < ROUNDS && !(mine && written && written.size === 0)) {
+      await google.pause(written ? 0 : Math.max(0, Math.min(PACE_MS, deadline - Date.now()))); // rounds are few
       return waiting;
     }
-    await store.move(sync, mine, store.NOBODY, deadline);
+    await store.move(sync, mine || watcher, store.NOBODY, deadline);
     await google.pause(LEAVE_MS);
     const { waits, oldest } = await store.next(sync, (await store.read(sync, 'written', deadline)).data, deadline);
     if (round >= ROUNDS && Date.now() - oldest > LONG_MS) {

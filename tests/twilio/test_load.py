@@ -128,6 +128,13 @@ def test_an_answer_of_google_that_says_nothing_proves_nothing(tmp_path: Path) ->
     assert hidden["last_row"] > 300
 
 
+def test_while_an_append_takes_long_no_other_call_asks_google(tmp_path: Path) -> None:
+    """A batch costs one read and one write, and nobody looks for rows whose call may still get its answer."""
+    (made,) = simulate(tmp_path, {"respondents": 30, "seconds": 30, "moods": [{"mood": "slow"}]})
+    all_arrived(made)
+    assert made["reads_a_minute"] == made["writes_a_minute"] > 1
+
+
 def test_rows_are_found_though_two_columns_were_given_each_others_names(tmp_path: Path) -> None:
     """A lost row is known by each of its tokens, in whichever column they are."""
     swapped = {"from": 6, "header": ["phone", "name", *HEADER[2:]]}

@@ -142,7 +142,7 @@ class Container {
             options.headers, form)
           : google.answer(host, options.method || 'GET', pathname, json);
         if (!answer) return; // silence, until the sender gives up
-        clock.after(back + (json ? json.values.length : 0), () => {
+        clock.after(back + (json ? json.values.length + google.delay() : 0), () => {
           if (call.dead || this.dies(call)) return;
           const text = JSON.stringify(answer.body);
           this.awake(() => resolve({ status: answer.status, headers: { get: () => null }, text: async () => text }));

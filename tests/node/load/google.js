@@ -5,9 +5,9 @@ class Google {
   /**
    * @param {object} options `header`; `moods`: what goes wrong from when to when, in seconds after the start:
    *   `down` (503, broken connections, silence; a part of what is refused is written all the same, some of it late),
-   *   `full` (400 to appends), `lost` (403 to everything), `renamed` (400 to everything); and for one `kind` of request
-   *   (`token`, `header`, `look`, `append`) `silent` (no answer), `swallowed` (done, and no answer), `empty` (200 and
-   *   `{}`, though nothing is done) or a number (that status).
+   *   `full` (400 to appends), `lost` (403 to everything), `renamed` (400 to everything), `slow` (an append's answer takes
+   *   five seconds more); and for one `kind` of request (`token`, `header`, `look`, `append`) `silent` (no answer),
+   *   `swallowed` (done, and no answer), `empty` (200 and `{}`, though nothing is done) or a number (that status).
    */
   constructor(clock, random, { header, moods = [] }) {
     Object.assign(this, { clock, random, moods });
@@ -54,6 +54,9 @@ class Google {
     const column = range[1].charCodeAt(0) - 65;
     return { status: 200, body: { values: [this.rows.map((row) => row[column] || '')] } };
   }
+
+  /** How much longer an append's answer takes than usual, in milliseconds. */
+  delay() { return this.mood() === 'slow' ? 5000 : 0; }
 
   /** 60 reads and 60 writes a minute, a minute beginning with the first request in it; refused ones count as well. */
   counts(writes) {
