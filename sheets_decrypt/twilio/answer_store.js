@@ -266,14 +266,8 @@ async function next(sync, data, deadline) {
     rows: [], upTo: lists.map(({ done }) => done), sids: lists.map(({ sid }) => sid), oldest: Date.now(), bytes: 0,
     waits: lists.some(({ done, page }) => page.some(({ index }) => index > done)),
   };
-  try {
-    for (const read of lists) {
-      await take(sync, batch, read, limit && limit[read.list], deadline);
-    }
-  } catch (error) {
-    if (!(error instanceof NotKept && batch.rows.length)) {
-      throw error; // else those that we have are sent, so that all of them come in the end
-    }
+  for (const read of lists) {
+    await take(sync, batch, read, limit && limit[read.list], deadline);
   }
   batch.moves = batch.upTo.some((index, list) => index > lists[list].done);
   batch.marked = limit && limit.map((index, list) => Math.max(index, lists[list].done));

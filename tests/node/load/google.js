@@ -5,9 +5,10 @@ class Google {
   /**
    * @param {object} options `header`; `moods`: what goes wrong from when to when, in seconds after the start:
    *   `down` (503, broken connections, silence; a part of what is refused is written all the same, some of it late),
-   *   `full` (400 to appends), `lost` (403 to everything), `renamed` (400 to everything), `slow` (an append's answer takes
-   *   five seconds more); and for one `kind` of request (`token`, `header`, `look`, `append`) `silent` (no answer),
-   *   `swallowed` (done, and no answer), `empty` (200 and `{}`, though nothing is done) or a number (that status).
+   *   `full` (400 to appends), `lost` (403 to everything), `renamed` (400 to everything), `slow` (an append's answer
+   *   takes five seconds more); and for one `kind` of request (`token`, `header`, `look`, `append`) `silent` (no
+   *   answer), `swallowed` (done, and no answer), `late` (the same, 100 seconds later), `empty` (200 and `{}`, though
+   *   nothing is done) or a number (that status).
    */
   constructor(clock, random, { header, moods = [] }) {
     Object.assign(this, { clock, random, moods });
@@ -32,6 +33,7 @@ class Google {
     if (one) {
       if (kind !== 'token') this.asked.push({ time: this.clock.now, writes: kind === 'append' });
       if (one === 'swallowed') this.append(body.values);
+      if (one === 'late') this.clock.after(100000, () => this.append(body.values));
       if (one === 'empty') return { status: 200, body: {} };
       return typeof one === 'number' ? { status: one, body: {} } : null;
     }
