@@ -9,7 +9,8 @@
  * so many seconds later), `silent` (each so many-th says nothing), `length` and `letter` of an answer, `until`
  * (seconds, at most), `syncMoods` (see `syncIn`), `syncLag` (seconds, at most, until readers see some items of Sync),
  * `items` ({at} which second somebody puts {data} into each list of Sync), `listsDeletedAt` (the second in which
- * somebody deletes Sync's lists), `columns` (from a second on, another header).
+ * somebody deletes Sync's lists), `columns` (from a second on, another header), `context` (other environment
+ * variables).
  */
 
 const crypto = require('crypto');
@@ -41,6 +42,7 @@ async function simulate(folder, scenario) {
     GOOGLE_SHEET_ID: 'sheet', GOOGLE_SHEET_TAB: 'data', ACCOUNT_SID: 'AC', AUTH_TOKEN: 'x',
     DOMAIN_NAME: 'survey.twil.io',
     ...(scenario.sync === false ? {} : { SYNC_SERVICE_SID: sync.service }),
+    ...scenario.context,
   };
   const dies = scenario.dies || {};
   const doom = (number) => (dies.share ? (random() < dies.share ? 1 + Math.floor(random() * (dies.within || 10)) : 0)
