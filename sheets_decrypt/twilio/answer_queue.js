@@ -12,8 +12,9 @@
  * 2. The header is read, and `written` marked with the items that are being sent. Then they are appended in one
  *    request, which Google applies as a whole, and `done` is moved on.
  * 3. Where the mark is left behind, the rows may be in the Sheet or may still get there. They are looked for by their
- *    tokens. Once they are found, `done` is moved on. Only where they are not there SETTLE_MS later, when Google has
- *    long ended the request, they are sent again.
+ *    tokens. Once one of them is found, `done` is moved on as the mark says. Only where they are not there SETTLE_MS
+ *    later, when Google has long ended the request, they are sent again.
+ * 4. A call whose container was frozen between the mark and the append looks at the clock, and sends nothing.
  *
  * The risk that is accepted: rows that hold no token, because nothing was answered, cannot be looked for. After a lost
  * answer they may be there twice.
@@ -39,7 +40,7 @@ const WATCH_MS = 30000; // after which a watcher that does not call is given up
 const SEEN_MS = 2000; // how long a container trusts what it has read
 const LEAVE_MS = 3000; // longer than SEEN_MS: see `watch`
 const LONG_MS = 60000; // an answer that waits longer is worth an alert when no execution watches the queue any more
-const ROUNDS = 400; // of two steps each; an execution may have 1,000
+const ROUNDS = 300; // of two steps each; an execution may have 1,000
 
 /** What this container knows of the queue, so that a crowd does not read the same documents all the time. */
 let seen = { name: '', due: 0, dueAt: 0, watched: 0, watchedAt: 0 };
@@ -73,11 +74,8 @@ async function deliver(sync, context, submission, deadline) {
 
 /** Logs what ended a turn. Only our own messages are known to hold no value. */
 function report(error) {
-  if (error instanceof NotKept) {
-    console.log(`publish_to_sheet: ${error.message}; the answers are kept`);
-  } else {
-    console.error('publish_to_sheet: unexpected error; the answers are kept in Sync');
-  }
+  const message = error instanceof NotKept ? error.message : 'unexpected error';
+  console.error(`publish_to_sheet: ${message}; the answers are kept in Sync, and brought into the Sheet later`);
 }
 
 /**
@@ -97,11 +95,11 @@ async function turn(sync, context, deadline) {
     return null;
   }
   const batch = await store.next(sync, state.data, deadline);
-  if (!batch.moves) {
-    return new Map();
-  }
   const { mark } = state.data;
   const doubt = Boolean(mark && mark.upTo);
+  if (!batch.moves && !doubt) {
+    return batch.waits ? null : new Map();
+  }
   const held = await store.move(sync, state, {
     at: now, mark: doubt ? { ...mark, looked: now } : { since: now },
   }, deadline);
@@ -130,19 +128,23 @@ async function send(work) {
     const placed = batch.rows.map(({ cells }) => placeAll(names, cells));
     const rows = placed.map(({ row }) => row);
     const found = doubt ? await google.look(settings, authorization, rows, deadline, google.LOOK_MS) : google.NOT_THERE;
-    if (length === 0 || found > 0) {
-      return await done(work, held, placed, length === 1 ? found : '');
+    if (found > 0) {
+      return await done(work, held, { placed, number: length === 1 ? found : '', upTo: batch.marked });
     }
     const hasTokens = rows.some((row) => row.some((text) => google.TOKEN.test(text)));
     const isSettled = !doubt || Date.now() >= held.data.mark.since + SETTLE_MS;
     if (!isSettled || (doubt && hasTokens && found === google.CANNOT_TELL)) {
       return null; // the mark stays, and the next look comes later
     }
+    if (length === 0) { // nothing but parts, or submissions that were put in twice
+      return await done(work, held, { placed, number: '', upTo: batch.upTo });
+    }
     if (deadline - Date.now() < SEND_MS) {
       await store.move(sync, held, { mark: doubt ? held.data.mark : null }, deadline + SEND_MS / 2);
       return null;
     }
-    held = await store.move(sync, held, { mark: { since: Date.now(), upTo: batch.upTo } }, deadline);
+    const { upTo, sids } = batch;
+    held = await store.move(sync, held, { mark: { since: Date.now(), upTo, sids } }, deadline);
     return held && await append({ ...work, held }, { settings, authorization, rows, placed });
   } catch (error) {
     if (!(error instanceof PublishError)) {
@@ -158,6 +160,10 @@ async function send(work) {
 /** Appends the batch that `written` is marked with. */
 async function append(work, { settings, authorization, rows, placed }) {
   const { sync, held, batch, deadline } = work;
+  if (deadline - Date.now() < SEND_MS / 2) {
+    await store.move(sync, held, { mark: null }, deadline + SEND_MS / 2);
+    return null;
+  }
   const outcome = await google.appendOnce(settings, authorization, rows, deadline - Date.now());
   if (google.isDone(outcome)) {
     let number = '';
@@ -166,7 +172,7 @@ async function append(work, { settings, authorization, rows, placed }) {
     } catch (error) {
       console.error(`publish_to_sheet: ${error.message}`); // they are there, and must not be sent again
     }
-    return done(work, held, placed, number);
+    return done(work, held, { placed, number, upTo: batch.upTo });
   }
   const error = google.explain(google.APPENDING, { ...outcome, tries: 1 });
   console.error(`publish_to_sheet: ${error.message}; ${batch.rows.length} answers or more are kept in Sync, and `
@@ -192,8 +198,8 @@ function placeAll(names, cells) {
 }
 
 /** Moves `written` on, and says which names had no column. */
-async function done({ sync, batch, deadline }, held, placed, number) {
-  await store.move(sync, held, { done: batch.upTo, sids: batch.sids, mark: null }, deadline + SEND_MS / 2);
+async function done({ sync, batch, deadline }, held, { placed, number, upTo }) {
+  await store.move(sync, held, { done: upTo, sids: batch.sids, mark: null }, deadline + SEND_MS / 2);
   const missing = [...new Set(placed.flatMap((one) => one.missing))];
   const repeated = [...new Set(placed.flatMap((one) => one.repeated))];
   google.warn({ missing, repeated }, placed.length > 1 ? `${number} and the following` : number);
@@ -240,21 +246,22 @@ async function watch(sync, context, { submission, round }, deadline) {
       return waiting;
     }
     const written = round < ROUNDS && await turn(sync, context, deadline);
-    if (!mine || (round < ROUNDS && (!written || written.size > 0))) {
+    if (round < ROUNDS && !(mine && written && written.size === 0)) {
+      await google.pause(written ? 0 : Math.max(0, Math.min(PACE_MS, deadline - Date.now()))); // rounds are few
       return waiting;
     }
-    await store.move(sync, mine, store.NOBODY, deadline);
+    await store.move(sync, mine || watcher, store.NOBODY, deadline);
     await google.pause(LEAVE_MS);
-    const { moves, oldest } = await store.next(sync, (await store.read(sync, 'written', deadline)).data, deadline);
+    const { waits, oldest } = await store.next(sync, (await store.read(sync, 'written', deadline)).data, deadline);
     if (round >= ROUNDS && Date.now() - oldest > LONG_MS) {
       console.error('publish_to_sheet: the queue is not watched any more, and answers still wait in Sync; the next '
         + 'answer to the survey brings them into the Sheet');
     }
-    return moves && round < ROUNDS ? waiting : { status: 'finished', round };
+    return waits && round < ROUNDS ? waiting : { status: 'finished', round };
   } catch (error) {
     report(error);
     await google.pause(Math.max(0, deadline - Date.now()));
-    return waiting;
+    return round < ROUNDS ? waiting : { status: 'finished', round };
   }
 }
 

@@ -11,9 +11,12 @@
  * - The document `written`: for each list the index up to which its items are in the Sheet (`done`), and who is at it.
  * - The document `watcher`: which execution of the flow calls until the queue is empty.
  *
- * The risks that are accepted: a submission that was put in twice is recognised for OVERLAP items of its list; Sync
- * would have to take in a lost one so much later. Where the document `written` is deleted and the lists are not, all
- * their rows are sent again.
+ * A submission that was put in twice, because Sync took in a lost one late, is sent once: what was put in more than
+ * LATE_MS after it was named is looked for in its list, back to that time. And what comes after a missing index waits
+ * for GAP_MS: Sync promises neither that its indexes have no gaps, nor that a reader sees every item at once.
+ *
+ * The risks that are accepted: an item that can be seen only GAP_MS after one that was put in behind it is not sent.
+ * Where the document `written` is deleted and the lists are not, all their rows are sent again.
  *
  * No value is ever part of an error's message. No dependencies. Node.js 18 or later.
  */
@@ -27,12 +30,14 @@ const SUBMISSION = /^\d{13}-[0-9a-f]{16}$/; // what encrypt_fields makes: millis
 
 const LISTS = 16; // one hexadecimal digit; eight were too few for 1,000 answers of 10 KiB in a minute
 const PAGE = 100; // items that Sync returns at once
-const OVERLAP = 20; // of them, those that are done already: what was put in twice is seen there
+const OVERLAP = 20; // of them, those that are done already: what was put in twice at once is seen there
 const ITEM_CHARACTERS = 12000; // Sync takes 16 kB
 const APPEND_ROWS = 500; // in one request to Google
-const APPEND_CHARACTERS = 1500000; // Google advises 2 MB
+const APPEND_BYTES = 1500000; // Google advises 2 MB
 const KEEP_SECONDS = 90 * 24 * 3600;
 const SEARCH_PAGES = 20;
+const LATE_MS = 1500; // from a submission's name to its item; a second try is always later than its first one
+const GAP_MS = 10000;
 const CLOCK_MS = 60000; // how far two clocks at Twilio may differ, generously
 const REQUEST_MS = 3000; // the longest that a request to Sync may take
 
@@ -82,6 +87,10 @@ function post(sync, path, form, deadline, headers = {}) {
 
 const items = (sync, list) => `Lists/answers-${list}.${sync.name}/Items`;
 
+/** Whether Sync has done what it was asked, and says what we need to know; a stray 200 may come from a proxy. */
+const tells = (outcome, name) => (outcome.status === 200 || outcome.status === 201) && Boolean(outcome.body)
+  && outcome.body[name] !== undefined;
+
 /** Whether Sync has understood a request and refuses it for good, not because it is busy. */
 const isRefused = ({ status }) => status >= 400 && status < 500 && status !== 429 && status !== 408;
 
@@ -94,16 +103,18 @@ const isRefused = ({ status }) => status >= 400 && status < 500 && status !== 42
 async function add(sync, list, data, deadline) {
   const form = { Data: JSON.stringify(data), ItemTtl: String(KEEP_SECONDS) };
   let outcome = await post(sync, items(sync, list), form, deadline);
+  let isThere = false;
   if (outcome.status === 404) {
     outcome = await post(sync, 'Lists', { UniqueName: `answers-${list}.${sync.name}` }, deadline);
     if (outcome.status === 201 || outcome.status === 409) {
       outcome = await post(sync, items(sync, list), form, deadline);
+      isThere = true;
     }
   }
-  if (outcome.status === 201 && outcome.body) {
+  if (tells(outcome, 'index')) {
     return outcome.body.index;
   }
-  if (isRefused(outcome)) {
+  if (isRefused(outcome) && !(isThere && outcome.status === 404)) {
     throw new Refused(`Sync refused the answers with ${outcome.status}; check SYNC_SERVICE_SID`);
   }
   throw new NotKept(`Sync ${outcome.status ? `answered ${outcome.status}` : 'did not answer'}`);
@@ -120,7 +131,7 @@ async function read(sync, title, deadline) {
   const name = `${title}.${sync.name}`;
   for (let made = false; ; made = true) {
     const outcome = await get(sync, `Documents/${name}`, deadline);
-    if (google.isDone(outcome)) {
+    if (tells(outcome, 'revision') && outcome.body.data) {
       return { name, revision: outcome.body.revision, data: outcome.body.data };
     }
     if (outcome.status !== 404 || made) {
@@ -140,7 +151,7 @@ async function move(sync, { name, revision, data }, changes, deadline) {
   const outcome = await post(sync, `Documents/${name}`, { Data: JSON.stringify(changed) }, deadline, {
     'If-Match': revision,
   });
-  return google.isDone(outcome) ? { name, revision: outcome.body.revision, data: changed } : null;
+  return tells(outcome, 'revision') ? { name, revision: outcome.body.revision, data: changed } : null;
 }
 
 /* ---------------------------------------------------------------- keeping */
@@ -167,29 +178,45 @@ async function keep(sync, submission, cells, again, deadline) {
   await add(sync, list, { id: submission, row, more }, deadline);
 }
 
-/** Looks for a submission among the items of its list that are not older than it. */
+/** Whether a submission is among the items of its list that are not older than it. */
 async function isKept(sync, list, submission, deadline) {
-  const oldest = Number(submission.slice(0, 13)) - CLOCK_MS;
-  let from = '';
+  const { ids, isWhole } = await idsSince(sync, list, namedAt(submission), '', deadline);
+  if (!isWhole && !ids.has(submission)) {
+    throw new NotKept('the list in Sync is too long to see whether it has the answers');
+  }
+  return ids.has(submission);
+}
+
+/** When a submission was named, in milliseconds since 1970; NaN where it was not by `encrypt_fields`. */
+const namedAt = (id) => (readSubmission(id) ? Number(id.slice(0, 13)) : NaN);
+
+/**
+ * Collects the submissions in a list from its end, or from an index, back to a time.
+ *
+ * @returns {Promise<{ids: Set<string>, isWhole: boolean}>} `isWhole` is false after SEARCH_PAGES.
+ * @throws {NotKept}
+ */
+async function idsSince(sync, list, time, before, deadline) {
+  const ids = new Set();
+  let from = before;
   for (let pages = 0; pages < SEARCH_PAGES; pages += 1) {
-    const outcome = await get(sync, `${items(sync, list)}?Order=desc&PageSize=${PAGE}${from}`, deadline);
+    const more = from === '' ? '' : `&From=${from}&Bounds=exclusive`;
+    const outcome = await get(sync, `${items(sync, list)}?Order=desc&PageSize=${PAGE}${more}`, deadline);
     if (outcome.status === 404) {
-      return false;
+      return { ids, isWhole: true };
     }
-    if (!google.isDone(outcome)) {
+    if (!tells(outcome, 'items')) {
       throw new NotKept('Sync did not say whether it has the answers');
     }
     const page = outcome.body.items;
-    if (page.some((item) => item.data.id === submission)) {
-      return true;
-    }
+    page.forEach(({ data }) => ids.add(data && data.id));
     const last = page[page.length - 1];
-    if (!last || Date.parse(last.date_created) < oldest) { // a page may be shorter than asked for, and not the last
-      return false;
+    if (!last || Date.parse(last.date_created) < time - CLOCK_MS) { // a page may be short, and not the last
+      return { ids, isWhole: true };
     }
-    from = `&From=${last.index}&Bounds=exclusive`;
+    from = last.index;
   }
-  return false;
+  return { ids, isWhole: false };
 }
 
 /* ---------------------------------------------------------------- what waits */
@@ -209,7 +236,7 @@ async function readList(sync, list, done, sid, deadline) {
   if (outcome.status === 404) {
     return { done: -1, sid: '', page: [] };
   }
-  if (!google.isDone(outcome)) {
+  if (!tells(outcome, 'items')) {
     throw new NotKept('Sync did not say which answers wait');
   }
   const page = outcome.body.items;
@@ -224,48 +251,100 @@ async function readList(sync, list, done, sid, deadline) {
 /**
  * Takes the rows that are next, at most as many as fit into one request.
  *
- * @param {object} data what the document `written` says.
- * @returns {Promise<{rows: object[], upTo: number[], sids: string[], oldest: number, moves: boolean}>} the rows in
- *   order; the index of the last item of each list that they take in; whether there is anything to move on for.
+ * @param {object} data what the document `written` says. Where it is marked, no more is taken than the mark says.
+ * @returns {Promise<object>} `rows` in order; `upTo`, the index of the last item of each list that they take in, and
+ *   `marked`, the same as the mark says; `sids`; `oldest`, when the first was put in; `waits`, whether anything does;
+ *   `moves`, whether there is something to move on for.
  */
 async function next(sync, data, deadline) {
-  const lists = await Promise.all(data.done.map((done, list) => readList(sync, list, done, data.sids[list], deadline)));
-  const limit = data.mark && data.mark.upTo;
-  const batch = { rows: [], upTo: [], sids: lists.map(({ sid }) => sid), oldest: Date.now(), moves: false };
-  let size = 0;
-  for (const [list, { done, page }] of lists.entries()) {
-    const known = new Set(page.filter(({ index }) => index <= done).map((item) => item.data.id));
-    let upTo = done;
-    for (const { index, data: item, date_created: created } of page) {
-      const fits = limit ? index <= limit[list] : size < APPEND_CHARACTERS && batch.rows.length < APPEND_ROWS;
-      if (index > done && fits) {
-        upTo = index;
-        batch.moves = true;
-        if (item.id && !known.has(item.id)) {
-          known.add(item.id);
-          const cells = await unpack(sync, list, item, deadline);
-          size += JSON.stringify(cells).length;
-          batch.rows.push({ id: item.id, cells });
-          batch.oldest = Math.min(batch.oldest, Date.parse(created));
-        }
-      }
-    }
-    batch.upTo.push(upTo);
+  const lists = await Promise.all(data.done.map(async (done, list) => {
+    const read = await readList(sync, list, done, data.sids[list], deadline);
+    return { ...read, list, known: await knownIn(sync, list, read, deadline) };
+  }));
+  const limit = markedIn(data.mark, lists);
+  const batch = {
+    rows: [], upTo: lists.map(({ done }) => done), sids: lists.map(({ sid }) => sid), oldest: Date.now(), bytes: 0,
+    waits: lists.some(({ done, page }) => page.some(({ index }) => index > done)),
+  };
+  for (const read of lists) {
+    await take(sync, batch, read, limit && limit[read.list], deadline);
   }
+  batch.moves = batch.upTo.some((index, list) => index > lists[list].done);
+  batch.marked = limit && limit.map((index, list) => Math.max(index, lists[list].done));
   return batch;
 }
 
-/** Puts a row together from its item and its parts. */
-async function unpack(sync, list, { row, more }, deadline) {
-  let packed = row;
-  for (const index of more) {
-    const outcome = await get(sync, `${items(sync, list)}/${index}`, deadline);
-    if (!google.isDone(outcome)) {
-      throw new NotKept('Sync did not return all parts of an answer');
+/** Up to where rows may have been sent already, by the mark: nothing of a list that was made anew since then. */
+function markedIn(mark, lists) {
+  return mark && mark.upTo ? lists.map(({ sid }, list) => (sid === mark.sids[list] ? mark.upTo[list] : -1)) : null;
+}
+
+/** The submissions of a list that are done, as far as one that waits may be among them. */
+async function knownIn(sync, list, { done, page }, deadline) {
+  const late = page.filter(({ index, data, date_created: created }) => index > done && data
+    && Date.parse(created) > namedAt(data.id) + LATE_MS).map(({ data }) => namedAt(data.id));
+  const known = page.filter(({ index }) => index <= done).map(({ data }) => data && data.id);
+  const before = late.length && done >= 0 ? await idsSince(sync, list, Math.min(...late), done + 1, deadline) : null;
+  return new Set(before ? [...known, ...before.ids] : known);
+}
+
+/** Adds the items of one list to a batch, in order, until one does not fit, or may come after one not yet seen. */
+async function take(sync, batch, { list, page, done, known }, limit, deadline) {
+  for (const { index, data, date_created: created } of page.filter((item) => item.index > done)) {
+    const isNext = index === batch.upTo[list] + 1 || Date.now() > Date.parse(created) + GAP_MS;
+    if (limit === null ? !isNext : index > limit) {
+      return;
     }
-    packed += outcome.body.data.part;
+    if (data && data.id && !known.has(data.id)) {
+      const cells = await unpack(sync, list, { index, data, created }, page, deadline);
+      const bytes = Buffer.byteLength(JSON.stringify(cells));
+      if (batch.rows.length && (batch.rows.length === APPEND_ROWS || batch.bytes + bytes > APPEND_BYTES)) {
+        return;
+      }
+      known.add(data.id);
+      if (cells) {
+        batch.rows.push({ id: data.id, cells });
+      }
+      batch.bytes += bytes;
+      batch.oldest = Math.min(batch.oldest, Date.parse(created));
+    }
+    batch.upTo[list] = index;
   }
-  return JSON.parse(zlib.inflateRawSync(Buffer.from(packed, 'base64')).toString());
+}
+
+/**
+ * Puts a row together from its item and its parts; most of these are in the same page.
+ *
+ * @returns {Promise<Array<[string, string]> | null>} null where it can never be put together, which is an alert.
+ * @throws {NotKept}
+ */
+async function unpack(sync, list, { index, data, created }, page, deadline) {
+  let packed = data.row;
+  try {
+    for (const at of data.more) {
+      const item = page.find((one) => one.index === at) || await part(sync, list, at, created, deadline);
+      packed += item.data.part;
+    }
+    return JSON.parse(zlib.inflateRawSync(Buffer.from(packed, 'base64')).toString());
+  } catch (error) {
+    if (error instanceof NotKept) {
+      throw error;
+    }
+    console.error(`publish_to_sheet: item ${index} of answers-${list} in Sync cannot be read, and is left out`);
+    return null;
+  }
+}
+
+/** Reads a part that is not in the page; null where it is gone. */
+async function part(sync, list, index, created, deadline) {
+  const outcome = await get(sync, `${items(sync, list)}/${index}`, deadline);
+  if (tells(outcome, 'data')) {
+    return outcome.body;
+  }
+  if (outcome.status === 404 && Date.now() > Date.parse(created) + GAP_MS) {
+    return null;
+  }
+  throw new NotKept('Sync did not return all parts of an answer');
 }
 
 module.exports = { NOBODY, NotKept, Refused, keep, move, next, open, read, readSubmission };

@@ -316,6 +316,8 @@ function letters(column) {
  * Looks for rows that Google may have written, by a token in them: no other row holds the same.
  *
  * @param {string[][]} rows the rows of one append, of which Google wrote all or none.
+ * All tokens of a row are looked for, because somebody may have given two columns each other's names meanwhile.
+ *
  * @returns {Promise<number>} the number of the first row that is there, NOT_THERE, or CANNOT_TELL where the column
  *   could not be read or no row holds a token.
  */
@@ -327,21 +329,29 @@ async function look(settings, authorization, rows, deadline, longest = READ_MS) 
   const range = `${letters(column)}:${letters(column)}`;
   const url = rangeUrl(settings, range, '?majorDimension=COLUMNS&fields=values');
   const outcome = await send(url, { headers: authorization }, { deadline, longest, mayRepeat: mayRead });
-  if (!isDone(outcome)) {
+  const texts = isDone(outcome) ? (outcome.body.values || [])[0] : undefined;
+  if (!texts) { // a column with a name in row 1 is never empty
     return CANNOT_TELL;
   }
-  const tokens = new Set(rows.map((row) => row[column]).filter((text) => TOKEN.test(text)));
-  return ((outcome.body.values || [])[0] || []).findIndex((text) => tokens.has(text)) + 1;
+  const tokens = new Set(rows.flat().filter((text) => TOKEN.test(text)));
+  return texts.findIndex((text) => tokens.has(text)) + 1;
 }
 
-/** Sends one append; see `request` for what it returns. */
-function appendOnce(settings, authorization, rows, limit) {
+/** Sends one append; see `request` for what it returns. A 200 that names no range counts as a lost answer. */
+async function appendOnce(settings, authorization, rows, limit) {
   const url = rangeUrl(settings, 'A1', ':append?valueInputOption=RAW&insertDataOption=INSERT_ROWS');
-  return request(url, {
+  const outcome = await request(url, {
     method: 'POST',
     headers: { ...authorization, 'Content-Type': 'application/json' },
     body: JSON.stringify({ majorDimension: 'ROWS', values: rows }),
   }, limit);
+  return isDone(outcome) && !rangeIn(outcome.body) ? { ...outcome, body: null } : outcome;
+}
+
+/** The range that Google says it has written, without the tab. */
+function rangeIn(body) {
+  const range = String((body.updates || {}).updatedRange || '');
+  return range.slice(range.lastIndexOf('!'));
 }
 
 /**
@@ -350,8 +360,7 @@ function appendOnce(settings, authorization, rows, limit) {
  * @throws {PublishError} where it does not begin in column A, below the header: the header was moved meanwhile.
  */
 function landed(body) {
-  const range = String((body.updates || {}).updatedRange || '');
-  const start = /!\$?([A-Z]+)\$?(\d+)/.exec(range.slice(range.lastIndexOf('!')));
+  const start = /!\$?([A-Z]+)\$?(\d+)/.exec(rangeIn(body));
   if (!start || start[1] !== 'A' || start[2] === '1') {
     throw new PublishError('the row was appended, but in the wrong place, and must be repaired by hand: '
       + 'the header must be in row 1, from column A on');

@@ -15,8 +15,8 @@ _PUBLIC_KEY: Final = "EBumbsbzDAFjHWueUTb2Rngy0PC9SxEEZ-k5iRVOcyA"
 _HEADER: Final = ("name", "phone", "address", "number")
 _SECONDS: Final = 500
 _COLUMNS: Final = (
-    *("respondents", "rows", "twice", "not_saved", "longest_wait", "reads_a_minute", "writes_a_minute"),
-    *("refused_by_google", "last_row", "calls"),
+    *("respondents", "rows", "twice", "not_saved", "first_word", "longest_wait"),
+    *("reads_a_minute", "writes_a_minute", "refused_by_google", "last_row", "calls"),
 )
 
 

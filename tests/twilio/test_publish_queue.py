@@ -4,6 +4,7 @@ Both are stand-ins, and everything else is real. SHEETS_DECRYPT_LONG=1: two hund
 process for each call.
 """
 
+import itertools
 import json
 import os
 import time
@@ -24,7 +25,7 @@ from tests.twilio.survey import HEADER, TAB, TOKEN, environment
 from tests.twilio.test_encrypt import decrypted
 
 PROCESSES: Final = 12  # at once, of Node; two hundred would need 12 GB
-PACE: Final = 2.1  # seconds between two turns
+_SERVICES: Final = itertools.count(1)
 PATIENCE: Final = 120.0  # seconds: this machine's cores are not Twilio's
 
 
@@ -88,10 +89,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
 
 @pytest.fixture
 def queue(started: Queue) -> Queue:
-    """The survey with an empty Sheet, at a time when the next turn is due."""
+    """The survey with an empty Sheet and a Sync service of its own, so that the next turn is due at once."""
     started.google.replace_rows(started.spreadsheet, TAB, [HEADER])
-    time.sleep(PACE)
-    return started
+    return started.with_settings(SYNC_SERVICE_SID=f"IS{next(_SERVICES):032}")
 
 
 def submission(number: int = 0) -> str:
@@ -174,15 +174,15 @@ def test_without_sync_a_call_that_died_is_looked_after_and_not_repeated(queue: Q
 
 def test_an_answer_that_google_does_not_take_is_kept_and_the_team_is_told(queue: Queue) -> None:
     """Nothing of the answer is logged. The row comes when the next turn is due, for which only the long form waits."""
-    kept, before = queue.with_settings(SYNC_SERVICE_SID="IS" + "1" * 32), len(queue.runtime.log)
+    before = len(queue.runtime.log)
     queue.google.fault(Fault(Kind.APPEND, status=429))
-    answer = kept.publish({"name": TOKEN, "phone": "Rosalind-said-this", "_submission": submission()})
+    answer = queue.publish({"name": TOKEN, "phone": "Rosalind-said-this", "_submission": submission()})
     assert answer.body == {"status": "kept_watch"}
     says = "the quota is used up (tries: 1); 1 answers or more are kept in Sync, and sent later"
     assert says in queue.runtime.log[before:]
     if LONG:  # it takes twenty seconds
         deliver = {"_deliver": "yes", "_submission": submission()}
-        while kept.publish(deliver).body["status"] == "waiting":
+        while queue.publish(deliver).body["status"] == "waiting":
             pass
         assert queue.rows() == [[TOKEN, "Rosalind-said-this", ""]]
         assert "answers or more wait in Sync, the oldest for" in queue.runtime.log[before:]

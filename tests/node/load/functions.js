@@ -3,7 +3,8 @@
 /**
  * Runs the exported functions as Twilio does: in containers that are kept and thrown away, at most 30 calls at once,
  * ten seconds for each. A call can be killed at each of its awaits: before and after each request, or with the request
- * on its way. (A death in a pause leaves everything as one before the next request does.)
+ * on its way. (A death in a pause leaves everything as one before the next request does.) Or it freezes there, and goes
+ * on when its container is thawed, long after Studio has given it up.
  */
 
 const fs = require('fs');
@@ -46,7 +47,7 @@ class Functions {
     const container = this.idle.pop() || new Container(this);
     const end = (answer) => {
       if (call.over) return;
-      Object.assign(call, { over: true, dead: true });
+      Object.assign(call, { over: true, dead: !call.isFrozen });
       clock.cancel(call.limit);
       this.under -= 1;
       this.awaits[number] = call.awaits;
@@ -63,7 +64,7 @@ class Functions {
 /** One container: its modules keep what they remember from call to call. */
 class Container {
   constructor(functions) {
-    Object.assign(this, { functions, isNew: true, modules: new Map(), current: null });
+    Object.assign(this, { functions, isNew: true, modules: new Map(), current: null, thaws: 0 });
   }
 
   run(call, event, end) {
@@ -97,7 +98,10 @@ class Container {
   /** One await of the current call; true where it is the one at which the call dies. */
   dies(call) {
     call.awaits += 1;
-    if (call.awaits === call.dies) {
+    if (call.awaits === call.dies && this.functions.freeze) {
+      call.isFrozen = true;
+      this.thaws = this.functions.world.clock.now + this.functions.freeze * 1000;
+    } else if (call.awaits === call.dies) {
       call.dead = true;
       // Studio sees it at once where the process died, or when the ten seconds are over.
       if (!this.functions.slowDeath) this.functions.world.clock.after(50, () => call.end(null));
@@ -105,9 +109,16 @@ class Container {
     return call.dead;
   }
 
+  /** Runs an action at once, or when the container is thawed. */
+  awake(action) {
+    const { clock } = this.functions.world;
+    if (clock.now < this.thaws) clock.at(this.thaws, action);
+    else action();
+  }
+
   timeout(action, wait) {
     const call = this.current;
-    return this.functions.world.clock.after(wait, () => { if (!call.dead) action(); });
+    return this.functions.world.clock.after(wait, () => this.awake(() => { if (!call.dead) action(); }));
   }
 
   fetch(url, options) {
@@ -122,7 +133,7 @@ class Container {
     const back = shortest + random() * spread;
     return new Promise((resolve, reject) => {
       options.signal.addEventListener('abort', () => { if (!call.dead) reject(new Error('aborted')); });
-      clock.after(there, () => {
+      const arrive = () => {
         // What was sent arrives, whether or not the sender still lives.
         const form = options.body instanceof URLSearchParams ? Object.fromEntries(options.body) : null;
         const json = typeof options.body === 'string' ? JSON.parse(options.body) : null;
@@ -131,12 +142,15 @@ class Container {
             options.headers, form)
           : google.answer(host, options.method || 'GET', pathname, json);
         if (!answer) return; // silence, until the sender gives up
-        clock.after(back + (json ? json.values.length : 0), () => {
+        clock.after(back + (json ? json.values.length + google.delay() : 0), () => {
           if (call.dead || this.dies(call)) return;
           const text = JSON.stringify(answer.body);
-          resolve({ status: answer.status, headers: { get: () => null }, text: async () => text });
+          this.awake(() => resolve({ status: answer.status, headers: { get: () => null }, text: async () => text }));
         });
-      });
+      };
+      // Of a frozen call the time-out comes first, and what has not left by then never does.
+      if (clock.now < this.thaws) clock.at(this.thaws + 1, () => { if (!options.signal.aborted) arrive(); });
+      else clock.after(there, arrive);
     });
   }
 }

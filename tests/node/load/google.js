@@ -5,8 +5,10 @@ class Google {
   /**
    * @param {object} options `header`; `moods`: what goes wrong from when to when, in seconds after the start:
    *   `down` (503, broken connections, silence; a part of what is refused is written all the same, some of it late),
-   *   `full` (400 to appends), `lost` (403 to everything), `renamed` (400 to everything); and for one `kind` of request
-   *   (`token`, `values`, `append`) `silent` (no answer), `swallowed` (done, and no answer) or a number (that status).
+   *   `full` (400 to appends), `lost` (403 to everything), `renamed` (400 to everything), `slow` (an append's answer
+   *   takes five seconds more); and for one `kind` of request (`token`, `header`, `look`, `append`) `silent` (no
+   *   answer), `swallowed` (done, and no answer), `late` (the same, 100 seconds later), `empty` (200 and `{}`, though
+   *   nothing is done) or a number (that status).
    */
   constructor(clock, random, { header, moods = [] }) {
     Object.assign(this, { clock, random, moods });
@@ -14,21 +16,26 @@ class Google {
     this.asked = []; // time and kind of every request
     this.minute = {};
     this.refused = 0;
+    this.largest = 0; // of the appends, in bytes
   }
 
-  mood() {
+  mood(wanted) {
     const seconds = (this.clock.now - this.clock.start) / 1000;
-    return (this.moods.find(({ kind, from, to }) => !kind && seconds >= from && seconds < to) || {}).mood;
+    const isNow = ({ kind, from = 0, to = Infinity }) => kind === wanted && seconds >= from && seconds < to;
+    return (this.moods.find(isNow) || {}).mood;
   }
 
   /** @returns {{status, body, after} | null} null for silence. */
   answer(host, method, path, body) {
-    const kind = host === 'oauth2.googleapis.com' ? 'token' : method === 'POST' ? 'append' : 'values';
-    const one = this.moods.find((mood) => mood.kind === kind);
+    const kind = host === 'oauth2.googleapis.com' ? 'token' : method === 'POST' ? 'append'
+      : decodeURIComponent(path).includes('!1:1') ? 'header' : 'look';
+    const one = this.mood(kind);
     if (one) {
       if (kind !== 'token') this.asked.push({ time: this.clock.now, writes: kind === 'append' });
-      if (one.mood === 'swallowed') this.append(body.values);
-      return typeof one.mood === 'number' ? { status: one.mood, body: {} } : null;
+      if (one === 'swallowed') this.append(body.values);
+      if (one === 'late') this.clock.after(100000, () => this.append(body.values));
+      if (one === 'empty') return { status: 200, body: {} };
+      return typeof one === 'number' ? { status: one, body: {} } : null;
     }
     if (host === 'oauth2.googleapis.com') {
       return this.mood() === 'down' ? this.broken() : { status: 200, body: { access_token: 'x', expires_in: 3600 } };
@@ -50,6 +57,9 @@ class Google {
     return { status: 200, body: { values: [this.rows.map((row) => row[column] || '')] } };
   }
 
+  /** How much longer an append's answer takes than usual, in milliseconds. */
+  delay() { return this.mood() === 'slow' ? 5000 : 0; }
+
   /** 60 reads and 60 writes a minute, a minute beginning with the first request in it; refused ones count as well. */
   counts(writes) {
     const minute = this.minute[writes] || { began: -Infinity, used: 0 };
@@ -66,6 +76,7 @@ class Google {
   }
 
   append(values, mood) {
+    this.largest = Math.max(this.largest, Buffer.byteLength(JSON.stringify({ values })));
     if (mood === 'full') return { status: 400, body: {} };
     const write = () => {
       const first = this.rows.length + 1;

@@ -5,10 +5,12 @@
  *
  * A scenario: `respondents`, `seconds` (in which they finish, evenly), `seed`, `header`, `sync` (whether there is one),
  * `moods` (see google.js), `dies` ({call, await} for one call, or a {share} of all calls; {slow} where Studio notices
- * it by its ten seconds alone, {travels} where its last request arrives all the same), `silent` (each so many-th says
- * nothing), `length` (characters of an answer), `until` (seconds, at most), `syncMoods` (from when to when Sync is down),
- * `listsDeletedAt` (the second in which somebody deletes Sync's lists), `columns` (from a second on, another header),
- * `context` (other environment variables).
+ * it by its ten seconds alone, {travels} where its last request arrives all the same, {freeze} where the call goes on
+ * so many seconds later), `silent` (each so many-th says nothing), `length` and `letter` of an answer, `until`
+ * (seconds, at most), `syncMoods` (see `syncIn`), `syncLag` (seconds, at most, until readers see some items of Sync),
+ * `items` ({at} which second somebody puts {data} into each list of Sync), `listsDeletedAt` (the second in which
+ * somebody deletes Sync's lists), `columns` (from a second on, another header), `context` (other environment
+ * variables).
  */
 
 const crypto = require('crypto');
@@ -21,7 +23,7 @@ const { Google } = require('./google.js');
 const { Execution } = require('./studio.js');
 const { Sync } = require('./sync.js');
 
-const GOOGLE_KEY = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+const GOOGLE_KEY = crypto.generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey
   .export({ type: 'pkcs8', format: 'pem' });
 
 async function simulate(folder, scenario) {
@@ -31,17 +33,10 @@ async function simulate(folder, scenario) {
   const random = chance(scenario.seed || 1);
   const clock = new Clock();
   const google = new Google(clock, random, scenario);
-  const sync = new Sync(() => clock.now);
+  const lag = () => (random() < 0.3 ? random() * scenario.syncLag * 1000 : 0);
+  const sync = new Sync(() => clock.now, undefined, scenario.syncLag ? lag : undefined);
   const world = { clock, random, google, sync };
-  world.syncAnswer = (...request) => {
-    const seconds = (clock.now - clock.start) / 1000;
-    const isDown = (scenario.syncMoods || []).some(({ from, to }) => seconds >= from && seconds < to);
-    if (!isDown) return sync.answer(...request);
-    const dice = random();
-    if (dice < 0.15) sync.answer(...request); // done, and the answer lost
-    else if (dice < 0.3) clock.after(random() * 5000, () => sync.answer(...request)); // the same, later
-    return dice < 0.6 ? { status: 503, body: {} } : null;
-  };
+  world.syncAnswer = (...request) => syncIn(scenario.syncMoods || [], world, request);
   world.context = {
     ENCRYPTION_PUBLIC_KEY: scenario.publicKey, GOOGLE_CLIENT_EMAIL: 'a@b', GOOGLE_PRIVATE_KEY: GOOGLE_KEY,
     GOOGLE_SHEET_ID: 'sheet', GOOGLE_SHEET_TAB: 'data', ACCOUNT_SID: 'AC', AUTH_TOKEN: 'x',
@@ -53,11 +48,15 @@ async function simulate(folder, scenario) {
   const doom = (number) => (dies.share ? (random() < dies.share ? 1 + Math.floor(random() * (dies.within || 10)) : 0)
     : number === dies.call ? dies.await : 0);
   const functions = new Functions(world, folder, doom);
-  Object.assign(functions, { slowDeath: Boolean(dies.slow), travels: Boolean(dies.travels) });
+  Object.assign(functions, { slowDeath: Boolean(dies.slow), travels: Boolean(dies.travels), freeze: dies.freeze });
   world.functions = functions;
   const executions = [];
   for (const { from, header } of scenario.columns || []) {
     clock.at(clock.start + from * 1000, () => { google.rows[0] = header; });
+  }
+  for (const { at, data } of scenario.items || []) {
+    const form = { Data: JSON.stringify(data), ItemTtl: '7776000' };
+    clock.at(clock.start + at * 1000, () => sync.lists.forEach((list) => sync.add(list, form)));
   }
   if (scenario.listsDeletedAt) clock.at(clock.start + scenario.listsDeletedAt * 1000, () => sync.lists.clear());
   for (let number = 0; number < scenario.respondents; number += 1) {
@@ -66,11 +65,41 @@ async function simulate(folder, scenario) {
     clock.at(at, () => executions.push(new Execution(world, flow, (widget) => {
       if (!questions.includes(widget)) return undefined;
       if (isSilent && widget !== questions[questions.length - 1]) return '';
-      return `${number} ${'x'.repeat(scenario.length || 5)}`;
+      return `${number} ${(scenario.letter || 'x').repeat(scenario.length || 5)}`;
     })));
   }
   await clock.run(clock.start + (scenario.until || 4 * 3600) * 1000);
   return report(scenario, { clock, google, sync, functions, executions });
+}
+
+/**
+ * Sync's answer to a request in one of its bad times, each of which lasts from a second to another one:
+ *   `down`     503 or silence; a part of what is refused is done all the same, some of it late
+ *   `late`     some items are put in a minute later, and that is not answered
+ *   `garbled`  some answers say nothing; half of these requests are done
+ *   a number   that status, for each request that matches `match`
+ */
+function syncIn(moods, { clock, random, sync }, request) {
+  const seconds = (clock.now - clock.start) / 1000;
+  const isNow = ({ from = 0, to = Infinity, match = '' }) => seconds >= from && seconds < to
+    && new RegExp(match).test(`${request[0]} ${request[1]}`);
+  const { mood } = moods.find(isNow) || {};
+  const dice = mood ? random() : 1;
+  if (typeof mood === 'number') return { status: mood, body: {} };
+  if (mood === 'down') {
+    if (dice < 0.15) sync.answer(...request);
+    else if (dice < 0.3) clock.after(random() * 5000, () => sync.answer(...request));
+    return dice < 0.6 ? { status: 503, body: {} } : null;
+  }
+  if (mood === 'late' && dice < 0.3 && request[0] === 'POST' && request[1].endsWith('/Items')) {
+    clock.after((60 + random() * 30) * 1000, () => sync.answer(...request));
+    return null;
+  }
+  if (mood === 'garbled' && dice < 0.3) {
+    const { status } = dice < 0.15 ? sync.answer(...request) : { status: request[0] === 'POST' ? 201 : 200 };
+    return { status, body: {} };
+  }
+  return sync.answer(...request);
 }
 
 function report(scenario, { clock, google, sync, functions, executions }) {
@@ -79,6 +108,7 @@ function report(scenario, { clock, google, sync, functions, executions }) {
   const times = new Map();
   for (const row of rows) times.set(row[key], (times.get(row[key]) || 0) + 1);
   const wait = executions.map(({ answered, finished }) => (answered ? (answered - finished) / 1000 : Infinity));
+  const first = executions.map(({ said, finished }) => (said.length ? (said[0][1] - finished) / 1000 : Infinity));
   const told = (name) => executions.filter(({ said }) => said.some(([widget]) => widget === name)).length;
   const levels = (level) => functions.log.filter((line) => line.level === level).map(({ text }) => text);
   return {
@@ -90,6 +120,7 @@ function report(scenario, { clock, google, sync, functions, executions }) {
     not_saved: told('not_saved'),
     one_moment: told('one_moment'),
     longest_wait: Math.max(...wait),
+    first_word: Math.max(...first),
     running: executions.filter(({ ended }) => ended === null).length,
     stopped: executions.filter(({ ended }) => ended === 'steps' || ended === 'same widget').length,
     most_steps: Math.max(...executions.map(({ steps }) => steps)),
@@ -100,6 +131,7 @@ function report(scenario, { clock, google, sync, functions, executions }) {
     reads_a_minute: google.most(false),
     writes_a_minute: google.most(true),
     refused_by_google: google.refused,
+    largest_request: google.largest,
     refused_by_sync: sync.refused,
     sync_requests: sync.requests,
     last_row: google.asked.length ? (google.asked[google.asked.length - 1].time - clock.start) / 1000 : 0,

@@ -43,7 +43,7 @@ class Execution {
       this.step(name, 'incomingMessage');
     } else if (type === 'run-function') {
       functions.call(properties.url.split('/').pop(), pairs(properties.parameters), (answer) => {
-        if (answer) this.widgets[name] = { parsed: answer.body };
+        this.widgets[name] = answer ? { parsed: answer.body } : {};
         this.step(name, answer && answer.status < 300 ? 'success' : 'fail');
       });
     } else if (type === 'split-based-on') {

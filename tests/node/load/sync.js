@@ -9,9 +9,10 @@
  */
 class Sync {
   /** @param {Function} now milliseconds since 1970. */
-  constructor(now, service = 'IS00000000000000000000000000000000') {
+  constructor(now, service = 'IS00000000000000000000000000000000', lag = () => 0) {
     this.now = now;
     this.service = service;
+    this.lag = lag; // milliseconds until readers see an item; another one each time
     this.documents = new Map();
     this.lists = new Map();
     this.made = 0;
@@ -87,13 +88,16 @@ class Sync {
       data: JSON.parse(form.Data),
       date_created: new Date(this.now()).toISOString(),
     };
+    const seenFrom = this.now() + this.lag();
+    const seenTo = this.now() + Number(form.ItemTtl) * 1000;
+    Object.defineProperty(item, 'isSeen', { value: () => this.now() >= seenFrom && this.now() < seenTo });
     list.next += 1;
     list.items.push(item);
     return { status: 201, body: item };
   }
 
   item(list, index) {
-    const item = list.items.find((one) => one.index === index);
+    const item = list.items.find((one) => one.index === index && one.isSeen());
     return item ? { status: 200, body: item } : { status: 404, body: { code: 20404 } };
   }
 
@@ -101,8 +105,8 @@ class Sync {
     const descending = query.get('Order') === 'desc';
     const exclusive = query.get('Bounds') === 'exclusive';
     const from = query.has('From') ? Number(query.get('From')) : null;
-    const fits = ({ index }) => from === null || (exclusive && index === from ? false
-      : descending ? index <= from : index >= from);
+    const fits = (item) => item.isSeen() && (from === null || (exclusive && item.index === from ? false
+      : descending ? item.index <= from : item.index >= from));
     const items = (descending ? [...list.items].reverse() : list.items).filter(fits);
     return { status: 200, body: { items: items.slice(0, Number(query.get('PageSize') || 50)), meta: {} } };
   }
