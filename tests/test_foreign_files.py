@@ -11,6 +11,7 @@ from sheets_decrypt import config
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, CredentialsRefused, KeyMissing
 from sheets_decrypt.google import credentials
+from sheets_decrypt.google.network import network_settings
 from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.runs import history, state
 from sheets_decrypt.runs.state import JobState
@@ -50,6 +51,13 @@ def test_a_key_file_is_a_small_regular_file(tmp_path: Path, words: str) -> None:
     """It is named, and the exit code is 5."""
     with pytest.raises(CredentialsRefused, match=f"planted cannot be read: {words}"):
         credentials.from_key_file(tmp_path / "planted")
+
+
+def test_certificates_are_a_regular_file(tmp_path: Path, words: str) -> None:
+    """A run does not wait for certificates that never come."""
+    with pytest.raises(ConfigurationError, match=r"planted, which is not a file of trusted certificates"):
+        network_settings(config.Google(ca_bundle=tmp_path / "planted"))
+    assert words
 
 
 def test_a_secrets_file_is_a_regular_file(tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
