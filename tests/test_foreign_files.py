@@ -16,7 +16,9 @@ from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.runs import history, state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.vault.drive import Drive
 from tests.survey import CSV, World
+from tests.vault.drives import as_vault
 
 pytestmark = pytest.mark.system("posix", "needs named pipes and devices")
 
@@ -98,3 +100,13 @@ def test_of_a_huge_history_only_the_end_is_read(world: World) -> None:
             new.write(b"x" * 999_999 + b"\n")
         new.write(run)
     assert history.read_history(world.vault, CSV) == [{"run_id": "newest"}]
+
+
+def test_a_history_of_any_size_costs_no_time_on_a_drive(tmp_path: Path) -> None:
+    """A terabyte without a line break would take hours to read, and the run's lock would be held as long."""
+    huge(tmp_path / history.history_name("a.csv"))
+    drive = Drive(tmp_path, classify=as_vault)
+    assert history.read_history(drive, "a.csv") == []
+    with (tmp_path / history.history_name("a.csv")).open("ab") as file:
+        file.write(b'\n{"run_id": "newest"}\n')
+    assert history.read_history(drive, "a.csv") == [{"run_id": "newest"}]
