@@ -11,11 +11,14 @@ from sheets_decrypt import config
 from sheets_decrypt.config import SecretSource
 from sheets_decrypt.errors import ConfigurationError, CredentialsRefused, KeyMissing
 from sheets_decrypt.google import credentials
+from sheets_decrypt.google.network import network_settings
 from sheets_decrypt.input.csv_file import CsvFile
 from sheets_decrypt.runs import history, state
 from sheets_decrypt.runs.state import JobState
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.vault.drive import Drive
 from tests.survey import CSV, World
+from tests.vault.drives import as_vault
 
 pytestmark = pytest.mark.system("posix", "needs named pipes and devices")
 
@@ -50,6 +53,13 @@ def test_a_key_file_is_a_small_regular_file(tmp_path: Path, words: str) -> None:
     """It is named, and the exit code is 5."""
     with pytest.raises(CredentialsRefused, match=f"planted cannot be read: {words}"):
         credentials.from_key_file(tmp_path / "planted")
+
+
+def test_certificates_are_a_regular_file(tmp_path: Path, words: str) -> None:
+    """A run does not wait for certificates that never come."""
+    with pytest.raises(ConfigurationError, match=r"planted, which is not a file of trusted certificates"):
+        network_settings(config.Google(ca_bundle=tmp_path / "planted"))
+    assert words
 
 
 def test_a_secrets_file_is_a_regular_file(tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,3 +100,13 @@ def test_of_a_huge_history_only_the_end_is_read(world: World) -> None:
             new.write(b"x" * 999_999 + b"\n")
         new.write(run)
     assert history.read_history(world.vault, CSV) == [{"run_id": "newest"}]
+
+
+def test_a_history_of_any_size_costs_no_time_on_a_drive(tmp_path: Path) -> None:
+    """A terabyte without a line break would take hours to read, and the run's lock would be held as long."""
+    huge(tmp_path / history.history_name("a.csv"))
+    drive = Drive(tmp_path, classify=as_vault)
+    assert history.read_history(drive, "a.csv") == []
+    with (tmp_path / history.history_name("a.csv")).open("ab") as file:
+        file.write(b'\n{"run_id": "newest"}\n')
+    assert history.read_history(drive, "a.csv") == [{"run_id": "newest"}]

@@ -118,7 +118,9 @@ def _is_stale(schedule: Status, success: datetime | None, now: datetime) -> bool
         if not isinstance(when, timing.Every):
             return False
         return latest is None or now - latest > 2 * timedelta(minutes=when.minutes) + _GRACE
-    return latest is None or latest < due.astimezone(UTC)
+    # Two moments where clocks change. In an hour that is skipped or comes twice, schedulers differ in which they take.
+    first, last = sorted(due.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return now - _GRACE >= last and (latest is None or latest < first)
 
 
 def headline(found: Sequence[JobStatus]) -> str:

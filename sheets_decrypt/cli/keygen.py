@@ -79,6 +79,7 @@ def _keep(pair: KeyPair, entry: str, options: Mapping[str, Any]) -> None:
     """Put the private key where the options say."""
     if options["show"]:
         terminal.write_line(f"private key (never put it into Twilio, the Sheet or a mail): {pair.private_key.reveal()}")
+        terminal.require_written()  # this is the only copy
     elif options["file"]:
         if os.path.lexists(options["file"]) and not options["force"]:
             raise ConfigurationError(f"{options['file']} already exists", hint=REPLACING)

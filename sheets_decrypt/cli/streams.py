@@ -69,4 +69,6 @@ def forgiving(stream: TextIO | None, report: Callable[[str], None]) -> TextIO | 
 
 def failure_of(stream: TextIO | None) -> str:
     """Return why a stream could not be written; blank if every write went well."""
+    if stream is None:
+        return "it is closed"
     return str(getattr(getattr(getattr(stream, "buffer", None), "raw", None), "failure", ""))

@@ -147,14 +147,30 @@ def write_bytes(data: bytes) -> None:
     Raises:
         ConfigurationError: It cannot be written; here, unlike a line about a run, the output is all that was asked for.
     """
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    if sys.stdout is not None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    require_written()
+
+
+def require_written() -> None:
+    """Check that standard output took everything, for a command whose output is all that was asked for.
+
+    Raises:
+        ConfigurationError: It did not.
+    """
     if reason := streams.failure_of(sys.stdout):
         raise ConfigurationError(f"the output is incomplete: {reason}", hint="write to another place")
 
 
 def read_bytes(size: int) -> bytes:
-    """Read at most `size` bytes from standard input."""
+    """Read at most `size` bytes from standard input.
+
+    Raises:
+        ConfigurationError: It is closed, which is not the same as empty.
+    """
+    if sys.stdin is None:
+        raise ConfigurationError("standard input is closed", hint="pipe the content to it")
     return sys.stdin.buffer.read(size)
 
 

@@ -14,6 +14,7 @@ import requests
 
 from sheets_decrypt import config
 from sheets_decrypt.errors import ConfigurationError
+from sheets_decrypt.system.regular_file import open_regular
 
 _BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -56,6 +57,7 @@ def network_settings(settings: config.Google) -> NetworkSettings:
 def _holds_certificates(place: Path) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
+        os.close(open_regular(place))  # OpenSSL would wait for the other end of a named pipe
         context.load_verify_locations(place)
     except OSError:  # ssl.SSLError is one
         return False

@@ -1,6 +1,7 @@
 """The history of a CSV: a line for each run, in a file beside the CSV in the vault."""
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
@@ -67,8 +68,10 @@ def last_counts(vault: Vault, name: str) -> FormerCounts | None:
 def _tail(file: BinaryIO, most: int) -> bytes:
     """Return the file's last whole lines, at most `most` bytes, and never hold much more than that in memory.
 
-    Whoever can write into the vault can put a file of any size there.
+    Whoever can write into the vault can put a file of any size there. On a drive the rest is not even read.
     """
+    if file.seekable():
+        file.seek(max(0, file.seek(0, os.SEEK_END) - most - 1))
     tail, cut = b"", False
     while chunk := file.read(_CHUNK):
         tail += chunk

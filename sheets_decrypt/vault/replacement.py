@@ -32,7 +32,8 @@ except ImportError:  # pragma: no cover  (Windows, where an open file cannot be 
 _SUFFIX: Final = ".sheets-decrypt-tmp"
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}" + re.escape(_SUFFIX), re.DOTALL)
 _BUFFER: Final = 1 << 20  # bytes per write; each write to a FUSE vault is encrypted by another process
-_TIME: Final = r"\.(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?"  # before the suffix of a file stored beside
+_MOMENT: Final = r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?"
+_TIME: Final = rf"\.{_MOMENT}"  # before the suffix of a file stored beside
 _LONG: Final = 100  # bytes; for a longer name, the temporary name has only its start and its hash
 
 
@@ -247,7 +248,11 @@ def is_temporary(name: str) -> bool:
 
 
 def _start_of(name: str) -> str:
-    """Return what the temporary files of `name` start with; short, since a vault's limit on names can be low."""
+    """Return what the temporary files of `name` start with; short, since a vault's limit on names can be low.
+
+    A dated copy's do not hold its date: the next copy has another, and removes what a killed run left of this one.
+    """
+    name = re.sub(_MOMENT, "", name)
     encoded = name.encode(errors="surrogateescape")
     if len(encoded) > _LONG:
         name = f"{name[: _LONG // 4]}~{hashlib.sha256(encoded).hexdigest()[:16]}"

@@ -83,13 +83,29 @@ def test_a_usage_error_keeps_its_code(world: World) -> None:
     assert _shell(world, '"$@" 2>&-', "nonsense").returncode == 2
 
 
-def test_a_file_of_the_vault_that_is_cut_short_is_an_error(world: World) -> None:
-    """`vault cat` has no other result than its output."""
-    assert world.pull().code == 0
-    done = _shell(world, '"$@" >/dev/full', "vault", "cat", "--config", world.path, "surveys/baseline.csv")
+@pytest.mark.parametrize(
+    ("nowhere", "reason", "command"),
+    [
+        (">/dev/full", "no space left on device", ("keygen", "--print")),
+        (">&-", "it is closed", ("vault", "cat", "notes.txt", "--config", "sheets-decrypt.toml")),
+    ],
+)
+def test_an_output_that_is_all_there_is_must_arrive(
+    world: World, nowhere: str, reason: str, command: tuple[str, ...]
+) -> None:
+    """`vault cat` has no other result than its output, and `keygen --print` keeps the key nowhere else."""
+    with world.vault.replace("notes.txt") as file:
+        file.write(b"a note")
+    done = _shell(world, f'"$@" {nowhere}', *command)
     assert done.returncode == 2
-    assert "the output is incomplete: no space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert f"error: the output is incomplete: {reason}" in done.stderr
+
+
+def test_a_closed_standard_input_is_not_an_empty_one(world: World) -> None:
+    """Nothing is put into the vault, and the error is ours."""
+    done = _shell(world, '"$@" <&-', "vault", "put", "--config", world.path, "empty.txt")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: standard input is closed")
+    assert world.csv("empty.txt") is None
 
 
 def test_what_is_lost_stands_in_the_log(world: World) -> None:

@@ -113,6 +113,26 @@ def test_schedules_are_local_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not _one(tmp_path, [scheduled("daily 06:30")], "2026-03-06T11:30:01Z", now).stale
 
 
+@pytest.mark.system("posix", "Windows has one time zone for all programs")
+@pytest.mark.parametrize(
+    ("success", "now", "stale"),
+    [
+        ("2027-03-28T01:00:05Z", "2027-03-28T05:00:00Z", False),  # cron, as soon as 02:30 has been skipped
+        ("2027-03-28T01:31:00Z", "2027-03-28T05:00:00Z", False),  # systemd, half an hour later
+        ("2027-03-27T01:31:00Z", "2027-03-28T01:33:00Z", False),  # it is not yet over
+        ("2027-03-27T01:31:00Z", "2027-03-28T05:00:00Z", True),
+        ("2026-10-25T00:31:00Z", "2026-10-25T05:00:00Z", False),  # the first 02:30 of two
+    ],
+)
+def test_a_run_that_was_made_up_for_when_clocks_changed_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, success: str, now: str, stale: bool
+) -> None:
+    """In Berlin there is no 02:30 on the one day, and there are two on the other."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    _read_time_zone()
+    assert _one(tmp_path, [scheduled("daily 02:30")], success, datetime.fromisoformat(now)).stale is stale
+
+
 def test_a_job_without_a_schedule_is_never_stale(tmp_path: Path) -> None:
     """No one said when it should run; a schedule of another job, or one that is not there any more, is none."""
     gone = replace(scheduled("daily 06:30"), installed=False)

@@ -43,6 +43,12 @@ def _a_schedule_installed_shown_run_and_removed(house: House) -> None:
 
 
 @case
+def _a_launcher_and_a_test_message(house: House) -> None:
+    house.run("launcher", house.world.folder, "--config", house.world.path, code=0)
+    house.run("notify", "test", "--config", house.world.path, code=0)
+
+
+@case
 def _an_export_for_twilio(house: House) -> None:
     world = house.world
     world.keys["public_key"] = sealed_box.encode_key(public_key_of(world.survey))

@@ -3,16 +3,19 @@
 import base64
 import importlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sheets_decrypt.cli.commands import sheets_decrypt
 from tests.leaks.canaries import Canaries, Places, Watch
 from tests.leaks.house import CASES, furnished
 from tests.long import scaled
@@ -40,6 +43,23 @@ def test_nothing_leaks(
     count("leak suite: child processes looked at", house.children)
     assert not leaks, "\n".join(leaks)
     assert house.runs
+
+
+def test_every_command_is_run() -> None:
+    """A command that is added gets a case here."""
+    text = "\n".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob("*.py"))
+    paths = re.findall(r"(?:house\.run|here)\(\s*\(?([^)]*)", text) + re.findall(
+        r"^        \((.*)\),$", text, re.MULTILINE
+    )
+    run = {tuple(re.findall(r'"([^"]*)"', path)[:2]) for path in paths}
+    context = click.Context(sheets_decrypt)
+    missing = set()
+    for name in sheets_decrypt.list_commands(context):
+        command = sheets_decrypt.get_command(context, name)
+        for path in [(name, child) for child in command.commands] if isinstance(command, click.Group) else [(name,)]:
+            if path not in {words[: len(path)] for words in run}:
+                missing.add(path)
+    assert missing == set()
 
 
 @given(st.binary(max_size=5), st.text(min_size=9, max_size=20), st.binary(max_size=5))

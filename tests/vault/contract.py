@@ -174,6 +174,15 @@ class VaultContract:
         assert content(vault, "baseline.csv") == NEW
         assert content(vault, "endline.csv") == FORMER
 
+    def test_what_a_killed_run_left_of_a_dated_copy_goes_with_the_next_copy(self, vault: Vault, storage: Path) -> None:
+        """A copy's name has the time in it, so that no run ever writes the same one again."""
+        put(vault, "baseline.kept-2026-03-02T06-30-00Z.csv", FORMER)
+        before = len(stored(storage))
+        kill_in_the_middle(vault, "baseline.kept-2026-03-01T06-30-00Z.csv")
+        assert len(stored(storage)) == before + 1
+        put(vault, "baseline.kept-2026-03-02T06-30-00Z.csv", NEW)
+        assert len(stored(storage)) == before
+
     def test_a_killed_first_run_leaves_no_file(self, vault: Vault) -> None:
         """A run that is killed before the first file was there leaves none, and the next one succeeds."""
         kill_in_the_middle(vault, "baseline.csv")
