@@ -129,7 +129,7 @@ def test_a_run_that_was_made_up_for_when_clocks_changed_counts(
 ) -> None:
     """In Berlin there is no 02:30 on the one day, and there are two on the other."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
-    _read_time_zone()
+    read_time_zone()
     assert _one(tmp_path, [scheduled("daily 02:30")], success, datetime.fromisoformat(now)).stale is stale
 
 
