@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests import require
 from tests.pictures import PICTURES, demo
 
 ROOT = PICTURES.parents[1]
@@ -46,4 +47,5 @@ def test_a_drawing_loads_nothing_from_elsewhere(file: Path) -> None:
 @pytest.mark.system("posix", "a pseudo-terminal stands for the person")
 def test_the_terminal_picture_is_what_the_demonstration_shows() -> None:
     """Line for line; to renew it: `python -m tests.pictures`."""
+    require.patience("the demonstration runs at a terminal")
     assert _text((PICTURES / "demo.svg").read_text(encoding="utf-8")) == _text(demo())

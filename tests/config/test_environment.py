@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 
 from sheets_decrypt.config import Config, SecretSource, parse
 from sheets_decrypt.errors import KeyMissing
-from sheets_decrypt.sandbox.google import Sandbox
 from sheets_decrypt.schedule import steps
 from sheets_decrypt.secret_sources import from_environment, resolve, system_environment, withheld
 from tests import require, systems
@@ -89,13 +87,6 @@ def test_a_program_of_the_system_gets_what_it_needs_and_nothing_else() -> None:
 # Every child of every command, as the system sees it
 
 
-@pytest.fixture
-def survey(tmp_path: Path) -> Iterator[World]:
-    """Return a survey that is large enough for worker processes."""
-    with Sandbox(tmp_path / "google") as google:
-        yield World.make(tmp_path, google, rows=7_200)
-
-
 def _children(world: World, secrets: dict[str, str], *arguments: object) -> list[str]:
     """Run a command under strace; return how each of its children was started, with its environment."""
     trace = world.folder / "trace"
@@ -110,8 +101,11 @@ def _children(world: World, secrets: dict[str, str], *arguments: object) -> list
     return children
 
 
-def test_no_child_of_a_pull_inherits_a_secret(survey: World) -> None:
+def test_no_child_of_a_pull_inherits_a_secret(world: World) -> None:
     """Workers and a secret's command: their environments and arguments hold no secret."""
+    require.patience("a survey that is large enough for workers is pulled under strace")
+    (world.folder / "large").mkdir()
+    survey = World.make(world.folder / "large", world.google, rows=7_200)
     secrets = {
         "SURVEY_KEY": survey.survey.private_key.reveal(), "SURVEY_WORD": survey.survey.passphrase.reveal(),
         "VAULT_WORD": VAULT_PASSPHRASE, "PING": "http://127.0.0.1:9/a-secret-address",

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from sheets_decrypt.sandbox.google import Sandbox, Tab
+from tests.long import scaled
 from tests.sandbox import discovery
 from tests.sandbox.client import SHEETS, TIMEOUT, Client, error_of
 
@@ -129,7 +130,7 @@ def test_an_append_beyond_a_limit_is_refused(google: Sandbox, client: Client) ->
     assert len(google.rows(sheet, "data")) == 1
 
 
-@pytest.mark.parametrize("option", ["INSERT_ROWS", "OVERWRITE"])
+@pytest.mark.parametrize("option", scaled(["INSERT_ROWS"], ["INSERT_ROWS", "OVERWRITE"]))
 def test_two_hundred_appends_at_once_lose_no_row(google: Sandbox, client: Client, option: str) -> None:
     """Every row is there once, each reply names a range of its own, and every row is whole."""
     sheet = google.add("Survey", [Tab("data", [["id", "value"]], row_count=50)])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sheets_decrypt.errors import ConfigurationError
 from sheets_decrypt.sandbox.google import Sandbox
 from sheets_decrypt.schedule.launcher import Launcher, System, system_here, write
+from tests.long import scaled
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import World, assert_nothing_leaked
 
@@ -46,7 +47,7 @@ def _odd_world(folder: Path, google: Sandbox) -> tuple[World, Launcher]:
 
 
 @pytest.mark.system("posix", "a shell runs it")
-@pytest.mark.parametrize("system", ["macos", "linux"])
+@pytest.mark.parametrize("system", scaled(["linux"], ["macos", "linux"]))
 def test_a_double_click_pulls_and_the_window_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: System
 ) -> None:

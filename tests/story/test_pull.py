@@ -1,6 +1,5 @@
 """`pull-and-decrypt` as a user runs it: what a good run says, and what lies in the vault afterwards."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -169,25 +168,6 @@ def test_columns_auto_finds_what_decrypts(world: World) -> None:
     [record] = world.pull("--json").records()
     assert set(record["columns"]) == set(ENCRYPTED)
     assert world.csv() == world.whole()
-
-
-def test_a_reader_that_goes_away_stops_no_job(world: World) -> None:
-    """Where no one reads the output any more, every job runs all the same, and the exit code shows it."""
-    world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nobody"]},
-                     "three": {"output": "three.csv"}})  # fmt: skip
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(
-        [*survey.PROGRAM, "pull", "--config", str(world.path)],
-        env=world.environment(),
-        cwd=world.folder,
-        stdout=writer,
-        stderr=writer,
-        check=False,
-    )
-    os.close(writer)
-    assert done.returncode == 9
-    assert world.csv("one.csv") == world.csv("three.csv") == world.whole()
 
 
 def test_a_run_without_standard_streams_does_its_job(world: World) -> None:

@@ -11,10 +11,10 @@ import pytest
 from tests.long import LONG, scaled
 from tests.twilio.load import Crowd, simulate
 
-SEEDS: Final = range(1, scaled(2, 6))
+SEEDS: Final = range(1, scaled(1, 6) + 1)
 OUTAGE: Final = {"from": 30, "to": 930}  # fifteen minutes, from the middle of a crowd on
 BROKEN: Final = {"from": 20, "to": 1820}  # half an hour until the team has mended it
-PEOPLE: Final = scaled(60, 300)
+PEOPLE: Final = scaled(40, 300)
 HEADER: Final = ["name", "phone", "address", "number"]
 LOST: Final = {"kind": "append", "mood": "swallowed", "to": 4}  # Google writes the first rows, and does not answer
 

@@ -106,8 +106,8 @@ def thanked(execution: Execution) -> bool:
 
 @pytest.mark.parametrize(
     ("respondents", "fork"),
-    [(scaled(60, 200), False), (scaled(2, 60), True)],
-    ids=["one process", "a process for each call"],
+    [(scaled(20, 200), False), *([(60, True)] if LONG else [])],
+    ids=lambda value: {True: "a process for each call", False: "one process"}.get(value, f"{value} respondents"),
 )
 def test_respondents_who_finish_at_once_get_a_row_each(tmp_path: Path, respondents: int, fork: bool) -> None:
     """Every row is there once, no answer is in another's row, and Google's quota is kept."""

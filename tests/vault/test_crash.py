@@ -109,7 +109,7 @@ def test_a_write_that_is_killed_at_any_system_call(subject: Subject, tmp_path: P
     whole = syscalls.run(lambda: subject.write(name, NEW), tmp_path / "log")
     assert whole.code == DONE
     outcomes = set[object]()
-    points = points_of(whole.calls, step=scaled(20, 1))
+    points = points_of(whole.calls, step=scaled(40, 1))
     for call, number in points:
         subject.write(name, FORMER)
         run = syscalls.run(lambda: subject.write(name, NEW), tmp_path / "log", f"{call}:signal=SIGKILL:when={number}")
@@ -144,7 +144,7 @@ def test_several_files_that_are_killed_at_any_system_call(subject: Subject, tmp_
     seen = set[tuple[bool, bool]]()
     renames = [point for point in points_of(whole.calls, step=1) if "rename" in point[0]]
     # Every call of one file is tried by the test above; of several, each rename and every third other call.
-    others = points_of(whole.calls, step=scaled(60, 3))[:: scaled(4, 1)]
+    others = points_of(whole.calls, step=scaled(60, 3))[:: scaled(8, 1)]
     for call, number in [*renames, *others]:
         _write_together(vault, b"former")
         syscalls.run(lambda: _write_together(vault, CANARY), tmp_path / "log", f"{call}:signal=SIGKILL:when={number}")
