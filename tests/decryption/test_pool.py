@@ -83,7 +83,7 @@ def pool() -> Iterator[Pool]:
 # The results
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([*GOOD, *BAD]), max_size=40))
 def test_any_mix_of_tokens_gives_what_one_process_gives(pool: Pool, bodies: list[bytes]) -> None:
     """Good, damaged and foreign tokens of several keys: the same values, reasons and keys, in the same order."""

@@ -71,7 +71,6 @@ refusals = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(pages | _objects("range", "values"), numbers)
 def test_any_page_of_json_is_rows_or_an_error_of_ours(content: object, number: str) -> None:
     """Wrong types, numbers that no sheet holds and halves of characters are refused, never half read."""
@@ -79,7 +78,6 @@ def test_any_page_of_json_is_rows_or_an_error_of_ours(content: object, number: s
         entry_points.page_of_json(_with_numbers(content, number))
 
 
-@settings(deadline=None)
 @given(spreadsheets | _objects("properties", "sheets"), numbers)
 def test_any_properties_are_tabs_or_an_error_of_ours(content: object, number: str) -> None:
     """A grid larger than Google's, or of a negative size, is refused too: memory is taken by its size."""
@@ -87,7 +85,6 @@ def test_any_properties_are_tabs_or_an_error_of_ours(content: object, number: st
         entry_points.properties_of_json(_with_numbers(content, number))
 
 
-@settings(deadline=None)
 @given(
     st.integers(201, 599),
     st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text(max_size=40)),
@@ -99,7 +96,6 @@ def test_any_refusal_is_explained(status: int, headers: dict[str, str], content:
     entry_points.refusal(status, headers, _with_numbers(content, number))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_read(body: bytes) -> None:
     """The same for bytes that are not JSON."""
@@ -157,7 +153,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 FIELDS = ("type", "client_email", "private_key", "private_key_id", "token_uri", "universe_domain", "project_id")
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(FIELDS), value=_objects("x") | st.sampled_from(["https://[", "https://", "https://a b"]))
 def test_any_field_of_a_key_file_may_be_anything(
     key: dict[str, Any], tmp_path: Path, field: str, value: object
@@ -171,7 +167,7 @@ def test_any_field_of_a_key_file_may_be_anything(
         assert str(path) in error.message  # noqa: PT017  (both ends are right)
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_a_key_file_or_refused(tmp_path: Path, content: bytes) -> None:
     """Bytes of any kind are refused with the file's name."""

@@ -23,7 +23,7 @@ def _file(folder: Path, content: bytes) -> Path:
 CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(CELL, min_size=2, max_size=2).filter(any), min_size=1, max_size=5), mark=st.booleans())
 def test_whatever_is_written_as_a_csv_is_read_back(tmp_path: Path, rows: list[list[str]], mark: bool) -> None:
     """Quotes, commas, line breaks and every script, with and without a byte order mark."""
@@ -34,7 +34,7 @@ def test_whatever_is_written_as_a_csv_is_read_back(tmp_path: Path, rows: list[li
         assert [row for page in file.pages() for row in page.rows] == rows
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["a", "é", ",", "\r\n", "\n", '"', '""', " "]), max_size=30).map("".join))
 def test_a_file_is_read_as_the_csv_module_reads_it(tmp_path: Path, text: str) -> None:
     """Lines with quotes and without give the csv module's records; blank lines are blank rows, at the end none."""

@@ -26,7 +26,7 @@ def _read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[li
         return [list(file.header.names), *(row for page in file.pages() for row in page.rows)], file.words
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.lists(CELL, min_size=3, max_size=3).filter(any), max_size=4),
     separator=st.sampled_from(list(SEPARATORS)),

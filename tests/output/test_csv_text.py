@@ -181,7 +181,7 @@ def test_a_run_names_what_excel_cuts(world: World) -> None:
 
 
 @pytest.mark.parametrize(("program", "module"), [("Python", "csv"), ("pandas", "pandas")])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(READABLE, min_size=3, max_size=3), max_size=4))
 def test_the_readmes_lines_read_every_cell_as_it_is(
     tmp_path: Path, program: str, module: str, rows: list[list[str]]

@@ -69,7 +69,7 @@ def _start_from(vault: Vault, former: bytes | None) -> None:
 CONTENT = st.lists(st.sampled_from([b"a", b"b", b"\r\n", b'"', b"a" * 40]), max_size=12).map(b"".join)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(former=st.none() | CONTENT, new=CONTENT, piece=st.integers(1, 30))
 def test_the_vault_holds_the_new_content_whatever_was_there(
     vault: CryptomatorVault, former: bytes | None, new: bytes, piece: int
@@ -84,7 +84,7 @@ def test_the_vault_holds_the_new_content_whatever_was_there(
     assert vault.names("") == [NAME]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(former=st.none() | CONTENT, new=CONTENT)
 def test_a_dry_run_tells_what_would_change_and_leaves_all(
     vault: CryptomatorVault, former: bytes | None, new: bytes

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import gspread
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.sandbox import workbook
@@ -150,7 +150,6 @@ _ROWS = st.lists(st.lists(st.one_of(st.sampled_from(["", "x"]), st.text(max_size
 
 
 @given(rows=_ROWS, title=st.text(min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
 def test_what_lies_in_a_tab_is_what_is_read(google: Sandbox, client: Client, rows: list[list[str]], title: str) -> None:
     """Whatever the text and the title: cells come as they are, and only what is empty at the end is missing."""
     try:

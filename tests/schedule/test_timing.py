@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
@@ -179,7 +179,6 @@ fields = st.tuples(
 ).map(" ".join)
 
 
-@settings(max_examples=40, deadline=None)
 @given(fields, st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)))  # noqa: DTZ001  (schedulers mean local time)
 def test_systemd_agrees_on_the_next_run(expression: str, moment: datetime) -> None:
     """For any cron expression, systemd's own calculator finds the next run that we find."""

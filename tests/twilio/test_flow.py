@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import ConfigurationError
@@ -311,7 +311,6 @@ def test_columns_that_would_share_a_widget_get_one_each() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=12, unique=True))
 def test_any_columns_make_a_flow_or_are_refused(columns: list[str]) -> None:
     """Whatever a column is called, the flow has the shape that Studio accepts, and the column keeps its name."""

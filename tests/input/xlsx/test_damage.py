@@ -31,14 +31,14 @@ def _refused(path: Path) -> SheetRefused:
     return caught.value
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(end=st.integers(4, len(WHOLE) - 1))
 def test_a_workbook_that_is_cut_off_is_refused(tmp_path: Path, end: int) -> None:
     """Wherever the download broke off."""
     assert "damaged Excel workbook or ZIP archive" in _refused(book(tmp_path, WHOLE[:end])).message
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(4, len(WHOLE) - 1), byte=st.integers(0, 255))
 def test_a_byte_that_was_changed_is_noticed_or_harmless(tmp_path: Path, place: int, byte: int) -> None:
     """The answers are the same, or an error of ours comes out."""

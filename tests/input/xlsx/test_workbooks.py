@@ -28,7 +28,7 @@ CELL = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=4), streamed=st.booleans())
 def test_what_openpyxl_writes_is_read_back(
     tmp_path: Path, rows: list[list[str | float | bool]], streamed: bool
@@ -51,7 +51,7 @@ def test_what_openpyxl_writes_is_read_back(
                 assert "e" not in shown.lower()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2).filter(any), max_size=4

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import VaultDamaged, VaultError, VaultUnusable
@@ -158,7 +158,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(2**16, 1)
 @example(2**15, 1)
 @example(2, 2**30)
-@settings(deadline=None, max_examples=40)
 def test_no_scrypt_parameter_is_more_than_an_error(shared: Path, cost: int, block: int) -> None:
     """Whatever N and r a tampered masterkey has: a vault error, within a quarter of a gigabyte."""
     values = json.loads((shared / "original").read_bytes())

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sheets_decrypt.errors import (
@@ -206,7 +206,6 @@ def test_a_link_of_the_system_is_not_followed(vault: CryptomatorVault, storage: 
 
 
 @given(name=st.text(min_size=1, max_size=60), data=st.binary(max_size=100_000))
-@settings(deadline=None, max_examples=60)
 def test_any_content_under_any_name_comes_back(name: str, data: bytes) -> None:
     """Whatever a name and a content look like, they come back, or the name is refused before anything is written."""
     with tempfile.TemporaryDirectory() as folder:
