@@ -79,7 +79,7 @@ def test_the_vault_holds_the_new_content_whatever_was_there(
     done = _deliver(vault, new, ReplacePolicy(max_shrink=None), piece=piece)
     assert _content(vault) == new
     assert done.changed == (former != new)
-    assert (done.sha256, done.size) == (hashlib.sha256(new).hexdigest(), len(new))
+    assert (done.sha256, done.size, list(done.notes)) == (hashlib.sha256(new).hexdigest(), len(new), [])
     assert done.path == vault.path(NAME)
     assert vault.names("") == [NAME]
 
@@ -117,8 +117,9 @@ def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
             Path(drive.path(NAME)).write_bytes(_lines(3, "y"))
             new.write(b"new\r\n")
 
-    with pytest.raises(VaultUnusable, match="changed while it was compared"):
+    with pytest.raises(VaultUnusable, match=r"^the former csv changed while it was compared$") as caught:
         exchange_meanwhile()
+    assert caught.value.hint == "run again"
     assert _content(drive) == _lines(3, "y")
     assert drive.names("") == [NAME]
 
