@@ -288,16 +288,15 @@ def _lock(descriptor: int) -> bool:
 def _same_content(folder: OpenFolder, one: str, other: str) -> bool:
     """Return whether two files have the same content; an unreadable file differs from every other."""
     try:
-        with _reader(folder, one) as first, _reader(folder, other) as second:
+        with (
+            os.fdopen(folder.open(one, os.O_RDONLY), "rb", _BUFFER) as first,
+            os.fdopen(folder.open(other, os.O_RDONLY), "rb", _BUFFER) as second,
+        ):
             if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
                 return False
             while block := first.read(_BUFFER):
                 if block != second.read(_BUFFER):
                     return False
             return not second.read(1)
-    except (OSError, VaultError):
+    except OSError:
         return False
-
-
-def _reader(folder: OpenFolder, name: str) -> io.BufferedReader:
-    return io.BufferedReader(VaultFile(folder.open(name, os.O_RDONLY), "rb", name), _BUFFER)
