@@ -41,13 +41,11 @@ class RenamePolicy:
     """How the new file gets its name.
 
     Args:
-        pauses: Seconds between two attempts while another program holds the former file open.
-        sleep: Waits that long.
+        sleep: Waits so many seconds between two attempts while another program holds the former file open.
         now: Returns the current time.
         rename: Renames a file in a folder.
     """
 
-    pauses: Sequence[float] = held_open.PAUSES
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     rename: Callable[[OpenFolder, str, str], None] = OpenFolder.rename
@@ -218,9 +216,7 @@ class NewFile:
 
     def _rename_to(self, name: str) -> None:
         policy = self._policy
-        held_open.retry(
-            lambda: policy.rename(self._folder, self._temporary, name), pauses=policy.pauses, sleep=policy.sleep
-        )
+        held_open.retry(lambda: policy.rename(self._folder, self._temporary, name), sleep=policy.sleep)
 
     def _name_beside(self) -> str:
         """Return an unused name with the time in it."""

@@ -185,6 +185,7 @@ def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_pat
         Drive(tmp_path / "link" / "surveys").identity("baseline.csv"),
     }
     assert same == {os.path.normcase(folder / "surveys" / "baseline.csv")}
+    assert Drive(folder).path("surveys/base line.csv") == str(folder / "surveys" / "base line.csv")
     assert Drive(tmp_path / "missing").identity("a.csv") == os.path.normcase(tmp_path / "missing" / "a.csv")
 
 
