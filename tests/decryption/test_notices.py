@@ -89,7 +89,7 @@ def test_data_to_the_right_of_the_header_is_named() -> None:
 @pytest.mark.parametrize("token", [SEALED, JS])
 def test_tokens_in_a_column_that_is_not_configured_are_named_once(token: str) -> None:
     """A column that holds marked tokens and is not decrypted may have been forgotten."""
-    pages = [Page(2, [[JS, "", "x"]]), Page(3, [[JS, token, "v2:x"], [JS, token, CBC]])]
+    pages = [Page(2, [[JS, "", "x"]]), Page(3, [[JS, token, "v2:x"], [JS, token, CBC]]), Page(5, [[JS, token, ""]])]
     assert watch("abc", *pages).warnings() == [
         'column "b" holds encrypted tokens and is not among the columns to decrypt'
     ]
