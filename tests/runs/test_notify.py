@@ -1,5 +1,6 @@
 """Telling how a run went: real local servers, also down, slow and broken; never a secret and never an exception."""
 
+import json
 import logging
 import socket
 import socketserver
@@ -43,6 +44,7 @@ class Received:
     answers: list[int] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     logins: list[str | None] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
 
     @property
@@ -73,6 +75,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             received.requests.append((self.path, body))
             received.logins.append(self.headers["Authorization"])
+            received.agents.append(self.headers["User-Agent"])
             status = received.answers.pop(0) if received.answers else 200
             self.send_response(status)
             if 300 <= status < 400:
@@ -86,7 +89,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
         received.port = server.server_port
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield received
         server.shutdown()
@@ -144,7 +147,7 @@ def silent() -> Iterator[int]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_address[1]
         held.set()
@@ -178,6 +181,7 @@ def test_the_heartbeat_follows_the_convention(web: Received) -> None:
     assert announce(settings, DONE, QUICK) == []
     assert announce(settings, FAILED, QUICK) == []
     assert web.paths == ["/start?create=1", "/?create=1", "/6?create=1"]
+    assert set(web.agents) == {"sheets-decrypt"}
     bodies = [body for _, body in web.requests]
     assert bodies[0] == "job: baseline\n"
     assert bodies[1] == "job: baseline\nstatus: done\nrows: 120\n"
@@ -365,8 +369,10 @@ def test_messages_are_sent_on_the_chosen_events(web: Received, on: set[str], new
     require_apprise()
     settings = Recipients(urls=(f"json://127.0.0.1:{web.port}/",), on=frozenset(on))
     assert announce(settings, news, QUICK) == []
-    assert len(web.requests) == (title is not None)
-    assert title is None or f"sheets-decrypt: {title}" in web.requests[0][1]
+    messages = [json.loads(body) for _, body in web.requests]
+    kind = "failure" if news is FAILED else "success"
+    expected = [] if title is None else [(kind, f"sheets-decrypt: {title}", f"status: {news.status}")]
+    assert [(each["type"], each["title"], each["message"].splitlines()[1]) for each in messages] == expected
 
 
 def test_a_run_may_be_kept_from_the_heartbeat(web: Received) -> None:
