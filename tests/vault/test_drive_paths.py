@@ -1,5 +1,6 @@
 """Which way leads to a drive: links, dots, drive letters, missing folders, mounts below."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -59,6 +60,8 @@ def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
         with pytest.raises(VaultUnusable, match="surveys is not a folder") as caught:
             Drive(path).check()
         assert caught.value.hint == "name a folder for the output"
+    with pytest.raises(VaultError, match=r"surveys/2026/baseline\.csv"):
+        put(Drive(folder), "surveys/2026/baseline.csv", NEW)
     assert (folder / "surveys").read_bytes() == FORMER
 
 
@@ -210,6 +213,23 @@ def test_a_folder_has_no_size_and_is_not_removed(folder: Path) -> None:
             action("surveys")
         assert caught.value.hint == hint
     assert content(drive, "surveys/baseline.csv") == NEW
+
+
+def test_a_disk_that_fails_while_it_fails_is_still_an_error_of_the_vault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was added cannot be taken back: the first error is the one that is told."""
+    drive = Drive(folder)
+    drive.append("history.jsonl", NEW)
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", broken)
+        disk.setattr(os, "ftruncate", broken)
+        with pytest.raises(VaultUnusable, match=r"history\.jsonl"):
+            drive.append("history.jsonl", NEW)
 
 
 @pytest.mark.system("posix", "Windows has no devices among its files")
