@@ -201,3 +201,9 @@ def test_the_name_of_every_decrypted_column_is_among_the_counts(row: list[str]) 
     """Who leaves out decrypted columns by the names in the counts leaves out every one, whichever it is."""
     run = Run(["a", "a", "a"], [row], "auto")
     assert "a" in run.decryption.counts()
+
+
+def test_a_column_that_is_left_does_not_keep_another_one_s_failures() -> None:
+    """With `blank`, what cannot be decrypted becomes blank in the columns that are decrypted, and in those alone."""
+    run = Run(["a", "b"], [[WRONG_CBC, SEALED], ["x", CUT]], "auto", blank=True)
+    assert run.rows == [[WRONG_CBC, "Ana"], ["x", ""]]

@@ -147,3 +147,19 @@ def test_every_report_says_which_values_are_not_authenticated() -> None:
     ]
     assert watch("a", Page(2, [[CBC], [CBC]]), columns="a").notes()[0].startswith('column "a": values in an older')
     assert watch("a", Page(2, [[SEALED]]), columns="a").notes() == []
+
+
+def test_rows_that_are_short_or_shifted_are_named() -> None:
+    """Each with its number, and what it means for the CSV."""
+    page = Page(2, [[JS], [JS], [JS]], shifted=[3], short=[2, 4])
+    assert watch("a", page).warnings() == [
+        "row 3: the row starts further right than the rows around it: it may have been appended shifted",
+        "rows 2, 4: the row has fewer cells than the header; those that are missing are blank",
+    ]
+
+
+def test_a_row_of_one_submission_is_not_rearranged_because_others_are_not() -> None:
+    """Beside a row whose tokens have a key of their own each, as other programs make them."""
+    own = [encryption.sealed_box(cell, PRIVATE) for cell in "ab"]
+    page = Page(2, [encryption.sealed_row(["Ana", "+57", "Calle"], PRIVATE), [*own, ""]])
+    assert watch("abc", page, columns="abc").warnings() == []

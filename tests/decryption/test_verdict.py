@@ -61,6 +61,10 @@ class TestNewSurvey:
             column([WRONGLY_SEALED, "readable", "", ""], columns).decryption.judge_keys()
         column([WRONGLY_SEALED, "readable", "readable", ""], columns).decryption.judge_keys()
 
+    def test_digests_are_answers_like_any_other(self) -> None:
+        """Among three of them a token is a fourth of the answers, and may be one itself."""
+        column([WRONGLY_SEALED, *HASHES[:3]]).decryption.judge_keys()
+
     def test_a_damaged_token_says_nothing_of_the_key(self) -> None:
         """Cut-off tokens are failures of their own: alone they blame no key, and they hide no wrong one."""
         run = column([CUT, "v2:", JS[:-4]])

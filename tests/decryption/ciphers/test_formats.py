@@ -126,7 +126,9 @@ def _columns_of_tokens(draw: st.DrawFn) -> list[str]:
 
 
 @example(["v2:" + "A" * 76])  # 57 bytes: three too few for a sealed box
+@example(["v2:" + "A" * 80 + "!!!!"])
 @example(["AAAA=", "AAAA"])
+@example(["A" * 48])  # 36 bytes: no whole blocks
 @example(["A" * 42 + "B="])
 @example(["A" * 85 + "B=="])
 @example(["A" * 41 + "!A="])
@@ -347,3 +349,13 @@ def test_text_that_reads_like_a_reason_is_text() -> None:
     cipher = LegacyCbc([Secret("your_secret_key1"), Secret("other_secret_key")])
     legacy = opened(Format.LEGACY_CBC, cipher, encryption.legacy_cbc("damaged", "your_secret_key1", bytes(16)))
     assert (type(legacy.values[0]), legacy.keys) == (str, b"\x00")
+
+
+def test_what_is_no_private_key_is_refused() -> None:
+    """The hint says what a key looks like; what was given is not shown."""
+    with pytest.raises(KeyWrong) as caught:
+        SealedBox([Secret("no key")])
+    assert caught.value.message == "a private key is not 32 bytes in urlsafe base64"
+    assert caught.value.hint == (
+        "copy the 43 characters that `sheets-decrypt keygen` made, or all four lines of a backup"
+    )

@@ -36,10 +36,11 @@ def test_a_text_is_a_public_key_where_it_is_a_point_of_the_curve(key: bytes) -> 
 
 def test_what_is_no_key_is_refused() -> None:
     """The message names the setting and the form; the hint says where a key comes from."""
-    with pytest.raises(KeyWrong) as caught:
-        public_key.check("no key")
-    assert caught.value.message == "public_key is not urlsafe base64 of 32 bytes"
-    assert caught.value.hint == "copy the public key from `sheets-decrypt keygen`"
+    for text in ("no key", f"{encode_key(bytes(32))}X"):
+        with pytest.raises(KeyWrong) as caught:
+            public_key.check(text)
+        assert caught.value.message == "public_key is not urlsafe base64 of 32 bytes"
+        assert caught.value.hint == "copy the public key from `sheets-decrypt keygen`"
 
 
 def test_one_of_the_private_keys_is_refused() -> None:
