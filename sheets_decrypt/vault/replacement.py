@@ -169,7 +169,7 @@ class NewFile:
     def discard(self) -> None:
         """Remove what is left of a file that was not finished; do nothing after `finish`."""
         if self._file is not None:
-            with contextlib.suppress(OSError, VaultError, ValueError):
+            with contextlib.suppress(VaultError):  # of a `VaultFile`, which raises nothing else
                 self._file.close()
         if self._temporary:
             with contextlib.suppress(OSError):  # the vault is gone: the file is inside it, for the next run to remove

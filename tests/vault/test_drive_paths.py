@@ -230,6 +230,9 @@ def test_a_disk_that_fails_while_it_fails_is_still_an_error_of_the_vault(
         disk.setattr(os, "ftruncate", broken)
         with pytest.raises(VaultUnusable, match=r"history\.jsonl"):
             drive.append("history.jsonl", NEW)
+        with pytest.raises(VaultUnusable, match=r"baseline\.csv"):
+            put(drive, "baseline.csv", NEW)
+    assert stored(folder) == ["history.jsonl"]
 
 
 @pytest.mark.system("posix", "Windows has no devices among its files")
