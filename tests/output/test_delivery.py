@@ -139,6 +139,14 @@ def test_an_error_before_the_commit_leaves_the_former_csv(drive: Vault) -> None:
     assert drive.names("") == [NAME]
 
 
+def test_a_delivery_that_is_not_committed_leaves_the_former_csv(vault: CryptomatorVault) -> None:
+    """That is a bug of ours, and still nothing is lost."""
+    _start_from(vault, _lines(3))
+    with pytest.raises(AssertionError), delivery(vault, NAME, ReplacePolicy()) as new:
+        new.write(_lines(4))
+    assert _content(vault) == _lines(3)
+
+
 @pytest.mark.parametrize("former", [1, 10, 100])
 @pytest.mark.parametrize("percent", range(0, 101, 7))
 def test_the_share_of_rows_that_may_be_gone_is_exact(vault: CryptomatorVault, former: int, percent: int) -> None:

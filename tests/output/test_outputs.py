@@ -125,11 +125,21 @@ def test_a_rename_that_fails_is_said_and_the_next_run_completes_it(tmp_path: Pat
     before = _files(tmp_path)
     with pytest.raises(VaultError, match=r"already replaced: .*a\.csv") as failure:
         _write(PlainFolder(tmp_path, policy=_refusing("a.xlsx")), _rows(4))
-    assert "run again" in failure.value.hint
+    assert failure.value.hint.endswith("; then run again")
     after = _files(tmp_path)
     assert sorted(after) == sorted(NAMES)
     assert [name for name in NAMES if after[name] != before[name]] == ["a.csv"]
     assert [file.changed for file in _write(folder, _rows(4)).delivered] == [False, True, True]
+
+
+def test_every_file_that_is_replaced_already_is_named(tmp_path: Path) -> None:
+    """Those that have their new content by then, and no other."""
+    names = ("a.csv", "b.csv", "c.csv")
+    _write(PlainFolder(tmp_path), _rows(4), ["b.csv"])
+    (tmp_path / "b.csv").rename(tmp_path / "same.csv")
+    with pytest.raises(VaultError) as failure:
+        _write(PlainFolder(tmp_path, policy=_refusing("c.csv")), _rows(4), ["same.csv", *names])
+    assert failure.value.message.endswith(f"; already replaced: {tmp_path / 'a.csv'}, {tmp_path / 'b.csv'}")
 
 
 def test_a_power_cut_between_two_names_is_completed_by_the_next_run(tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ def test_a_dataset_that_another_system_saved_is_counted() -> None:
         assert rows_of(Kind.STATA, io.BytesIO(start % order + number)) is None
 
 
+def test_a_name_does_not_hide_the_number_of_rows() -> None:
+    """The one that is looked for comes first."""
+    assert rows_of(Kind.STATA, io.BytesIO(written(Kind.STATA, ["</K><N>12345678</N>"], [["x"]] * 3))) == 3
+
+
 def test_a_wide_dataset_is_written_in_pieces() -> None:
     """A page of wide texts is never in memory with its padding: it would be gigabytes."""
     writer = StataText()

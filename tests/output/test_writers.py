@@ -184,6 +184,11 @@ def test_a_worksheet_holds_text_in_its_cells_alone() -> None:
     ]
     assert {tag.rpartition("}")[2] for tag, _ in texts} == {"t"}
     assert [text for _, text in texts] == ["a", "b", "c", "]]>", " x ", "_x005F_x0041_", "_x0007_", "&<"]
+    assert [cell.attrib["s"] for cell in sheet.iter() if cell.tag.endswith("}c")] == [
+        *"222",
+        *"111",
+        *"111",
+    ]  # 2 is bold
     found = [(each.tag.rpartition("}")[2], each.attrib) for each in sheet.iter()]
     assert found[1:6] == [
         ("sheetViews", {}),
