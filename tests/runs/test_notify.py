@@ -67,7 +67,7 @@ def web() -> Iterator[Received]:
 
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
-    """Run such a server; with an answer that is a redirect, it leads to `/elsewhere`."""
+    """Run such a server; a redirect leads to `/elsewhere`, and to 202 belongs a text that never comes."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,6 +80,8 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", "/elsewhere")
+            if status == 202:
+                self.send_header("Content-Length", "9")  # and then nothing
             self.end_headers()
 
         def log_message(self, *arguments: object) -> None:
@@ -208,7 +210,14 @@ def test_a_broken_heartbeat_is_tried_again_and_told(
     assert warnings == ([f"the heartbeat to http://127.0.0.1 failed: {problem}"] if problem else [])
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_what_a_service_answers_is_not_read(web: Received) -> None:
+    """Its code is enough: a text that has no end, or never comes, holds nothing back."""
+    web.answers += [202]
+    assert announce(Recipients(healthchecks=web.url), DONE, QUICK) == []
+    assert len(web.requests) == 1
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
     """What a run reports goes to the configured address alone, and a redirect is reported."""
     web.answers += [status]
@@ -229,14 +238,16 @@ def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, mo
 
 
 def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its proxy, and the certificates that it trusts."""
+    """Its proxy, and the certificates that it trusts; a server that has another one hears nothing."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{web.port}")
     assert announce(Recipients(healthchecks="http://check.invalid/x"), DONE, QUICK) == []
     assert web.paths == ["http://check.invalid/x"]
     bundle, tls = certificates.make(tmp_path, ["localhost"])
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(tls) as secure:
-        assert announce(Recipients(healthchecks=f"https://localhost:{secure.port}/x"), DONE, QUICK) == []
+        check = Recipients(healthchecks=f"https://localhost:{secure.port}/x")
+        assert announce(check, DONE, QUICK) == ["the heartbeat to https://localhost failed: SSLError"]
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        assert announce(check, DONE, QUICK) == []
     assert secure.paths == ["/x"]
 
 
