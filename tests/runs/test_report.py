@@ -83,6 +83,13 @@ def test_a_report_of_a_run_without_a_problem_is_short() -> None:
     ]
 
 
+def test_a_file_with_a_cell_that_is_not_decrypted_is_not_called_ready() -> None:
+    """Also where there is no warning."""
+    failing = [CellFailure(2, "name", Reason.WRONG_KEY)]
+    steps = _lines(_run(output=CSV_FILE, failures=failing, failure_count=1).finish(Result.PARTIAL, 3))[-3:]
+    assert [step.split()[0] for step in steps] == ["What", "Look", "If"]
+
+
 def test_a_report_of_a_failure_names_the_cells_only_where_that_helps() -> None:
     """With a wrong key every cell fails; the 51st cell is one more."""
     failing = [CellFailure(2, "name", Reason.WRONG_KEY)] * 51
@@ -106,7 +113,10 @@ def test_only_a_report_or_nothing_is_replaced_by_a_report(tmp_path: Path) -> Non
     for content in (b"", b"\xef\xbb\xbfa\r\n=\r\n"):
         with vault.replace("a.report.txt") as file:
             file.write(content)
-        write_report(vault, "a.csv", _run().finish(Result.WRITTEN, 0))
+        run = _run(output=Output("/v/caf\udce9.csv", "gocryptfs at /v", "0" * 64, 9))
+        write_report(vault, "a.csv", run.finish(Result.WRITTEN, 0))
+    with vault.read("a.report.txt") as file:
+        assert b"File     /v/caf\\udce9.csv\r\n" in file.read()  # a name that is not UTF-8
     with vault.replace("a.report.txt") as file:
         file.write(b"a note")
     with pytest.raises(VaultUnusable) as caught:
