@@ -1,6 +1,7 @@
 """The second CSV: never a decrypted column in it, wherever it lies, and both CSVs or none."""
 
 import csv
+import errno
 import io
 import os
 from pathlib import Path
@@ -9,11 +10,17 @@ from typing import Any
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 
-from sheets_decrypt.config import parse
-from sheets_decrypt.errors import ColumnNotFound, ConfigurationError
-from sheets_decrypt.output.deidentified import kept
+from sheets_decrypt.config import Kind, parse
+from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultUnusable
+from sheets_decrypt.output.deidentified import OpenSecondCsv, kept
+from sheets_decrypt.output.delivery import delivery
+from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.output.writers import writer_of
 from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
+from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.vault.plain_folder import PlainFolder
+from sheets_decrypt.vault.replacement import RenamePolicy
 from tests import mounts, quick_vault
 from tests.survey import CSV, ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
 
@@ -323,6 +330,25 @@ def test_a_choice_that_cannot_be_met_names_its_key_and_the_next_step() -> None:
         'deidentified.keep: column "id" holds tokens and is decrypted, so it cannot be kept there'
     )
     assert tokens.value.hint == "remove it from keep"
+
+
+def test_a_second_csv_that_gets_no_name_says_why(tmp_path: Path) -> None:
+    """Everything was written by then: the reason and the next step are those of the vault's error."""
+
+    def refuse(_folder: OpenFolder, _old: str, _new: str) -> None:
+        raise OSError(errno.ENOSPC, "no room for a name")
+
+    job = parse({"jobs": {"a": BASE | {"deidentified": {"output": "b.csv"}}}}, folder=tmp_path).jobs["a"]
+    assert job.deidentified is not None
+    folder = PlainFolder(tmp_path, policy=RenamePolicy(rename=refuse))
+    text = writer_of(Kind.CSV, "utf-8", "smart")
+    with pytest.raises(VaultUnusable) as caught, delivery(folder, "b.csv", ReplacePolicy(max_shrink=None)) as csv:  # noqa: PT012 — the block is what is tested
+        second = OpenSecondCsv(csv, text, [0], Header(("id", "name")), job.deidentified)
+        second.begin()
+        second.commit()
+    assert caught.value.message.startswith("the de-identified csv was not written: ")
+    assert caught.value.hint == "free some space in the vault, then run again"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_finds_a_missing_folder(world: World) -> None:

@@ -3,9 +3,11 @@
 import io
 import zipfile
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sheets_decrypt.output import zip_stream
 from sheets_decrypt.output.zip_stream import ZipStream
 
 PARTS = st.dictionaries(st.text("abc/.", min_size=1, max_size=9), st.lists(st.binary(max_size=50), max_size=3))
@@ -42,3 +44,17 @@ def test_a_zip_file_has_the_bytes_that_pythons_own_writer_gives_it(parts: dict[s
                     part.write(piece)
             info.external_attr = 0
     assert bytes(ours + stream.end()) == bytes(theirs.data)
+
+
+def test_a_part_is_as_large_as_its_header_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte more is refused."""
+    monkeypatch.setattr(zip_stream, "LARGEST", 1000)
+    for size in (1000, 1001):
+        stream = ZipStream()
+        stream.begin("a")
+        stream.add(bytes(size))
+        if size == 1000:
+            assert stream.finish()
+            continue
+        with pytest.raises(OverflowError):
+            stream.finish()
