@@ -89,6 +89,7 @@ def test_a_history_of_any_size_takes_little_memory(vault: CryptomatorVault, monk
 
 
 @given(st.lists(st.text("ab\n", max_size=9).map(str.encode), max_size=6).map(b"".join), st.integers(1, 9))
+@example(b"aa\n", 1)
 @example(b"aaaa\n", 5)
 @example(b"a\naaa\na\n", 5)
 def test_the_end_of_a_file_is_as_many_whole_lines_as_fit(content: bytes, most: int) -> None:
