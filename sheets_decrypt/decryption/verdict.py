@@ -109,7 +109,7 @@ class Tally:
         """How many tokens without authentication failed, or looked like some."""
         return self._failing(UNAUTHENTICATED).total() + self.digests
 
-    def count(self, ciphers: Ciphers, *, early: int = 0) -> ColumnCount:
+    def count(self, ciphers: Ciphers, *, early: int) -> ColumnCount:
         """Return the counts as the run record has them.
 
         Args:

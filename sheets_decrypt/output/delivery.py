@@ -160,7 +160,7 @@ class Delivery:
             return None
 
     def _same(self, data: bytes) -> bool:
-        return self._former is not None and _read_exactly(self._former, len(data)) == data
+        return self._former is not None and self._former.read(len(data)) == data
 
     def _open_sink(self) -> _Sink:
         self._reading.close()  # Windows cannot rename over an open file
@@ -219,11 +219,3 @@ def _copies(vault: Files, name: str) -> list[str]:
     folder = "" if str(path.parent) == "." else str(path.parent)
     pattern = re.compile(re.escape(f"{path.stem}.{_KEPT}") + _DATED.pattern + re.escape(path.suffix))
     return [str(path.with_name(other)) for other in vault.names(folder) if pattern.fullmatch(other)]
-
-
-def _read_exactly(file: BinaryIO, size: int) -> bytes:
-    pieces = []
-    while size and (piece := file.read(size)):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)

@@ -59,7 +59,7 @@ class OpenFolder:
 
     def open(self, name: str, flags: int) -> int:
         """Open a regular file in the folder, never through a link, and return its descriptor; a new one is private."""
-        return open_regular(self._at(name), flags, 0o600, follow=False, dir_fd=self._descriptor)
+        return open_regular(self._at(name), flags, follow=False, dir_fd=self._descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
         """Return the status of a file or folder, or of a link itself; None if it does not exist."""

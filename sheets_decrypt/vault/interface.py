@@ -71,7 +71,7 @@ class Files(Protocol):
         """Return the time of a file's last change in seconds since 1970 (UTC)."""
 
     def read(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file for reading, streamed.
+        """Open a file for reading, streamed; fewer bytes than were asked for are the file's last ones.
 
         Raises:
             VaultFileMissing: It does not exist.

@@ -42,13 +42,11 @@ class RenamePolicy:
     """How the new file gets its name.
 
     Args:
-        pauses: Seconds between two attempts while another program holds the former file open.
-        sleep: Waits that long.
+        sleep: Waits so many seconds between two attempts while another program holds the former file open.
         now: Returns the current time.
         rename: Renames a file in a folder.
     """
 
-    pauses: Sequence[float] = held_open.PAUSES
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     rename: Callable[[OpenFolder, str, str], None] = OpenFolder.rename
@@ -172,7 +170,7 @@ class NewFile:
     def discard(self) -> None:
         """Remove what is left of a file that was not finished; do nothing after `finish`."""
         if self._file is not None:
-            with contextlib.suppress(OSError, VaultError, ValueError):
+            with contextlib.suppress(VaultError):  # of a `VaultFile`, which raises nothing else
                 self._file.close()
         if self._temporary:
             with contextlib.suppress(OSError):  # the vault is gone: the file is inside it, for the next run to remove
@@ -219,9 +217,7 @@ class NewFile:
 
     def _rename_to(self, name: str) -> None:
         policy = self._policy
-        held_open.retry(
-            lambda: policy.rename(self._folder, self._temporary, name), pauses=policy.pauses, sleep=policy.sleep
-        )
+        held_open.retry(lambda: policy.rename(self._folder, self._temporary, name), sleep=policy.sleep)
 
     def _name_beside(self) -> str:
         """Return an unused name with the time in it."""
@@ -293,16 +289,15 @@ def _lock(descriptor: int) -> bool:
 def _same_content(folder: OpenFolder, one: str, other: str) -> bool:
     """Return whether two files have the same content; an unreadable file differs from every other."""
     try:
-        with _reader(folder, one) as first, _reader(folder, other) as second:
+        with (
+            os.fdopen(folder.open(one, os.O_RDONLY), "rb", _BUFFER) as first,
+            os.fdopen(folder.open(other, os.O_RDONLY), "rb", _BUFFER) as second,
+        ):
             if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
                 return False
             while block := first.read(_BUFFER):
                 if block != second.read(_BUFFER):
                     return False
             return not second.read(1)
-    except (OSError, VaultError):
+    except OSError:
         return False
-
-
-def _reader(folder: OpenFolder, name: str) -> io.BufferedReader:
-    return io.BufferedReader(VaultFile(folder.open(name, os.O_RDONLY), "rb", name), _BUFFER)

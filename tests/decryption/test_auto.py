@@ -106,6 +106,14 @@ def test_a_column_found_late_keeps_its_first_tokens_and_says_so() -> None:
     assert [warning for warning in run.decryption.warnings() if "found out later that it is encrypted" in warning]
 
 
+def test_a_lone_token_that_was_left_is_a_failure_of_its_own() -> None:
+    """Among readable answers it could have decrypted by chance; tokens on later pages show that it did not."""
+    run = column([CBC, "x", "x", CBC, CBC], "auto", cuts=(3,))
+    assert [row for (row,) in run.rows] == [CBC, "x", "x", "Ana", "Ana"]
+    assert run.decryption.failures() == [CellFailure(2, "a", Reason.FOUND_LATE)]
+    assert [warning for warning in run.decryption.warnings() if "found out later that it is encrypted" in warning]
+
+
 def test_an_answer_that_later_rows_make_doubtful_is_a_failure() -> None:
     """A page of one token decrypts; where the rest of the column proves readable, the cell is named, not kept quiet."""
     run = column([CBC, "0", "0"], "auto", cuts=(1,))
@@ -114,6 +122,8 @@ def test_an_answer_that_later_rows_make_doubtful_is_a_failure() -> None:
     assert run.decryption.failures() == [CellFailure(2, "a", Reason.FOUND_EARLY)]
     assert run.decryption.failure_count() == 1
     assert (run.count.decrypted, run.count.not_encrypted, run.count.failed) == (0, 2, 1)
+    below = column(["", CBC, "0", "0"], "auto", cuts=(2,))
+    assert below.decryption.failures() == [CellFailure(3, "a", Reason.FOUND_EARLY)]
     assert column([CBC, "0", "0"], "auto").rows == [[CBC], ["0"], ["0"]]
 
 
@@ -191,3 +201,9 @@ def test_the_name_of_every_decrypted_column_is_among_the_counts(row: list[str]) 
     """Who leaves out decrypted columns by the names in the counts leaves out every one, whichever it is."""
     run = Run(["a", "a", "a"], [row], "auto")
     assert "a" in run.decryption.counts()
+
+
+def test_a_column_that_is_left_does_not_keep_another_one_s_failures() -> None:
+    """With `blank`, what cannot be decrypted becomes blank in the columns that are decrypted, and in those alone."""
+    run = Run(["a", "b"], [[WRONG_CBC, SEALED], ["x", CUT]], "auto", blank=True)
+    assert run.rows == [[WRONG_CBC, "Ana"], ["x", ""]]

@@ -89,7 +89,7 @@ def test_data_to_the_right_of_the_header_is_named() -> None:
 @pytest.mark.parametrize("token", [SEALED, JS])
 def test_tokens_in_a_column_that_is_not_configured_are_named_once(token: str) -> None:
     """A column that holds marked tokens and is not decrypted may have been forgotten."""
-    pages = [Page(2, [[JS, "", "x"]]), Page(3, [[JS, token, "v2:x"], [JS, token, CBC]])]
+    pages = [Page(2, [[JS, "", "x"]]), Page(3, [[JS, token, "v2:x"], [JS, token, CBC]]), Page(5, [[JS, token, ""]])]
     assert watch("abc", *pages).warnings() == [
         'column "b" holds encrypted tokens and is not among the columns to decrypt'
     ]
@@ -147,3 +147,19 @@ def test_every_report_says_which_values_are_not_authenticated() -> None:
     ]
     assert watch("a", Page(2, [[CBC], [CBC]]), columns="a").notes()[0].startswith('column "a": values in an older')
     assert watch("a", Page(2, [[SEALED]]), columns="a").notes() == []
+
+
+def test_rows_that_are_short_or_shifted_are_named() -> None:
+    """Each with its number, and what it means for the CSV."""
+    page = Page(2, [[JS], [JS], [JS]], shifted=[3], short=[2, 4])
+    assert watch("a", page).warnings() == [
+        "row 3: the row starts further right than the rows around it: it may have been appended shifted",
+        "rows 2, 4: the row has fewer cells than the header; those that are missing are blank",
+    ]
+
+
+def test_a_row_of_one_submission_is_not_rearranged_because_others_are_not() -> None:
+    """Beside a row whose tokens have a key of their own each, as other programs make them."""
+    own = [encryption.sealed_box(cell, PRIVATE) for cell in "ab"]
+    page = Page(2, [encryption.sealed_row(["Ana", "+57", "Calle"], PRIVATE), [*own, ""]])
+    assert watch("abc", page, columns="abc").warnings() == []

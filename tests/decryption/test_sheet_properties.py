@@ -1,19 +1,26 @@
 """What holds for every sheet, however it is cut into pages."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sheets_decrypt.decryption.ciphers import Cipher
+from sheets_decrypt.decryption.pending import decrypt_here
+from sheets_decrypt.decryption.sheet import Decryption, Rules
 from sheets_decrypt.errors import KeyMissing, KeyWrong
+from sheets_decrypt.table import Column, Header, Page
 from tests import encryption
 from tests.decryption.sheets import (
     CBC,
     CUT,
     HASHES,
     JS,
+    KEYS,
     LEGACY,
+    MISSING,
     OLDER,
     PASSPHRASE,
     PRIVATE,
@@ -127,3 +134,31 @@ def test_no_value_token_or_secret_is_ever_said(rows: list[list[str]], cuts: list
     cells = [cell for row in rows for cell in row if len(cell) >= 40]
     for forbidden in (*cells, *secret_values, private, LEGACY, PASSPHRASE):
         assert forbidden not in said
+
+
+def test_what_is_counted_is_counted_on_every_page() -> None:
+    """The same page twice is twice as much of everything, on which the verdict rests."""
+    cells = ["", "No Data", "readable", SEALED, CBC, JS, WRONGLY_SEALED, WRONG_CBC, WRONG_JS, CUT, JS[:-4], HASHES[0]]
+    once, twice = (
+        Run("a", [[cell] for cell in cells * times], ["a"], cuts=[len(cells)] * (times - 1)) for times in (1, 2)
+    )
+    one, two = once.decryption._tallies[0], twice.decryption._tallies[0]
+    for name in ("rows", "blank", "missing", "not_encrypted", "digests"):
+        assert getattr(two, name) == 2 * getattr(one, name) > 0
+    for name in ("reasons", "seen", "failed", "damaged", "fitted"):
+        assert dict(getattr(two, name)) == {key: 2 * count for key, count in getattr(one, name).items()}
+
+
+@given(SHEETS)
+def test_a_page_may_be_decrypted_in_several_parts(rows: list[list[str]]) -> None:
+    """Its results follow each other, as those of several processes do."""
+
+    def in_parts(cipher: Cipher, bodies: Sequence[bytes]) -> list["Future[Column]"]:
+        return [future for body in bodies for future in decrypt_here(cipher, [body])]
+
+    page = Page(2, [list(row) for row in rows])
+    whole, parts = (
+        Decryption(Header(tuple("abc")), KEYS, Rules("abc", MISSING), way) for way in (decrypt_here, in_parts)
+    )
+    assert whole.page(page) == parts.page(page)
+    assert whole.counts() == parts.counts()

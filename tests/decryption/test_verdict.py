@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheets_decrypt.errors import KeyMissing, KeyWrong
+from sheets_decrypt.errors import NO_KEY, KeyMissing, KeyWrong
 from sheets_decrypt.table import CellFailure, Format, Reason
 from tests.decryption.sheets import (
     CBC,
@@ -61,6 +61,10 @@ class TestNewSurvey:
             column([WRONGLY_SEALED, "readable", "", ""], columns).decryption.judge_keys()
         column([WRONGLY_SEALED, "readable", "readable", ""], columns).decryption.judge_keys()
 
+    def test_digests_are_answers_like_any_other(self) -> None:
+        """Among three of them a token is a fourth of the answers, and may be one itself."""
+        column([WRONGLY_SEALED, *HASHES[:3]]).decryption.judge_keys()
+
     def test_a_damaged_token_says_nothing_of_the_key(self) -> None:
         """Cut-off tokens are failures of their own: alone they blame no key, and they hide no wrong one."""
         run = column([CUT, "v2:", JS[:-4]])
@@ -104,12 +108,16 @@ class TestNewSurvey:
         )
         with pytest.raises(KeyMissing, match="cryptojs-passphrase, legacy-cbc") as missing:
             Run(["a"], [[JS], [CBC]], ["a"], {}).decryption.judge_keys()
-        assert missing.value.hint.startswith("add the key to passphrases and legacy_secrets in [keys]; ")
+        assert missing.value.hint == (
+            "add the key to passphrases and legacy_secrets in [keys];"
+            " decrypt-file has --passphrase-from and --legacy-secret-from as well"
+        )
 
     def test_no_key_at_all_is_said_also_where_there_are_no_tokens(self) -> None:
         """Without any key, `auto` says so, rather than that there was nothing to decrypt."""
-        with pytest.raises(KeyMissing, match="no key is configured"):
+        with pytest.raises(KeyMissing, match=r"^no key is configured$") as caught:
             Run(["a"], [["text"]], "auto", {}).decryption.judge_keys()
+        assert caught.value.hint == NO_KEY
 
 
 class TestKnownKey:
@@ -212,6 +220,14 @@ class TestKnownKey:
             'column "a": none of its tokens (sealed-box) decrypt: were they encrypted for another key?'
         ]
         assert one.failure_count() == 1
+
+    def test_two_formats_of_a_column_that_fail_are_named_together(self) -> None:
+        """Where they are too few to call the key wrong, in one warning."""
+        rows = [[JS, cell] for cell in (WRONG_JS, WRONG_CBC, *["readable"] * 9)]
+        decryption = Run(["name", "phone"], rows, ["name", "phone"]).decryption
+        decryption.judge_keys()
+        which = "few or none of its tokens (cryptojs-passphrase, legacy-cbc) decrypt"
+        assert decryption.warnings()[1:] == [f'column "phone": {which}: were they encrypted for another key?']
 
 
 @given(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sheets_decrypt.output.csv_text import LONGEST_EXCEL_CELL, CsvText, RecordCount
@@ -84,6 +84,7 @@ def test_a_lone_surrogate_goes_out_as_it_came_in() -> None:
     assert CsvText("utf-8", "smart").rows([["\ud83d"]]) == b"\xed\xa0\xbd\r\n"
 
 
+@example(encoding="utf-8", rows=[['"a"\n', "b\n", '"']], cuts=list(range(40)), ended=True)
 @given(st.sampled_from(["utf-8", "utf-8-sig"]), ROWS, st.lists(st.integers(0, 200), max_size=6), st.booleans())
 def test_records_are_counted_as_a_reader_counts_them(
     encoding: str, rows: list[list[str]], cuts: list[int], ended: bool
@@ -146,14 +147,20 @@ def test_every_cell_that_excel_cuts_is_named(data: st.DataObject) -> None:
     assert sorted(text.long_cells) == expected
 
 
-def test_a_warning_names_the_first_long_cells() -> None:
+@pytest.mark.parametrize(
+    ("long", "named"),
+    [
+        (1, "1 cell longer than 32,767 characters (row 2 of 'free'): "),
+        (3, "3 cells longer than 32,767 characters (row 2 of 'free', row 4 of 'free', row 6 of 'free'): "),
+        (4, "4 cells longer than 32,767 characters (row 2 of 'free', row 4 of 'free', row 6 of 'free', …): "),
+    ],
+)
+def test_a_warning_names_the_first_long_cells(long: int, named: str) -> None:
     """It counts them and names the Sheet's row and the column of three, never a value; without any there is none."""
     text = CsvText("utf-8", "smart")
-    text.rows([["free", "n"], *(["x" * 40_000, str(number)] for number in range(4))])
+    text.rows([["free", "n"], *(row for number in range(long) for row in (["x" * 40_000, str(number)], ["", "short"]))])
     [warning] = text.warnings(["free", "n"])
-    assert warning.startswith(
-        "4 cells longer than 32,767 characters (row 2 of 'free', row 3 of 'free', row 4 of 'free', …): "
-    )
+    assert warning.startswith(named)
     assert "xx" not in warning
     assert CsvText("utf-8", "smart").warnings(["free"]) == []
 

@@ -1,18 +1,26 @@
 """The second CSV: never a decrypted column in it, wherever it lies, and both CSVs or none."""
 
 import csv
+import errno
 import io
 import os
 from pathlib import Path
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
-from sheets_decrypt.config import parse
-from sheets_decrypt.errors import ConfigurationError
-from sheets_decrypt.output.deidentified import kept
+from sheets_decrypt.config import Kind, parse
+from sheets_decrypt.errors import ColumnNotFound, ConfigurationError, VaultUnusable
+from sheets_decrypt.output.deidentified import OpenSecondCsv, kept
+from sheets_decrypt.output.delivery import delivery
+from sheets_decrypt.output.shrinking import ReplacePolicy
+from sheets_decrypt.output.writers import writer_of
 from sheets_decrypt.sandbox.google import Cell
 from sheets_decrypt.table import Header, Secret
+from sheets_decrypt.vault.folder import OpenFolder
+from sheets_decrypt.vault.plain_folder import PlainFolder
+from sheets_decrypt.vault.replacement import RenamePolicy
 from tests import mounts, quick_vault
 from tests.survey import CSV, ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert_nothing_leaked, csv_of
 
@@ -176,6 +184,7 @@ def test_a_full_disk_for_the_second_csv_does_not_hold_back_the_first(
         done = world.pull()
         assert done.code == 7
         assert "no space left" in done.err
+        assert "hint: free some space in the vault, then run again" in done.err
         assert (world.csv() or b"").count(b"x" * 40_000) == 2
         assert (small / "second.csv").read_bytes() == before
         assert [path.name for path in small.iterdir()] == ["second.csv"]
@@ -240,6 +249,7 @@ def test_a_second_csv_that_cannot_be_written_does_not_hold_back_the_first(world:
         assert done.out.startswith(f"baseline: 6 rows in {CSV} in the Cryptomator vault ")
         assert "error: baseline: the de-identified csv was not written: deidentified.output: " in done.err
         assert words in done.err
+        assert "hint: name a file in a folder that exists and that you can write" in done.err
         assert world.csv() == world.whole()
         assert not output.exists()
         assert not output.parent.is_dir() or "x.csv" not in "".join(map(str, output.parent.rglob("*")))
@@ -299,6 +309,48 @@ def test_every_decrypted_column_is_left_out_also_where_names_repeat() -> None:
     assert kept(header, choice, {"name", "id", ""}) == []
 
 
+def test_a_choice_that_cannot_be_met_names_its_key_and_the_next_step() -> None:
+    """A name that is not in the header once, or one that is decrypted: under `keep` and under `drop`."""
+    job = BASE | {"deidentified": {"output": "b.csv", "keep": ["id"], "drop": ["old"]}}
+    choice = parse({"jobs": {"a": job}}, folder=Path("/c")).jobs["a"].deidentified
+    assert choice is not None
+    for header, problem in (
+        (("id", "old", "old"), 'deidentified.drop: "old" appears twice in the header'),
+        (("id", "id", "old"), 'deidentified.keep: "id" appears twice in the header'),
+    ):
+        with pytest.raises(ColumnNotFound) as missing:
+            kept(Header(header), choice, {"name"})
+        assert (missing.value.message, missing.value.hint) == (
+            problem,
+            "use a different name for each column in the sheet",
+        )
+    with pytest.raises(ConfigurationError) as tokens:
+        kept(Header(("id", "old")), choice, {"id"})
+    assert tokens.value.message == (
+        'deidentified.keep: column "id" holds tokens and is decrypted, so it cannot be kept there'
+    )
+    assert tokens.value.hint == "remove it from keep"
+
+
+def test_a_second_csv_that_gets_no_name_says_why(tmp_path: Path) -> None:
+    """Everything was written by then: the reason and the next step are those of the vault's error."""
+
+    def refuse(_folder: OpenFolder, _old: str, _new: str) -> None:
+        raise OSError(errno.ENOSPC, "no room for a name")
+
+    job = parse({"jobs": {"a": BASE | {"deidentified": {"output": "b.csv"}}}}, folder=tmp_path).jobs["a"]
+    assert job.deidentified is not None
+    folder = PlainFolder(tmp_path, policy=RenamePolicy(rename=refuse))
+    text = writer_of(Kind.CSV, "utf-8", "smart")
+    with pytest.raises(VaultUnusable) as caught, delivery(folder, "b.csv", ReplacePolicy(max_shrink=None)) as csv:  # noqa: PT012 — the block is what is tested
+        second = OpenSecondCsv(csv, text, [0], Header(("id", "name")), job.deidentified)
+        second.begin()
+        second.commit()
+    assert caught.value.message.startswith("the de-identified csv was not written: ")
+    assert caught.value.hint == "free some space in the vault, then run again"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_check_finds_a_missing_folder(world: World) -> None:
     """What the run would report is reported before it."""
     world.configure(deidentified={"output": str(world.folder / "nowhere" / "x.csv")})
@@ -329,7 +381,7 @@ def test_a_second_workbook_that_cannot_hold_an_answer_holds_nothing_back(world: 
     second = tmp_path / "second.xlsx"
     world.configure(deidentified={"output": str(second)})
     assert world.pull().code == 0
-    assert second.read_bytes().startswith(b"PK")
+    assert openpyxl.load_workbook(second).active.max_row == 7
     before = second.read_bytes()
     world.google.replace_rows(world.spreadsheet, "data", [*world.survey.sheet, ["7", "", "", "", "x" * 40_000]])
     done = world.pull()

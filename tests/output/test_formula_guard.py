@@ -178,6 +178,14 @@ def test_owasp_guards_a_line_feed_too() -> None:
     assert not guarded("\ntext", "smart")
 
 
+@pytest.mark.parametrize("guard", GUARDS)
+def test_a_column_that_holds_every_sign_is_guarded(guard: Guard) -> None:
+    """Formulas of all kinds in one page, each below the other."""
+    cells = [f"{sign}a" for sign in ("=@+-\t\r＝＠＋－" + ("\n" if guard == "owasp" else ""))]
+    text = CsvText("utf-8", guard)
+    assert read(text.rows([[cell] for cell in cells])) == [[f"'{cell}"] for cell in cells]
+
+
 @functools.cache
 def _unseen() -> list[str]:
     """Every character of Unicode that cannot be seen."""

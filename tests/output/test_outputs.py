@@ -8,14 +8,14 @@ from typing import Final
 
 import pytest
 
-from sheets_decrypt.errors import SheetRefused, SheetShrunk, VaultError
-from sheets_decrypt.output.outputs import Destination, Form, Outputs, deliveries
+from sheets_decrypt.errors import ConfigurationError, SheetRefused, SheetShrunk, VaultError
+from sheets_decrypt.output.outputs import Destination, Form, Outputs, deliveries, refuse_elsewhere
 from sheets_decrypt.output.shrinking import ReplacePolicy
-from sheets_decrypt.table import FormerCounts
+from sheets_decrypt.table import FormerCounts, Secret
 from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.plain_folder import PlainFolder
 from sheets_decrypt.vault.replacement import RenamePolicy
-from tests import systems
+from tests import quick_vault, systems
 
 NAMES: Final = ("a.csv", "a.xlsx", "a.dta")
 FORM: Final = Form("utf-8", "smart")
@@ -125,11 +125,21 @@ def test_a_rename_that_fails_is_said_and_the_next_run_completes_it(tmp_path: Pat
     before = _files(tmp_path)
     with pytest.raises(VaultError, match=r"already replaced: .*a\.csv") as failure:
         _write(PlainFolder(tmp_path, policy=_refusing("a.xlsx")), _rows(4))
-    assert "run again" in failure.value.hint
+    assert failure.value.hint.endswith("; then run again")
     after = _files(tmp_path)
     assert sorted(after) == sorted(NAMES)
     assert [name for name in NAMES if after[name] != before[name]] == ["a.csv"]
     assert [file.changed for file in _write(folder, _rows(4)).delivered] == [False, True, True]
+
+
+def test_every_file_that_is_replaced_already_is_named(tmp_path: Path) -> None:
+    """Those that have their new content by then, and no other."""
+    names = ("a.csv", "b.csv", "c.csv")
+    _write(PlainFolder(tmp_path), _rows(4), ["b.csv"])
+    (tmp_path / "b.csv").rename(tmp_path / "same.csv")
+    with pytest.raises(VaultError) as failure:
+        _write(PlainFolder(tmp_path, policy=_refusing("c.csv")), _rows(4), ["same.csv", *names])
+    assert failure.value.message.endswith(f"; already replaced: {tmp_path / 'a.csv'}, {tmp_path / 'b.csv'}")
 
 
 def test_a_power_cut_between_two_names_is_completed_by_the_next_run(tmp_path: Path) -> None:
@@ -210,3 +220,30 @@ def test_copies_of_every_output_are_kept(tmp_path: Path) -> None:
     _write(folder, _rows(3), policy=policy)
     _write(folder, _rows(4), policy=policy)
     assert sorted(file.suffix for file in tmp_path.glob("a.kept-*")) == [".csv", ".dta", ".xlsx"]
+
+
+def test_what_excel_cuts_is_said_once(tmp_path: Path) -> None:
+    """With the column's name, and not for each of the files that hold the cell."""
+    outputs = _write(PlainFolder(tmp_path), [["1", "x" * 40_000]], ["a.csv", "b.csv"])
+    [warning] = outputs.warnings()
+    assert "(row 2 of 'name')" in warning
+
+
+def test_further_outputs_are_files_of_their_own_beside_the_main_one(tmp_path: Path) -> None:
+    """In the same vault; what is refused is named, with the next step."""
+    vault, other = (quick_vault.create(tmp_path / name, Secret("x")) for name in ("one", "two"))
+    place, main = vault.check(), (vault, "a.csv")
+    found = refuse_elsewhere([(vault, "a.xlsx"), (vault, "b.csv")], main, place)
+    assert found == [Destination(vault, "a.xlsx"), Destination(vault, "b.csv")]
+    for also in ([(vault, "a.csv")], [(vault, "b.csv"), (vault, "b.csv")]):
+        with pytest.raises(ConfigurationError) as twice:
+            refuse_elsewhere(also, main, place)
+        assert twice.value.message == f"also: {vault.path(also[-1][1])} is written twice"
+        assert twice.value.hint == "name another file"
+    there = other.check()
+    with pytest.raises(ConfigurationError) as elsewhere:
+        refuse_elsewhere([(other, "a.xlsx")], main, place)
+    assert elsewhere.value.message == (
+        f"also: {other.path('a.xlsx')} is on {there.where} ({there.what}), and the output on {place.where}"
+    )
+    assert elsewhere.value.hint == "put all outputs of a job into one vault"

@@ -1,73 +1,23 @@
 """What every writer must do, whatever it writes: one contract for CSVs, Excel workbooks and Stata datasets."""
 
-import csv
 import io
-import re
-import struct
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+import zipfile
 from typing import Final
+from xml.etree import ElementTree as ET
 
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
 from sheets_decrypt.config import Kind
 from sheets_decrypt.errors import SheetRefused
-from sheets_decrypt.output.stata import StataText
-from sheets_decrypt.output.stata_names import variable_names
+from sheets_decrypt.output import workbook
 from sheets_decrypt.output.workbook import WorkbookText
 from sheets_decrypt.output.writers import Writer, rows_of, writer_of
-from tests import systems
+from tests.output.files import KINDS, READ, written
 
-Rows = Sequence[Sequence[str]]
-KINDS: Final = tuple(Kind)
-
-
-def written(kind: Kind, names: Sequence[str], *pages: Rows) -> bytes:
-    """Return a file of these pages."""
-    writer = writer_of(kind, "utf-8", "off")
-    pieces = [writer.header(names), *(writer.columns(list(zip(*rows, strict=True))) for rows in pages), *writer.end()]
-    return b"".join(pieces)
-
-
-def _read_csv(data: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(data.decode(), newline="")))
-
-
-def _read_workbook(data: bytes) -> list[list[str]]:
-    """Read with another library, which leaves Excel's escapes for the caller."""
-    sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=True).worksheets[0]
-    rows = list(sheet.iter_rows())
-    assert {cell.data_type for row in rows for cell in row if cell.value is not None} <= {"s", "inlineStr"}
-    return [[_unescaped(str(cell.value or "")) for cell in row] for row in rows]
-
-
-def _unescaped(text: str) -> str:
-    return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
-
-
-def _read_stata(data: bytes) -> list[list[str]]:
-    """Read with another library; the labels are the Sheet's names."""
-    with systems.library("pandas").read_stata(io.BytesIO(data), iterator=True) as reader:
-        table = reader.read()
-        labels = reader.variable_labels()
-    rows = [[_of_bytes(cell) for cell in row] for row in table.itertuples(index=False)]
-    return [[labels[name] for name in table.columns], *rows]
-
-
-def _of_bytes(cell: str) -> str:
-    """Return the text of what pandas shows as the bytes of a text with a NUL in it."""
-    return eval(cell).decode() if re.fullmatch(r"b(['\"]).*\\x00.*\1", cell, re.DOTALL) else cell
-
-
-READ: Final[Mapping[Kind, Callable[[bytes], list[list[str]]]]] = {
-    Kind.CSV: _read_csv,
-    Kind.WORKBOOK: _read_workbook,
-    Kind.STATA: _read_stata,
-}
 TEXTS: Final = st.text() | st.sampled_from(
     [
         "",
@@ -151,11 +101,26 @@ def test_a_damaged_file_is_no_reason_to_crash(kind: Kind, places: list[int], byt
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_can_be_looked_for(kind: Kind) -> None:
-    """Tokens outside of the configured columns are found whatever is written."""
+    """Tokens outside of the configured columns are found whatever is written; before the first page there are none."""
     writer: Writer = writer_of(kind, "utf-8-sig", "smart")
+    assert writer.plain == b""
     writer.header(["a", "b"])
     writer.columns([["1"], ["v2:ABC=+/"]])
     assert b"v2:ABC=+/" in writer.plain
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_without_a_row_adds_none(kind: Kind) -> None:
+    """It has columns, and nothing in them."""
+    writer = writer_of(kind, "utf-8", "off")
+    data = b"".join([writer.header(["a", "b"]), writer.columns([[], []]), *writer.end()])
+    assert READ[kind](data) == [["a", "b"]]
+
+
+@pytest.mark.parametrize(("kind", "shown"), [(Kind.CSV, b"\xed\xa0\xbd"), (Kind.STATA, b"\xed\xa0\xbd")])
+def test_a_lone_surrogate_stops_no_file(kind: Kind, shown: bytes) -> None:
+    """It goes out as it came in."""
+    assert shown in written(kind, ["a"], [["\ud83d"]])
 
 
 # Excel
@@ -183,7 +148,8 @@ def test_a_workbook_holds_what_excel_holds() -> None:
     """One column, row or character more is refused, with a next step, and what just fits is not."""
     with pytest.raises(SheetRefused, match="16,385 columns") as refusal:
         WorkbookText().header(["x"] * 16_385)
-    assert ".csv" in refusal.value.hint
+    assert refusal.value.hint == "name an output that ends in .csv or .dta, which hold it"
+    assert WorkbookText().header(["x"] * 16_384)
     full = WorkbookText()
     full.header(["a"])
     full._rows = 1_048_575
@@ -197,6 +163,58 @@ def test_a_workbook_holds_what_excel_holds() -> None:
         long.columns([["", ""], ["", "😀" * 16_384]])
 
 
+def test_a_workbook_that_would_outgrow_its_zip_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first page beyond, and not at the one that just fits."""
+    writer = WorkbookText()
+    writer.header(["a"])
+    monkeypatch.setattr(workbook, "_LARGEST", 2 * len('<row r="2"><c r="A2" s="1"/></row>'))
+    writer.columns([["", ""]])
+    with pytest.raises(SheetRefused, match=r"^the sheet is too large for an excel workbook$"):
+        writer.columns([[""]])
+
+
+def test_a_worksheet_holds_text_in_its_cells_alone() -> None:
+    """Its first row is frozen, its columns are wide enough to read, and Excel marks no number that is a text."""
+    data = written(Kind.WORKBOOK, ["a", "b", "c"], [["]]>", " x ", ""], ["_x0041_", "\x07", "&<"]])
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        roots = {name: ET.fromstring(parts.read(name)) for name in parts.namelist()}
+    sheet = roots["xl/worksheets/sheet1.xml"]
+    texts = [
+        (each.tag, text) for root in roots.values() for each in root.iter() for text in (each.text, each.tail) if text
+    ]
+    assert {tag.rpartition("}")[2] for tag, _ in texts} == {"t"}
+    assert [text for _, text in texts] == ["a", "b", "c", "]]>", " x ", "_x005F_x0041_", "_x0007_", "&<"]
+    assert [cell.attrib["s"] for cell in sheet.iter() if cell.tag.endswith("}c")] == [
+        *"222",
+        *"111",
+        *"111",
+    ]  # 2 is bold
+    found = [(each.tag.rpartition("}")[2], each.attrib) for each in sheet.iter()]
+    assert found[1:6] == [
+        ("sheetViews", {}),
+        ("sheetView", {"tabSelected": "1", "workbookViewId": "0"}),
+        ("pane", {"ySplit": "1", "topLeftCell": "A2", "activePane": "bottomLeft", "state": "frozen"}),
+        ("sheetFormatPr", {"defaultRowHeight": "15"}),
+        ("cols", {}),
+    ]
+    assert found[6] == ("col", {"min": "1", "max": "3", "width": "18", "customWidth": "1"})
+    assert found[-2:] == [("ignoredErrors", {}), ("ignoredError", {"sqref": "A1:C3", "numberStoredAsText": "1"})]
+
+
+def test_every_column_of_a_worksheet_has_its_own_letters() -> None:
+    """From A to XFD, as another library counts them."""
+    assert list(map(workbook._letters, range(16_384))) == list(map(get_column_letter, range(1, 16_385)))
+
+
+@pytest.mark.parametrize("shift", range(len("</row>")))
+def test_the_rows_of_a_large_worksheet_are_counted_wherever_it_is_cut(shift: int) -> None:
+    """It is read in pieces of a megabyte, which may end within a row's last tag."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("xl/worksheets/sheet1.xml", b" " * shift + b"</row>" * 180_000)
+    assert rows_of(Kind.WORKBOOK, io.BytesIO(file.getvalue())) == 179_999
+
+
 def test_a_large_page_and_small_ones_are_the_same_workbook() -> None:
     """Compression does not depend on how the rows arrive."""
     rows = [[str(number), f"name {number % 97}" * 5] for number in range(3_000)]
@@ -204,108 +222,8 @@ def test_a_large_page_and_small_ones_are_the_same_workbook() -> None:
     assert written(Kind.WORKBOOK, ["a", "b"], rows) == written(Kind.WORKBOOK, ["a", "b"], *parts)
 
 
-# Stata
-
-
-def test_a_dataset_holds_what_stata_holds() -> None:
-    """More variables than Stata/SE takes are refused."""
-    with pytest.raises(SheetRefused, match="32,768 columns"):
-        StataText().header(["x"] * 32_768)
-
-
-def test_a_dataset_says_where_each_of_its_parts_is() -> None:
-    """The map at its beginning holds the place of every section, also where texts are long."""
-    data = written(Kind.STATA, ["a", "b"], [["x", "y" * 3000], ["", "z"]])
-    places = struct.unpack("<14Q", data.partition(b"<map>")[2][: 14 * 8])
-    names = [
-        *("stata_dta", "map", "variable_types", "varnames", "sortlist", "formats", "value_label_names"),
-        *("variable_labels", "characteristics", "data", "strls", "value_labels", "/stata_dta"),
-    ]
-    for place, name in zip(places, names, strict=False):
-        assert data[place:].startswith(f"<{name}>".encode())
-    assert places[-1] == len(data)
-
-
-@pytest.mark.parametrize(("longest", "kind"), [("x" * 2045, 2045), ("é" * 1023, 32_768), ("", 1), ("a\0", 32_768)])
-def test_a_text_is_a_strl_only_where_it_must_be(longest: str, kind: int) -> None:
-    """Up to 2,045 bytes a column can be sorted and merged by."""
-    data = written(Kind.STATA, ["a"], [["x"], [longest]])
-    types = data.partition(b"<variable_types>")[2][:2]
-    assert int.from_bytes(types, "little") == kind
-
-
-def test_one_long_answer_does_not_make_every_row_as_wide(tmp_path: Path) -> None:
-    """A respondent who writes much would fill the vault with padding, and then no run writes anything."""
-    rows = [["short", "Ana"]] * 2000 + [["x" * 2000, "y" * 255]]
-    data = written(Kind.STATA, ["comment", "name"], rows)
-    assert len(data) < 700_000
-    types = data.partition(b"<variable_types>")[2][:4]
-    assert [int.from_bytes(types[place : place + 2], "little") for place in (0, 2)] == [32_768, 255]
-    (tmp_path / "a.dta").write_bytes(data)
-    table, _ = systems.library("pyreadstat").read_dta(tmp_path / "a.dta")
-    assert [list(row) for row in table.itertuples(index=False)] == rows
-
-
-def test_a_wide_dataset_is_written_in_pieces() -> None:
-    """A page of wide texts is never in memory with its padding: it would be gigabytes."""
-    writer = StataText()
-    writer.header(["a", "b", "c"])
-    writer.columns([["x" * 2000] * 2000] * 3)
-    pieces = list(map(len, writer.end()))
-    assert sum(pieces) > 12_000_000
-    assert max(pieces) < 2_000_000
-
-
-def test_a_second_library_reads_a_dataset(tmp_path: Path) -> None:
-    """ReadStat, which R's haven uses too, reads texts, long ones and labels."""
-    rows = [["007", "x" * 3000], ["", ""], ["é", "y"]]
-    (tmp_path / "a.dta").write_bytes(written(Kind.STATA, ["Código", "Comentario libre"], rows))
-    table, meta = systems.library("pyreadstat").read_dta(tmp_path / "a.dta")
-    assert [list(row) for row in table.itertuples(index=False)] == rows
-    assert meta.column_labels == ["Código", "Comentario libre"]
-    assert meta.column_names == ["Código", "Comentario_libre"]
-
-
 def test_a_header_that_a_workbook_cannot_hold_is_named_by_its_place() -> None:
     """The name itself would fill the screen, the history and the report."""
     with pytest.raises(SheetRefused, match="cell B1 is longer than") as caught:
         WorkbookText().header(["id", "x" * 40_000])
     assert "xxx" not in caught.value.message
-
-
-# Stata's names
-
-
-@given(st.lists(st.text(max_size=50), max_size=30))
-def test_names_are_valid_and_unique(names: list[str]) -> None:
-    """Whatever the Sheet's names are."""
-    made = variable_names(names)
-    assert len(set(made)) == len(made) == len(names)
-    assert all(re.fullmatch(r"[^\W\d]\w{0,31}", name) for name in made)
-
-
-def test_names_that_are_all_alike_are_numbered_without_counting_each_anew() -> None:
-    """As many as a Sheet holds take no longer than others: an editor would keep every run waiting for minutes."""
-    looked = 0
-
-    def count(*_: object) -> None:
-        nonlocal looked
-        looked += 1
-
-    names = [char * 31 + "x" for char in "ab"] * 3000
-    sys.setprofile(count)
-    try:
-        made = variable_names(names)
-    finally:
-        sys.setprofile(None)
-    assert len(set(made)) == len(names)
-    assert looked < 500 * len(names)  # 150 for each; counting anew it was 3,000
-
-
-def test_names_are_those_of_the_sheet_where_they_can_be() -> None:
-    """A name that is valid stays; others are recognised."""
-    names = ["id", "Nom de l'enquêté", "2nd phone", "id", "", "if", "str5", "x" * 40, "x" * 33, "???", "_n"]
-    assert variable_names(names) == [
-        *("id", "Nom_de_l_enquêté", "_2nd_phone", "id_2", "v5", "_if", "_str5", "x" * 32, "x" * 30 + "_2", "v10"),
-        "__n",
-    ]

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from sheets_decrypt.config import Notify
+from sheets_decrypt.runs.addresses import problems_without_secrets, recipients_of
+from sheets_decrypt.runs.notify import Recipients
 from tests import require, survey
 from tests.survey import World
 from tests.unattended_parts import Web, memory, web_server
@@ -35,6 +38,7 @@ def test_a_test_message_reaches_every_address(world: World, web: Web) -> None:
         "baseline: urls, number 1 (json://127.0.0.1): delivered",
     ]
     assert web.paths() == ["/ping/log", f"/{SECRET}"]
+    assert web.told[0][1] == "job: baseline\nstatus: this is a test message\nnext step: none\n"
     assert "sheets-decrypt: baseline: this is a test message" in web.told[1][1]
     assert memory(world).last_run == ""
 
@@ -122,3 +126,15 @@ def test_validate_looks_at_the_addresses_without_reading_a_secret(world: World) 
     expected |= {f"warning: [notify]: the secret from {label} does not exist" for label in missing}
     assert set(warnings) == expected
     assert not ran.exists()
+
+
+def test_addresses_are_read_from_where_they_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be read is blank, with a warning; what is kept secret is right as long as it is there."""
+    monkeypatch.setenv("CHECK", f"https://hc.example/{SECRET}")
+    settings = {"healthchecks": {"env": "CHECK"}, "urls": [{"env": "NOT_SET"}], "on": ["success"], "locked_after": 5}
+    section = Notify.model_validate(settings)
+    recipients, [warning] = recipients_of(section)
+    assert recipients == Recipients(f"https://hc.example/{SECRET}", ("",), frozenset({"success"}), 5)
+    assert warning.startswith("[notify]: ")
+    assert "NOT_SET" in warning
+    assert problems_without_secrets(section) == ["[notify]: the secret from env NOT_SET does not exist"]

@@ -2,14 +2,18 @@
 
 import json
 import os
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from sheets_decrypt.errors import VaultLocked
 from sheets_decrypt.runs import history
-from sheets_decrypt.runs.history import append_history, history_name, read_history
+from sheets_decrypt.runs.history import append_history, history_name, last_counts, read_history
 from sheets_decrypt.runs.record import Output, Record, Result
-from sheets_decrypt.table import ColumnCount, Secret
+from sheets_decrypt.table import ColumnCount, FormerCounts, Secret
 from sheets_decrypt.vault.cryptomator import CryptomatorVault
 from tests import quick_vault, systems
 from tests.survey import World
@@ -82,6 +86,43 @@ def test_a_history_of_any_size_takes_little_memory(vault: CryptomatorVault, monk
     with vault.replace(history_name("a.csv")) as file:
         file.write(b"x" * 3_000_000)
     assert read_history(vault, "a.csv") == []
+
+
+@given(st.lists(st.text("ab\n", max_size=9).map(str.encode), max_size=6).map(b"".join), st.integers(1, 9))
+@example(b"aa\n", 1)
+@example(b"aaaa\n", 5)
+@example(b"a\naaa\na\n", 5)
+def test_the_end_of_a_file_is_as_many_whole_lines_as_fit(content: bytes, most: int) -> None:
+    """Whatever its size, and however it is read; a line that was cut is left out."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "_CHUNK", 3)
+        tail = history._tail(BytesIO(content), most)
+    assert tail == (content if len(content) <= most else content[-most:].partition(b"\n")[2])
+
+
+def test_a_history_may_be_as_long_as_its_limit(vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first line that does not fit cuts it, and not the one before."""
+    size = len(_run().line()) + 1
+    for lines in (1, 2):
+        monkeypatch.setattr(history, "_LARGEST", lines * size)
+        for _ in range(lines):
+            append_history(vault, f"{lines}.csv", _run())
+        assert len(read_history(vault, f"{lines}.csv")) == lines
+
+
+def test_the_last_run_that_left_a_csv_says_what_it_counted(vault: CryptomatorVault) -> None:
+    """Behind it may be runs that failed, and lines of something else; where nobody says, it is not known."""
+    assert last_counts(vault, "a.csv") is None
+    for rows in (7, 8):
+        run = _run()
+        run.rows_written = rows
+        append_history(vault, "a.csv", run)
+    append_history(vault, "a.csv", Record(job="baseline", spreadsheet_id="1AbC").fail(VaultLocked("locked")))
+    vault.append(history_name("a.csv"), b'{"columns": {}}\n[]\n')
+    assert last_counts(vault, "a.csv") == FormerCounts("0" * 64, 8, {"name": 1})
+    with vault.replace(f"{history_name('b.csv')}/in the way") as file:
+        file.write(b"x")
+    assert last_counts(vault, "b.csv") is None
 
 
 PLANTED = (

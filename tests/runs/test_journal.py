@@ -48,6 +48,15 @@ def test_a_run_is_remembered_by_its_time_and_what_a_message_may_say(tmp_path: Pa
     ]
 
 
+def test_a_journal_is_read_by_people_too(tmp_path: Path) -> None:
+    """Letters beyond ASCII are not spelt out; a failed run is called that."""
+    config = configuration(tmp_path, Ménages={})
+    journal.add(config, "Ménages", _run().fail(VaultLocked("locked")))
+    [run] = journal.read(config, "Ménages")
+    assert (run["job"], run["status"]) == ("Ménages", "failed")
+    assert "Ménages" in state.file_of(config, "Ménages", "runs/*.jsonl").read_text(encoding="utf-8")
+
+
 def test_a_run_that_was_stopped_from_outside_is_remembered_as_that(tmp_path: Path) -> None:
     """It could not say so itself: it has a start, no end, and no exit code."""
     config = configuration(tmp_path)

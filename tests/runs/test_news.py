@@ -76,6 +76,43 @@ def _locked(runs: int, state: JobState, patience: int) -> JobState:
     return state
 
 
+STEP = "on the computer that ran it: sheets-decrypt status --job baseline"
+GOOGLE = "Google could not be reached or had no quota left; try later"
+
+
+@pytest.mark.parametrize(
+    ("run", "news"),
+    [
+        (record(0), News("baseline", 0, "done", Event.SUCCESS, rows=6)),
+        (record(3), News("baseline", 3, "cells could not be decrypted", Event.FAILURE, next_step=STEP)),
+        (record(6), News("baseline", 6, f"failed with exit code 6: {GOOGLE}", Event.FAILURE, next_step=STEP)),
+        (record(77), News("baseline", 77, "failed with exit code 77: ", Event.FAILURE, next_step=STEP)),
+        (
+            record(7, locked=True),
+            News("baseline", 0, "skipped: the vault was locked, 1 run", None, next_step="unlock the vault"),
+        ),
+        (
+            record(8),
+            News("baseline", 8, "another run was under way, 1 run; it may hang", None, next_step=STEP, beat=False),
+        ),
+    ],
+)
+def test_what_is_sent_after_a_first_run(run: Record, news: News) -> None:
+    """The job, the code, the result in words, the rows after a success, and what a person should do."""
+    assert _news(run) == news
+
+
+def test_what_lasts_is_a_failure_of_so_many_runs() -> None:
+    """With the code and the number of runs, for the heartbeat and for people."""
+    locked = _news(record(7, locked=True), _locked(2, JobState(), 3))
+    unlock = "unlock the vault"
+    assert locked == News("baseline", 7, "the vault was locked, 3 runs in a row", Event.FAILURE, next_step=unlock)
+    busy = _news(record(8), JobState(busy_runs=2))
+    status = "another run was under way, 3 runs in a row; it may hang"
+    assert busy == News("baseline", 8, status, Event.FAILURE, next_step=STEP)
+    assert _news(record(0), JobState(reported=True)) == News("baseline", 0, "done", Event.RECOVERY, rows=6)
+
+
 @pytest.mark.parametrize("patience", [1, 2, 3])
 def test_a_locked_vault_is_reported_once_it_has_lasted(patience: int) -> None:
     """Until `locked_after` runs the heartbeat hears "skipped", then a failure; a message follows every so many runs."""

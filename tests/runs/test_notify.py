@@ -1,5 +1,6 @@
 """Telling how a run went: real local servers, also down, slow and broken; never a secret and never an exception."""
 
+import json
 import logging
 import socket
 import socketserver
@@ -43,6 +44,7 @@ class Received:
     answers: list[int] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     logins: list[str | None] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
 
     @property
@@ -65,7 +67,7 @@ def web() -> Iterator[Received]:
 
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
-    """Run such a server; with an answer that is a redirect, it leads to `/elsewhere`."""
+    """Run such a server; a redirect leads to `/elsewhere`, and to 202 belongs a text that never comes."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -73,10 +75,13 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             received.requests.append((self.path, body))
             received.logins.append(self.headers["Authorization"])
+            received.agents.append(self.headers["User-Agent"])
             status = received.answers.pop(0) if received.answers else 200
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", "/elsewhere")
+            if status == 202:
+                self.send_header("Content-Length", "9")  # and then nothing
             self.end_headers()
 
         def log_message(self, *arguments: object) -> None:
@@ -86,7 +91,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
         received.port = server.server_port
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield received
         server.shutdown()
@@ -144,7 +149,7 @@ def silent() -> Iterator[int]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_address[1]
         held.set()
@@ -178,6 +183,7 @@ def test_the_heartbeat_follows_the_convention(web: Received) -> None:
     assert announce(settings, DONE, QUICK) == []
     assert announce(settings, FAILED, QUICK) == []
     assert web.paths == ["/start?create=1", "/?create=1", "/6?create=1"]
+    assert set(web.agents) == {"sheets-decrypt"}
     bodies = [body for _, body in web.requests]
     assert bodies[0] == "job: baseline\n"
     assert bodies[1] == "job: baseline\nstatus: done\nrows: 120\n"
@@ -204,7 +210,14 @@ def test_a_broken_heartbeat_is_tried_again_and_told(
     assert warnings == ([f"the heartbeat to http://127.0.0.1 failed: {problem}"] if problem else [])
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_what_a_service_answers_is_not_read(web: Received) -> None:
+    """Its code is enough: a text that has no end, or never comes, holds nothing back."""
+    web.answers += [202]
+    assert announce(Recipients(healthchecks=web.url), DONE, QUICK) == []
+    assert len(web.requests) == 1
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
     """What a run reports goes to the configured address alone, and a redirect is reported."""
     web.answers += [status]
@@ -225,14 +238,16 @@ def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, mo
 
 
 def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its proxy, and the certificates that it trusts."""
+    """Its proxy, and the certificates that it trusts; a server that has another one hears nothing."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{web.port}")
     assert announce(Recipients(healthchecks="http://check.invalid/x"), DONE, QUICK) == []
     assert web.paths == ["http://check.invalid/x"]
     bundle, tls = certificates.make(tmp_path, ["localhost"])
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(tls) as secure:
-        assert announce(Recipients(healthchecks=f"https://localhost:{secure.port}/x"), DONE, QUICK) == []
+        check = Recipients(healthchecks=f"https://localhost:{secure.port}/x")
+        assert announce(check, DONE, QUICK) == ["the heartbeat to https://localhost failed: SSLError"]
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        assert announce(check, DONE, QUICK) == []
     assert secure.paths == ["/x"]
 
 
@@ -365,8 +380,10 @@ def test_messages_are_sent_on_the_chosen_events(web: Received, on: set[str], new
     require_apprise()
     settings = Recipients(urls=(f"json://127.0.0.1:{web.port}/",), on=frozenset(on))
     assert announce(settings, news, QUICK) == []
-    assert len(web.requests) == (title is not None)
-    assert title is None or f"sheets-decrypt: {title}" in web.requests[0][1]
+    messages = [json.loads(body) for _, body in web.requests]
+    kind = "failure" if news is FAILED else "success"
+    expected = [] if title is None else [(kind, f"sheets-decrypt: {title}", f"status: {news.status}")]
+    assert [(each["type"], each["title"], each["message"].splitlines()[1]) for each in messages] == expected
 
 
 def test_a_run_may_be_kept_from_the_heartbeat(web: Received) -> None:

@@ -3,7 +3,7 @@
 import getpass
 import json
 import time as clock
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -72,6 +72,15 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 # Times
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_record_has_its_times_in_utc() -> None:
+    """Whatever the zone of the time, and of the computer."""
+    assert (
+        record.timestamp(datetime(2026, 1, 31, 7, 30, 5, tzinfo=timezone(timedelta(hours=1)))) == "2026-01-31T06:30:05Z"
+    )
+    assert record._now()[:16] == datetime.now(UTC).isoformat()[:16]
 
 
 @pytest.mark.system("posix", "Windows has one time zone for all programs")
@@ -158,3 +167,8 @@ def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
 def test_a_run_that_left_a_csv_raises_nothing(status: Result) -> None:
     """Cells that stay encrypted are a status, and not an error."""
     _log().finish(status, 3 if status is Result.PARTIAL else 0).raise_for_status()
+
+
+def test_a_line_is_read_by_people_too() -> None:
+    """Letters beyond ASCII are not spelt out."""
+    assert '"job": "Ménages"' in _log(job="Ménages").finish(Result.WRITTEN, 0).line()

@@ -2,10 +2,127 @@
 
 from pathlib import Path
 
-from tests import mounts
+import pytest
+
+from sheets_decrypt.errors import KeyWrong, VaultUnusable
+from sheets_decrypt.runs.record import Output, Record, Result, local_time
+from sheets_decrypt.runs.report import lines as lines_of
+from sheets_decrypt.runs.report import write_report
+from sheets_decrypt.table import CellFailure, ColumnCount, Reason, Secret
+from tests import mounts, quick_vault
 from tests.survey import CSV, ENCRYPTED, HEADER, World, assert_nothing_leaked, csv_of
 
 REPORT = "surveys/baseline.report.txt"
+
+
+def _run(**more: object) -> Record:
+    run = Record(job="baseline", spreadsheet_id="1AbC", host="pc", user="ana", worksheet="data", rows_written=3)
+    for name, value in more.items():
+        setattr(run, name, value)
+    return run
+
+
+def _lines(run: Record) -> list[str]:
+    """Return a report's lines below the title and the time of the run, which are the same in every one."""
+    title, rule, blank, when, *more = lines_of(run)
+    assert (title, rule, blank) == ("baseline", "========", "")
+    assert when == f"Run      {local_time(run.finished)} on pc by ana"
+    return more
+
+
+CSV_FILE, WORKBOOK = (Output(f"/v/a.{kind}", "gocryptfs at /v", "0" * 64, 9) for kind in ("csv", "xlsx"))
+TAB = 'Sheet    tab "data"'
+
+
+def test_a_report_is_read_from_top_to_bottom() -> None:
+    """The result, the files, each column's cells, what stayed encrypted, what to look into, and what to do."""
+    failing = [CellFailure(row, "name", Reason.WRONG_KEY) for row in range(2, 62)]
+    columns = {"name": ColumnCount(1, 2, 3, 4, 61, {}, ()), "phone": ColumnCount(0, 0, 0, 0, 0, {}, ())}
+    run = _run(output=CSV_FILE, also=[WORKBOOK], columns=columns, failures=failing, failure_count=61)
+    run.warnings, run.notes = ["look"], ["know"]
+    assert _lines(run.finish(Result.PARTIAL, 3)) == [
+        "Result   wrote 3 rows; 1 cell decrypted, 61 not",
+        TAB,
+        "Files    /v/a.csv",
+        "         /v/a.xlsx",
+        "",
+        "Columns",
+        "  name: 1 decrypted, 2 blank, 3 not answered, 4 readable in the Sheet, 61 not decrypted",
+        "  phone: no rows",
+        "",
+        "Not decrypted",
+        *(f'  row {row}, column "name": {Reason.WRONG_KEY.explanation}' for row in range(2, 52)),
+        "  and 11 more cells",
+        "",
+        "Warnings",
+        "  look",
+        "",
+        "Good to know",
+        "  know",
+        "",
+        "What to do",
+        "  Look at the cells named above in the Sheet. In the file they are as the Sheet has them, or blank.",
+        "  If many of them have the same reason, ask whoever set up the survey whether the key is complete.",
+        "  Look into the warnings above; docs/troubleshooting.md explains them.",
+    ]
+
+
+def test_a_report_of_a_run_without_a_problem_is_short() -> None:
+    """A file has no tab; two cells are two."""
+    run = _run(output=CSV_FILE, columns={"name": ColumnCount(2, 0, 0, 0, 0, {}, ())})
+    run.worksheet = ""
+    assert _lines(run.finish(Result.UNCHANGED, 0)) == [
+        "Result   nothing changed since the run before: 3 rows; 2 cells decrypted",
+        "File     /v/a.csv",
+        "",
+        "Columns",
+        "  name: 2 decrypted",
+        "",
+        "What to do",
+        "  Nothing: the file is ready to open.",
+    ]
+
+
+def test_a_file_with_a_cell_that_is_not_decrypted_is_not_called_ready() -> None:
+    """Also where there is no warning."""
+    failing = [CellFailure(2, "name", Reason.WRONG_KEY)]
+    steps = _lines(_run(output=CSV_FILE, failures=failing, failure_count=1).finish(Result.PARTIAL, 3))[-3:]
+    assert [step.split()[0] for step in steps] == ["What", "Look", "If"]
+
+
+def test_a_report_of_a_failure_names_the_cells_only_where_that_helps() -> None:
+    """With a wrong key every cell fails; the 51st cell is one more."""
+    failing = [CellFailure(2, "name", Reason.WRONG_KEY)] * 51
+    wrong = _run(failures=failing, failure_count=51).fail(KeyWrong("the key is wrong", hint="ask"))
+    unchanged = "  Nothing was written: the existing file, if any, is unchanged."
+    assert _lines(wrong) == ["Result   failed: the key is wrong", TAB, "", "What to do", "  ask", unchanged]
+    later = _run(output=CSV_FILE, failures=failing, failure_count=51).fail(VaultUnusable("full"))
+    cells = [f'  row 2, column "name": {Reason.WRONG_KEY.explanation}'] * 50
+    assert _lines(later) == [
+        "Result   failed: full",
+        TAB,
+        "File     /v/a.csv",
+        *("", "Not decrypted", *cells, "  and 1 more cell"),
+        *("", "What to do", "  see docs/troubleshooting.md", "  The file that is named above is in place."),
+    ]
+
+
+def test_only_a_report_or_nothing_is_replaced_by_a_report(tmp_path: Path) -> None:
+    """An empty file of its name holds nothing; the refusal names another one, with the next step."""
+    vault = quick_vault.create(tmp_path / "v", Secret("x"))
+    for content in (b"", b"\xef\xbb\xbfa\r\n=\r\n"):
+        with vault.replace("a.report.txt") as file:
+            file.write(content)
+        run = _run(output=Output("/v/caf\udce9.csv", "gocryptfs at /v", "0" * 64, 9))
+        write_report(vault, "a.csv", run.finish(Result.WRITTEN, 0))
+    with vault.read("a.report.txt") as file:
+        assert b"File     /v/caf\\udce9.csv\r\n" in file.read()  # a name that is not UTF-8
+    with vault.replace("a.report.txt") as file:
+        file.write(b"a note")
+    with pytest.raises(VaultUnusable) as caught:
+        write_report(vault, "a.csv", _run().finish(Result.WRITTEN, 0))
+    assert caught.value.message == f"{vault.path('a.report.txt')} is not a report of this program"
+    assert caught.value.hint == "rename it; the next run writes a report"
 
 
 def _report(world: World, name: str = REPORT) -> list[str]:

@@ -1,5 +1,6 @@
 """What this machine remembers of each job, also where the memory is broken or cannot be kept."""
 
+import hashlib
 import json
 import os
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sheets_decrypt.runs import state
+from sheets_decrypt.runs import journal, state
 from sheets_decrypt.runs.state import JobState
 from tests import systems
 from tests.survey import World
@@ -38,6 +39,35 @@ def test_a_success_forgets_failures_and_a_failure_keeps_the_last_success() -> No
     assert held.after(record(6)).locked_runs == 0
     held = held.after(record(3, finished="2026-03-10T06:30:10Z", rows=8))
     assert held == JobState("2026-03-10T06:30:10Z", "2026-03-10T06:30:10Z", 3, rows=(5, 8), reported=True)
+
+
+def test_a_failure_ends_what_was_under_way_and_says_what_to_do() -> None:
+    """With the message and its next step, if it has any; rows and the last success stay."""
+    before = JobState("1", "1", 0, rows=(5,), running_since="2026-03-06T06:30:00Z", busy_runs=2)
+    after = before.after(record(6))
+    expected = JobState("2026-03-06T06:30:10Z", "1", 6, "it broke", 1, 0, (5,), "", 0, reported=True, hint="mend it")
+    assert after == expected
+    silent = record(6)
+    silent.error = None
+    assert before.after(silent) == replace(expected, message="", hint="")
+    assert JobState().after(record(7, locked=True)).reported
+
+
+def test_the_files_of_a_job_are_found_by_every_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their names come from the output's absolute path, and inside of a vault from its name there as well."""
+    systems.only_on("posix", "the path is one of POSIX")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    vault = {"cryptomator": "vault", "passphrase": {"prompt": True}}
+    config = configuration(Path("/conf"), plain={"output": "a.csv"}, inside={"output": "a.csv", "vault": vault})
+    for job, target in (("plain", "/conf/a.csv\n"), ("inside", "/conf/vault\na.csv")):
+        name = hashlib.sha256(target.encode()).hexdigest()[:32]
+        state.change(config, job, lambda held: held)
+        journal.add(config, job, record(6))
+        folder = tmp_path / "sheets-decrypt"
+        assert (folder / "jobs" / f"{name}.json").is_file()
+        assert (folder / "runs" / f"{name}.jsonl").is_file()
+        with state.running(config, job, "2026-03-06T06:30:00Z"):
+            assert (folder / "locks" / f"{name}.running").is_file()
 
 
 def test_a_full_or_damaged_vault_is_no_locked_one() -> None:

@@ -111,7 +111,9 @@ class VaultContract:
         data = os.urandom(100_001)
         put(vault, "baseline.csv", data)
         with vault.read("baseline.csv") as file:
-            assert b"".join(iter(lambda: file.read(7919), b"")) == data
+            pieces = list(iter(lambda: file.read(7919), b""))
+        assert b"".join(pieces) == data
+        assert {len(piece) for piece in pieces[:-1]} == {7919}
 
     def test_a_new_file_appears_only_at_the_end(self, vault: Vault) -> None:
         """While the block is open there is no file, neither by its name nor in a list."""

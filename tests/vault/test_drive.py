@@ -98,9 +98,11 @@ def test_a_vault_that_is_not_mounted_is_refused(tmp_path: Path, below: str) -> N
         put(Drive(mounted.point / "surveys" / "2026"), "baseline.csv", NEW)
     drive = Drive(tmp_path / "drive" / below)
     kind = VaultLocked if below else VaultNotEncrypted
+    find = "; if it is unlocked, find its drive and correct the output's path"
+    hint = "unlock the vault" + (find if below else ", or give a path on an unlocked vault's drive")
     with pytest.raises(kind, match="not encrypted") as caught:
         drive.check()
-    assert "unlock the vault" in caught.value.hint
+    assert caught.value.hint == hint
     with pytest.raises(kind):
         put(drive, "baseline.csv", NEW)
     with pytest.raises(kind):

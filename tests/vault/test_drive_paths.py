@@ -1,5 +1,6 @@
 """Which way leads to a drive: links, dots, drive letters, missing folders, mounts below."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -23,10 +24,11 @@ def test_folders_are_made_only_inside_of_a_vault(tmp_path: Path) -> None:
     for action in (missing.check, lambda: put(missing, "baseline.csv", NEW)):
         with pytest.raises(VaultLocked, match="not found") as caught:
             action()
-        assert "unlock the vault" in caught.value.hint
+        assert caught.value.hint == ("unlock the vault, or create this folder; only a vault's folders are created")
     drive = Drive(tmp_path, accept=("encrypted disk",), classify=classify)
-    with pytest.raises(VaultUnusable, match="not found"):
+    with pytest.raises(VaultUnusable, match="not found") as refused:
         put(drive, "surveys/baseline.csv", NEW)
+    assert refused.value.hint == "create this folder; only a vault's folders are created"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -57,7 +59,9 @@ def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
     for path in (folder / "surveys", folder / "surveys" / "2026"):
         with pytest.raises(VaultUnusable, match="surveys is not a folder") as caught:
             Drive(path).check()
-        assert caught.value.hint
+        assert caught.value.hint == "name a folder for the output"
+    with pytest.raises(VaultError, match=r"surveys/2026/baseline\.csv"):
+        put(Drive(folder), "surveys/2026/baseline.csv", NEW)
     assert (folder / "surveys").read_bytes() == FORMER
 
 
@@ -106,7 +110,7 @@ def test_a_link_out_of_the_vault_is_refused(folder: Path, tmp_path: Path) -> Non
         for action in (put, lambda drive, name, data: drive.append(name, data)):
             with pytest.raises(VaultNotEncrypted, match="which is not encrypted") as caught:
                 action(Drive(folder), name, NEW)
-            assert "remove the link" in caught.value.hint
+            assert caught.value.hint == "remove the link, or give the output's real path"
     assert list((tmp_path / "plain").iterdir()) == []
 
 
@@ -184,6 +188,7 @@ def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_pat
         Drive(tmp_path / "link" / "surveys").identity("baseline.csv"),
     }
     assert same == {os.path.normcase(folder / "surveys" / "baseline.csv")}
+    assert Drive(folder).path("surveys/base line.csv") == str(folder / "surveys" / "base line.csv")
     assert Drive(tmp_path / "missing").identity("a.csv") == os.path.normcase(tmp_path / "missing" / "a.csv")
 
 
@@ -200,8 +205,51 @@ def test_a_folder_has_no_size_and_is_not_removed(folder: Path) -> None:
     """Whoever asks for it as a file reads that it is a folder."""
     drive = Drive(folder)
     put(drive, "surveys/baseline.csv", NEW)
-    for action in (drive.size, drive.remove):
-        with pytest.raises(VaultUnusable, match="surveys is a folder") as caught:
+    for action, hint in (
+        (drive.size, "name a file, such as baseline.csv"),
+        (drive.remove, "only files can be removed"),
+    ):
+        with pytest.raises(VaultUnusable, match=r"surveys is a folder$") as caught:
             action("surveys")
-        assert caught.value.hint
+        assert caught.value.hint == hint
     assert content(drive, "surveys/baseline.csv") == NEW
+
+
+def test_a_disk_that_fails_while_it_fails_is_still_an_error_of_the_vault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was added cannot be taken back: the first error is the one that is told."""
+    drive = Drive(folder)
+    drive.append("history.jsonl", NEW)
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", broken)
+        disk.setattr(os, "ftruncate", broken)
+        with pytest.raises(VaultUnusable, match=r"history\.jsonl"):
+            drive.append("history.jsonl", NEW)
+        with pytest.raises(VaultUnusable, match=r"baseline\.csv"):
+            put(drive, "baseline.csv", NEW)
+    assert stored(folder) == ["history.jsonl"]
+
+
+@pytest.mark.system("posix", "Windows has no devices among its files")
+def test_a_device_is_called_a_special_file(folder: Path) -> None:
+    """Neither a size nor a time is told of it."""
+    (folder / "baseline.csv").symlink_to(os.devnull)
+    with pytest.raises(VaultUnusable, match=r"baseline\.csv is a special file$"):
+        Drive(folder).size("baseline.csv")
+
+
+def test_a_folder_that_another_run_makes_at_the_same_moment_is_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not there a moment ago, and is when it is to be made."""
+    made = folder / "surveys"
+    made.mkdir()
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path, **more: path != made and exists(path, **more))
+    put(Drive(folder), "surveys/baseline.csv", NEW)
+    assert (made / "baseline.csv").read_bytes() == NEW

@@ -28,10 +28,10 @@ def test_a_full_vault_keeps_the_former_file(tmp_path: Path) -> None:
     with mounts.tmpfs(tmp_path / "tiny", "64k") as tiny:
         drive = Drive(tiny, classify=as_vault)
         put(drive, "baseline.csv", FORMER)
-        with pytest.raises(VaultUnusable, match="full") as caught:
+        with pytest.raises(VaultUnusable, match=r"baseline\.csv: the vault is full") as caught:
             put(drive, "baseline.csv", os.urandom(100_000))
         assert "free some space" in caught.value.hint
-        with pytest.raises(VaultUnusable, match="full"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
+        with pytest.raises(VaultUnusable, match=r"line\.csv: .* full"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
             for _ in range(100):
                 new.write(os.urandom(1_000_000))
         assert content(drive, "baseline.csv") == FORMER
@@ -85,13 +85,18 @@ def test_a_long_name_leaves_nothing_either(folder: Path) -> None:
     assert len(stored(folder)) == 1
     put(drive, name, NEW)
     assert stored(folder) == [name]
+    kill_in_the_middle(drive, name)
+    put(drive, f"{name[:-5]}e.csv", NEW)
+    assert len(stored(folder)) == 3  # what is left of another long name stays
 
 
 @pytest.mark.system("posix", "to Windows a name that is too long is one that does not exist")
 def test_a_name_that_is_too_long_is_called_that(folder: Path) -> None:
     """The message names the limit, for the file and for the folder."""
-    with pytest.raises(VaultUnusable, match="too long"):
-        put(Drive(folder), "a" * 300, NEW)
+    long = "a" * 300
+    for name in (long, f"{long}/baseline.csv"):
+        with pytest.raises(VaultUnusable, match=f"{long}: the name is too long"):
+            put(Drive(folder), name, NEW)
     with pytest.raises(VaultUnusable, match="too long"):
         Drive(folder / ("a" * 300)).check()
     assert stored(folder) == []
@@ -120,15 +125,18 @@ def test_a_vault_that_dies_while_it_is_written_keeps_the_former_file(own: mounts
     """After the process is killed in the middle, the error says so, and the next run finds everything in order."""
     drive = Drive(own.point)
     put(drive, "baseline.csv", FORMER)
+    other = VaultFile(os.open(own.point / "other.csv", os.O_WRONLY | os.O_CREAT), "wb", "surveys/other.csv")
     with pytest.raises(VaultUnusable, match="process died"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
         new.write(os.urandom(5_000_000))
         own.kill()
         new.write(os.urandom(5_000_000))
+    with pytest.raises(VaultUnusable, match=r"surveys/other\.csv"):
+        other.close()
     mounts.unmount(own.point)
     with mounts.gocryptfs(own.point.parent) as again:
         assert content(Drive(again.point), "baseline.csv") == FORMER
         put(Drive(again.point), "baseline.csv", NEW)
-        assert stored(again.point) == ["baseline.csv"]
+        assert stored(again.point) == ["baseline.csv", "other.csv"]
 
 
 def test_a_vault_that_dies_while_it_is_read_is_called_dead(own: mounts.Mounted) -> None:
@@ -153,10 +161,11 @@ def test_a_folder_that_is_exchanged_while_it_is_written_is_noticed(folder: Path)
     """A folder that was renamed and made anew is not the one that was checked."""
     drive = Drive(folder / "surveys")
     put(drive, "baseline.csv", FORMER)
-    with pytest.raises(VaultLocked, match="exchanged"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
+    with pytest.raises(VaultLocked, match="exchanged") as caught, drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
         new.write(NEW)
         (folder / "surveys").rename(folder / "moved")
         (folder / "surveys").mkdir()
+    assert caught.value.hint == "unlock the vault, then run again; the previous file is unchanged"
     assert stored(folder) == ["moved/baseline.csv"]
     assert (folder / "moved" / "baseline.csv").read_bytes() == FORMER
 
@@ -179,9 +188,11 @@ def test_a_place_that_changes_under_the_writer_is_noticed(folder: Path, answer: 
     with pytest.raises(VaultLocked, match="exchanged"):
         put(Drive(folder, classify=classify), "baseline.csv", NEW)
     asked = 0
-    with pytest.raises(VaultLocked, match="exchanged") as caught:
+    with pytest.raises(
+        VaultLocked, match=r"history\.jsonl was not written: the vault was locked or exchanged"
+    ) as caught:
         Drive(folder, classify=classify).append("history.jsonl", NEW)
-    assert "unlock the vault" in caught.value.hint
+    assert caught.value.hint == "unlock the vault"
     assert [path for path in folder.iterdir() if path.stat().st_size] == []
 
 
@@ -203,7 +214,8 @@ def test_nothing_is_written_after_the_end(folder: Path) -> None:
         new.write(NEW)
     with pytest.raises(ValueError, match="closed"):
         new.write(NEW)
-    with OpenFolder(folder) as held, pytest.raises(ValueError, match="not open"):
+    new.settle()  # whoever has several files settles all of them before the first gets its name
+    with OpenFolder(folder) as held, pytest.raises(ValueError, match=r"^the file is not open$"):
         NewFile(held, "a", asked_for="a", label="a", policy=DEFAULT_POLICY).write(NEW)
 
 
@@ -258,6 +270,12 @@ def test_a_live_writers_temporary_file_is_left_alone(folder: Path, by_descriptor
     assert stored(folder) == ["baseline.csv"]
 
 
+def _mode(folder: OpenFolder, name: str) -> int:
+    status = folder.status(name)
+    assert status is not None
+    return status.st_mode
+
+
 @pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 @pytest.mark.system("posix", "Windows cannot hold a folder open")
 def test_an_open_folder_opens_nothing_through_a_link(
@@ -270,11 +288,86 @@ def test_an_open_folder_opens_nothing_through_a_link(
         for flags in (os.O_RDONLY, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_CREAT | os.O_APPEND):
             with pytest.raises(NotRegularFile, match="a link"):
                 held.open("link", flags)
+            assert stat.S_ISLNK(_mode(held, "link"))
             with monkeypatch.context() as late:  # as if the link came between the look and the opening
                 late.setattr(regular_file, "require_regular", lambda *_: None)
                 with pytest.raises(OSError, match="symbolic links"):
                     held.open("link", flags)
     assert (tmp_path / "precious").read_bytes() == FORMER
+
+
+@pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
+def test_an_open_folder_is_a_folder_and_lists_itself(folder: Path, by_descriptor: bool) -> None:
+    """A file in its place is refused by its name; what is listed is the folder, not where the program runs."""
+    (folder / "file").write_bytes(FORMER)
+    with OpenFolder(folder, by_descriptor=by_descriptor) as held:
+        assert held.names() == ["file"]
+        held.unlink("missing")
+    with pytest.raises(NotADirectoryError) as caught:
+        OpenFolder(folder / "file", by_descriptor=by_descriptor)
+    assert (caught.value.errno, caught.value.strerror) == (errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    assert Path(caught.value.filename) == folder / "file"
+
+
+@pytest.mark.system("posix", "Windows cannot hold a folder open")
+def test_an_open_folder_stays_the_one_that_was_opened(tmp_path: Path) -> None:
+    """Another one at its path is not listed; and where the open one is another, it is no longer that of the path."""
+    for name in ("folder", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    with OpenFolder(tmp_path / "folder") as held, OpenFolder(tmp_path / "other") as other:
+        (tmp_path / "folder").rename(tmp_path / "moved")
+        (tmp_path / "other").rename(tmp_path / "folder")
+        os.close(held.open("new", os.O_WRONLY | os.O_CREAT))
+        assert sorted(held.names()) == ["folder", "new"]
+        assert not held.is_still_there()
+        (tmp_path / "folder").rename(tmp_path / "other")
+        (tmp_path / "moved").rename(tmp_path / "folder")
+        assert held.is_still_there()
+        os.dup2(other._descriptor or 0, held._descriptor or 0)
+        assert not held.is_still_there()
+
+
+def test_a_file_that_cannot_be_used_is_not_kept_open(folder: Path) -> None:
+    """An open descriptor would keep the vault from being locked."""
+    systems.only_on("posix", "a folder is opened as a file")
+    descriptor = os.open(folder, os.O_RDONLY)
+    with pytest.raises(IsADirectoryError):
+        VaultFile(descriptor, "rb", "surveys")
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(descriptor)
+
+
+def test_a_files_group_is_kept_and_its_user_is_this_one(tmp_path: Path) -> None:
+    """The permissions of the group are for the group that had them."""
+    systems.root("posix", "only root may give a file to any group")
+    drive = Drive(tmp_path, classify=as_vault)
+    put(drive, "baseline.csv", FORMER)
+    os.chown(tmp_path / "baseline.csv", -1, mounts.NOBODY)
+    (tmp_path / "baseline.csv").chmod(0o640)
+    put(drive, "baseline.csv", NEW)
+    status = (tmp_path / "baseline.csv").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), mounts.NOBODY, 0o640)
+
+
+def test_a_vault_without_locks_is_cleared_as_well(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed run left is removed by the next one; the lock on the whole job keeps two runs apart."""
+    fcntl = pytest.importorskip("fcntl", reason="belongs to posix: Windows has no such locks")
+    kill_in_the_middle(Drive(folder), "baseline.csv")
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    put(Drive(folder), "baseline.csv", NEW)
+    assert stored(folder) == ["baseline.csv"]
+
+
+def test_a_name_that_is_not_utf_8_is_written(tmp_path: Path) -> None:
+    """The system allows it, and the program has no reason not to."""
+    systems.only_on("linux", "other systems' names are text")
+    put(Drive(tmp_path, classify=as_vault), "b\udce9.csv", NEW)
+    assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [b"b\xe9.csv"]
 
 
 @pytest.mark.system("posix", "Windows cannot hold a folder open")
@@ -286,8 +379,13 @@ def test_a_folder_whose_place_a_link_takes_is_not_opened(folder: Path, tmp_path:
 
 
 def test_an_error_names_the_file_that_it_met(folder: Path) -> None:
-    """Whoever has many surveys learns which one: where a file cannot be read, and where it cannot be removed."""
+    """Whoever has many surveys learns which one: where a file cannot be read, written or removed."""
     systems.only_on("linux", "what can be opened and not read is Linux's memory of a process")
+    with (
+        pytest.raises(VaultUnusable, match=r"surveys/baseline\.csv: the vault is full"),
+        VaultFile(os.open("/dev/full", os.O_WRONLY), "wb", "surveys/baseline.csv") as file,
+    ):
+        file.write(NEW)
     with VaultFile(os.open("/proc/self/mem", os.O_RDONLY), "rb", "surveys/baseline.csv") as file:
         with pytest.raises(VaultUnusable, match=r"surveys/baseline\.csv"):
             file.readinto(bytearray(1))

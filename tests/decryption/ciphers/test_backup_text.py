@@ -63,3 +63,12 @@ def test_a_key_that_a_mail_broke_into_lines_is_read() -> None:
     """Blanks and line breaks inside the usual form are not part of a private key."""
     text = encode_key(KEY)
     assert decode_private_key(f"{text[:20]}\r\n {text[20:]}\n") == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("ABCD EFGH IJKL MNOP", True), (" abcd 0181 ijkl\tmnop\n", True), ("ABCD EFGH IJKL", False), ("a b c d", False)],
+)
+def test_a_line_is_known_by_its_shape(text: str, line: bool) -> None:
+    """Four groups of four, whatever their letters are worth."""
+    assert backup_text.looks_like_a_line(text) == line
