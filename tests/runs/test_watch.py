@@ -50,6 +50,7 @@ def test_every_run_is_told_and_a_failure_is_news(world: World, web: Web) -> None
     _notify(world, web)
     assert world.pull().code == 0
     assert "rows: 6" in web.told[-1][1]
+    assert web.told[0][1] == "job: baseline\n"
     assert web.paths() == ["/ping/start", "/ping"]
     _breaking(world, web)
     for _ in range(2):
