@@ -52,6 +52,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def test_bash_completes_commands_options_and_jobs(path: Path) -> None:
     """What was begun is completed; without a configuration no job is offered, and nothing is printed in between."""
+    require.patience("a shell asks several times")
     lines = "".join(f"{'|'.join(words)}.\n" for words in OFFERED)  # the point keeps an empty last word
     done = subprocess.run(
         [require.program("bash"), "-c", "\n".join([*SETUP, ASK])],

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sheets_decrypt.errors import SheetRefused, SheetsDecryptError
 from sheets_decrypt.input.table_file import open_table
 from sheets_decrypt.input.xlsx import file, package, strings, worksheet
+from tests import require
 from tests.input.xlsx.books import HEADER, MAIN, PART, book, packed, parts, row, rows_of, text
 
 ROW = row(2, text("A2", "geheim"))
@@ -203,6 +204,7 @@ def test_a_cell_far_away_takes_no_memory(tmp_path: Path) -> None:
 @pytest.mark.system("linux", "asks the kernel for a process's largest memory")
 def test_cells_far_away_in_every_row_take_little_memory(tmp_path: Path) -> None:
     """A page ends after a million cells, beyond the header or not: 100 kB would become gigabytes."""
+    require.patience("ten million cells are read")
     far = "".join(row(number, f'<c r="XFD{number}"><v>1</v></c>') for number in range(2, 602))
     rows, kilobytes = _rows_and_kilobytes(book(tmp_path, packed(parts(row(1, text("A1", "a")) + far))))
     assert rows == 600
