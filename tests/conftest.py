@@ -21,6 +21,7 @@ from tests.survey import World
 
 pytest_plugins: Final = ["tests.systems"]
 _COUNT: Final = "count "
+_COLLECT_SECONDS: Final = 60  # the longest that the other processes wait for the first one
 _NO_CRONTAB: Final = "no-crontab"
 # What a developer's machine may have set and another has not: neither a test nor a program that it starts sees it.
 _NOT_OURS: Final = (
@@ -48,6 +49,32 @@ def pytest_configure() -> None:
     os.environ |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "NO_GCE_CHECK": "true"}
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _collected(config: pytest.Config) -> tuple[bool, Path] | None:
+    """Return whether this is the first of several processes, and the file that says when it has collected."""
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)  # of pytest-xdist
+    if worker is None:
+        return None
+    return worker["workerid"] == "gw0", Path(tempfile.gettempdir()) / f"sheets-decrypt-tests-{worker['testrunuid']}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Let one process collect the tests first: in a fresh checkout it compiles them, which all would do at once."""
+    first, collected = _collected(session.config) or (True, None)
+    deadline = time.monotonic() + _COLLECT_SECONDS
+    while not first and collected and not collected.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    yield
+    if first and collected:
+        collected.touch()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove that file."""
+    if worker := _collected(session.config):
+        worker[1].unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -22,7 +22,7 @@ _LOADED: Final = (
 
 def start(
     arguments: Iterable[object], environment: Mapping[str, str], *, folder: Path, streams: tuple[int, int, int]
-) -> ForkServerProcess:
+) -> BaseProcess:
     """Start `sheets-decrypt` and return its process.
 
     Args:

@@ -84,6 +84,7 @@ def _a_pull_onto_a_mounted_drive(house: House) -> None:
 
 @case
 def _keys_in_the_environment_and_a_program_that_prints_one(house: House) -> None:
+    systems.only_on("posix", "the program that prints a key is a script")
     world = house.world
     world.keys = {
         "private_keys": [{"command": [str(world.folder / "bin/say-key")]}],

@@ -121,6 +121,7 @@ def test_a_vault_that_is_unmounted_while_it_is_written_gets_no_plaintext_elsewhe
         assert stored(again.point) == ["baseline.csv"]
 
 
+@pytest.mark.system("posix", "a mount can be left dead")
 def test_a_vault_that_dies_while_it_is_written_keeps_the_former_file(own: mounts.Mounted) -> None:
     """After the process is killed in the middle, the error says so, and the next run finds everything in order."""
     drive = Drive(own.point)
