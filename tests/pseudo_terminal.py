@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests import prefork, systems
+from tests import systems
 from tests.survey import World
 
 
@@ -60,6 +60,8 @@ def on_a_terminal(
     """
     systems.only_on("posix", "a pseudo-terminal stands for the person")
     import pty
+
+    from tests import prefork
 
     environment = world.environment({"TERM": "xterm", "COLUMNS": "200"} | dict(more or {}))
     terminal, other = pty.openpty()
