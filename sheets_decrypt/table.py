@@ -117,6 +117,12 @@ def closest(name: str, names: Sequence[str], *, likeness: float = 0.6) -> str | 
     return by_key[close[0]] if close else None
 
 
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """Return the beginning of a hint, such as `did you mean "Responses"? `; blank if no name is close."""
+    close = closest(name, names)
+    return "" if close is None else f'did you mean "{close}"? '
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The names in the sheet's first row, as they are: blank and duplicate ones are kept.

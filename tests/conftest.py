@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -51,30 +51,39 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _collected(config: pytest.Config) -> tuple[bool, Path] | None:
-    """Return whether this is the first of several processes, and the file that says when it has collected."""
-    worker: dict[str, str] | None = getattr(config, "workerinput", None)  # of pytest-xdist
-    if worker is None:
-        return None
-    return worker["workerid"] == "gw0", Path(tempfile.gettempdir()) / f"sheets-decrypt-tests-{worker['testrunuid']}"
+def _collected(controller: int) -> Path:
+    """Return the file that says that the first of several processes has collected the tests.
+
+    Args:
+        controller: The process that started them.
+    """
+    return Path(tempfile.gettempdir()) / f"sheets-decrypt-tests-{controller}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each process that pytest-xdist starts who started it."""
+    node.workerinput["controller"] = os.getpid()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Let one process collect the tests first: in a fresh checkout it compiles them, which all would do at once."""
-    first, collected = _collected(session.config) or (True, None)
-    deadline = time.monotonic() + _COLLECT_SECONDS
-    while not first and collected and not collected.exists() and time.monotonic() < deadline:
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return (yield)
+    collected, deadline = _collected(worker["controller"]), time.monotonic() + _COLLECT_SECONDS
+    while worker["workerid"] != "gw0" and not collected.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    yield
-    if first and collected:
+    try:
+        return (yield)
+    finally:  # also where a test cannot be imported
         collected.touch()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove that file."""
-    if worker := _collected(session.config):
-        worker[1].unlink(missing_ok=True)
+def pytest_unconfigure() -> None:
+    """Remove that file, in the process that started the others."""
+    _collected(os.getpid()).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,7 @@ def _pytest(folder: Path, content: str, *options: str) -> subprocess.CompletedPr
     file = folder / "test_it.py"
     file.write_text(content, encoding="utf-8")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "SHEETS_DECRYPT_PRIVATE_KEY": "x", "HOME": "/home/somebody"}
-    settings = ("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:cacheprovider")
+    settings = ("-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider")
     command = [sys.executable, "-m", "pytest", *settings, *options, str(file)]
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -45,13 +45,16 @@ def _pytest(folder: Path, content: str, *options: str) -> subprocess.CompletedPr
 def test_every_machine_is_the_same_and_numbers_are_summed_up(tmp_path: Path) -> None:
     """What a machine has set is not seen, Ctrl-C works in a background job, and several processes' counts are one."""
     systems.only_on("posix", "there is no crontab")
-    done = _pytest(tmp_path, SAME_EVERYWHERE, f"--numprocesses={scaled(0, 2)}")
+    done = _pytest(tmp_path, SAME_EVERYWHERE, "-p", "tests.conftest", f"--numprocesses={scaled(0, 2)}")
     assert done.returncode == 0, done.stdout
     assert "\napples: 7\n" in done.stdout
 
 
 def test_a_test_that_hangs_ends_and_has_failed(tmp_path: Path) -> None:
-    """Whatever it waits in, and with where it did."""
+    """Whatever it waits in, and with where it did.
+
+    Without the fixtures of the suite, whose setup can take the whole second that this test may take.
+    """
     hanging = "import threading\n\ndef test_hangs():\n    threading.Event().wait()\n"
     done = _pytest(tmp_path, hanging, "--numprocesses=0", "-o", "faulthandler_timeout=1")
     assert done.returncode != 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from sheets_decrypt.errors import reason_of
+from sheets_decrypt.system.access import is_own
 from sheets_decrypt.system.regular_file import open_regular
 
 _BYTES: Final = 1_000_000
@@ -81,12 +82,10 @@ def _keep_private(descriptor: int) -> None:
     Raises:
         PermissionError: It belongs to another user.
     """
-    if os.name == "nt":  # modes have no effect there
-        return
     status = os.fstat(descriptor)
-    if status.st_uid != os.geteuid():
+    if not is_own(status):
         raise PermissionError(errno.EPERM, "it belongs to another user")
-    if status.st_mode & stat.S_IRWXO:
+    if os.name != "nt" and status.st_mode & stat.S_IRWXO:  # modes have no effect there
         with suppress(OSError):  # a file system without permissions
             os.fchmod(descriptor, _OWNER_ALONE)
 

@@ -57,11 +57,9 @@ def chosen(config: "Config", names: Sequence[str]) -> list[str]:
     """
     for name in names:
         if name not in config.jobs:
-            import difflib  # noqa: PLC0415  (2 ms that `--help` can do without)
+            from sheets_decrypt.table import did_you_mean  # noqa: PLC0415  (2 ms that `--help` can do without)
 
-            close = difflib.get_close_matches(name, config.jobs, n=1)
-            meant = f'did you mean "{close[0]}"? ' if close else ""
-            hint = f"{meant}the configuration has {', '.join(sorted(config.jobs))}"
+            hint = f"{did_you_mean(name, list(config.jobs))}the configuration has {', '.join(sorted(config.jobs))}"
             raise ConfigurationError(f'unknown job "{name}"', hint=hint)
     return list(names or config.jobs)
 

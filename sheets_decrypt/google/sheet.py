@@ -13,7 +13,7 @@ from sheets_decrypt.google import blocks
 from sheets_decrypt.google.blocks import Block, Limits, Moved, Pace
 from sheets_decrypt.google.failures import strange_json
 from sheets_decrypt.google.session import Session
-from sheets_decrypt.table import Header, Page, closest
+from sheets_decrypt.table import Header, Page, did_you_mean
 
 __all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "list_tabs", "open_sheet"]
 
@@ -263,14 +263,10 @@ def _choose(tabs: Sequence[Tab], worksheet: str | None, gid: int | None) -> Tab:
     else:
         found, missing = list(tabs), "the spreadsheet has no tab with cells"
     if not found:
-        hint = f"{_close_to(worksheet, tabs)}{_list_of(tabs)}; if it was deleted, File, Version history restores it"
+        meant = did_you_mean(worksheet or "", [tab.title for tab in tabs])
+        hint = f"{meant}{_list_of(tabs)}; if it was deleted, File, Version history restores it"
         raise WorksheetNotFound(missing, hint=hint)
     return found[0]
-
-
-def _close_to(worksheet: str | None, tabs: Sequence[Tab]) -> str:
-    close = closest(worksheet or "", [tab.title for tab in tabs])
-    return "" if close is None else f'did you mean "{close}"? '
 
 
 def _list_of(tabs: Sequence[Tab]) -> str:

@@ -96,6 +96,7 @@ class Delivery:
         self._size = 0
         self._sink: _Sink | None = None
         self._replacement: Replacement | None = None
+        self._notes: Final[list[str]] = []
         self.committed = False
 
     def write(self, data: bytes) -> None:
@@ -132,12 +133,21 @@ class Delivery:
     def settle(self) -> None:
         """Put what was written onto the disk, and copy the former file under its date: only the name is missing.
 
+        The former file is kept, whatever the policy, where no run has counted what it holds: then nothing shows whether
+        answers were cleared, and it may be the only copy.
+
         Raises:
             VaultError: The vault could not take it.
         """
-        if self._replacement is not None:
-            self._replacement.settle()
-            _keep_former(self._vault, self._name, self._policy)
+        if self._replacement is None:
+            return
+        self._replacement.settle()
+        unknown = self._counted is None and self._policy.max_shrink is not None
+        if (self._policy.keep or unknown) and (copy := _keep_former(self._vault, self._name)) and unknown:
+            self._notes.append(
+                f"no earlier run of {self._name} is on record, so nothing shows whether answers were cleared:"
+                f" the former file was kept as {copy}"
+            )
 
     def take_its_name(self) -> Delivered:
         """Replace the former file.
@@ -150,7 +160,7 @@ class Delivery:
         new = self._replacement
         stored, notes = (new.stored_as, new.notes) if new else (self._name, ())
         if new is not None:
-            notes = [*notes, *_prune(self._vault, self._name, self._policy)]
+            notes = [*self._notes, *notes, *_prune(self._vault, self._name, self._policy)]
         return Delivered(self._vault.path(stored), self._digest.hexdigest(), self._size, self._sink is not None, notes)
 
     def _open_former(self) -> BinaryIO | None:
@@ -184,15 +194,16 @@ class Delivery:
             raise VaultUnusable("the former csv changed while it was compared", hint="run again")
 
 
-def _keep_former(vault: Files, name: str, policy: ReplacePolicy) -> None:
-    """Copy the former CSV under its date."""
-    if not policy.keep or vault.size(name) is None:
-        return
+def _keep_former(vault: Files, name: str) -> str | None:
+    """Copy the former CSV under its date, and return the copy's name; None if there is no former one."""
+    if vault.size(name) is None:
+        return None
     copy = dated(name, datetime.fromtimestamp(vault.modified(name), UTC))
     if vault.size(copy) is None:
         with vault.read(name) as former, vault.replace(copy) as sink:
             while piece := former.read(_PIECE):
                 sink.write(piece)
+    return copy
 
 
 def _prune(vault: Files, name: str, policy: ReplacePolicy) -> Iterator[str]:

@@ -1,4 +1,4 @@
-r"""Who besides its owner can read a file: by mode bits, or on Windows by its access control list (ACL).
+r"""Whose a file is, and who else can read it: by mode bits, or on Windows by its access control list (ACL).
 
 Windows shows an ACL as text in the Security Descriptor Definition Language, such as
 `O:S-1-5-21-…-1001D:PAI(A;;FA;;;SY)(A;;FR;;;WD)`: owner, then entries `(type;flags;rights;;;account)`
@@ -35,6 +35,11 @@ class Shared:
     """
 
     mend: str
+
+
+def is_own(status: os.stat_result) -> bool:
+    """Return whether a file is this user's own; on Windows always, where a status does not name the owner."""
+    return os.name == "nt" or status.st_uid == os.geteuid()
 
 
 def shared(path: Path, status: os.stat_result) -> Shared | None:

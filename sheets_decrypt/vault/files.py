@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from sheets_decrypt.errors import VaultError, VaultFileMissing, VaultLocked, VaultUnusable
+from sheets_decrypt.system.access import is_own
 from sheets_decrypt.system.regular_file import open_regular
 from sheets_decrypt.vault.folder import BY_DESCRIPTOR, OpenFolder
 from sheets_decrypt.vault.interface import Replacement
@@ -147,13 +148,11 @@ class FolderFiles(ABC):
 
     def _status_of_anothers(self, name: str) -> os.stat_result | None:
         """Return the status of a file that belongs to another user, or None for any other and for a missing one."""
-        if os.name == "nt":  # modes have no effect there
-            return None
         try:
             status = self._status(name)
         except VaultFileMissing:
             return None
-        return status if status.st_uid != os.geteuid() else None
+        return None if is_own(status) else status
 
     def _root(self) -> Path:
         return resolve(self._folder)

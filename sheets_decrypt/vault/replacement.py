@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sheets_decrypt.errors import VaultError, VaultLocked
 from sheets_decrypt.system import held_open
+from sheets_decrypt.system.access import is_own
 from sheets_decrypt.system.held_open import is_held_open
 from sheets_decrypt.system.regular_file import require_regular
 from sheets_decrypt.vault.folder import OpenFolder
@@ -184,7 +185,7 @@ class NewFile:
         former = self._folder.status(self._name)
         if former is None or os.name == "nt":  # Windows has modes since Python 3.13, and users not at all
             return
-        if former.st_uid == os.geteuid():
+        if is_own(former):
             with contextlib.suppress(OSError):  # mode 0600 stays where the vault knows no permissions
                 if os.fstat(descriptor).st_gid != former.st_gid:
                     os.fchown(descriptor, -1, former.st_gid)  # the group's permissions are for this group alone

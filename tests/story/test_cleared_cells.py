@@ -65,6 +65,33 @@ def test_cleared_cells_are_noticed_without_a_history(world: World, text: str) ->
     assert world.csv() == world.whole()
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "dta"])
+@pytest.mark.parametrize("text", ["someone typed this", ""])
+def test_what_cannot_be_compared_is_kept(world: World, ending: str, text: str) -> None:
+    """Without a history nothing shows all that was cleared or overwritten, so a copy of the former file stays."""
+    world.configure(output=f"a.{ending}", max_shrink=0.99)
+    assert world.pull().code == 0
+    former = world.csv(f"a.{ending}")
+    world.vault.remove(f"a.{ending}.runs.jsonl")
+    _change(world, NAME, lambda _: text, rows=5)
+    done = world.pull()
+    assert done.code == 0
+    [copy] = [name for name in world.vault.names("") if "kept" in name]
+    assert world.csv(copy) == former
+    assert f"no earlier run of a.{ending} is on record" in done.err
+    assert f"the former file was kept as {copy}" in done.err
+
+
+def test_a_file_that_the_last_run_counted_is_not_kept(world: World) -> None:
+    """`keep = 0` holds from the second run on, and --allow-shrink asks for no copy."""
+    _change(world, PHONE, lambda _: "", rows=1)
+    assert world.pull("--allow-shrink").code == 0
+    world.vault.remove("surveys/baseline.csv.runs.jsonl")
+    _change(world, PHONE, lambda _: "", rows=2)
+    assert world.pull("--allow-shrink").code == 0
+    assert not [name for name in world.vault.names("surveys") if "kept" in name]
+
+
 def test_cleared_cells_are_noticed_after_the_file_was_saved_by_another_program(world: World) -> None:
     """A workbook that somebody opened and saved has other bytes, and is still the only readable copy."""
     world.configure(output="a.xlsx")

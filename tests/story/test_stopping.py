@@ -92,7 +92,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(
         assert csv.read_bytes() == FORMER
         large.google.clear_faults()
         monkeypatch.setattr("time.sleep", lambda _seconds: None)  # the pace at which Google is asked
-        assert large.pull().code == 0
+        assert large.pull("--allow-shrink").code == 0
         names = ["a.csv", "a.csv.runs.jsonl", "a.report.txt", "a.xlsx"]
         assert sorted(path.name for path in drive.point.iterdir()) == names
 

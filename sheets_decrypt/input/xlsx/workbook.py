@@ -8,7 +8,7 @@ from sheets_decrypt.input.xlsx.dates import Moment, moment_of
 from sheets_decrypt.input.xlsx.markup import SHORT, Damaged
 from sheets_decrypt.input.xlsx.package import Package
 from sheets_decrypt.input.xlsx.strings import read_strings
-from sheets_decrypt.table import closest
+from sheets_decrypt.table import did_you_mean
 
 _MOST_FORMATS: Final = 100_000  # Excel's limit is 65,490
 
@@ -76,9 +76,8 @@ class Workbook:
             if sheet.title == title:
                 return sheet
         titles = [sheet.title for sheet in self._sheets]
-        close = closest(title, titles)
-        hint = "" if close is None else f'did you mean "{close}"? '
-        raise NoSuchWorksheet(f"{hint}the worksheets are: " + ", ".join(f'"{each}"' for each in titles))
+        listed = ", ".join(f'"{each}"' for each in titles)
+        raise NoSuchWorksheet(f"{did_you_mean(title, titles)}the worksheets are: {listed}")
 
     def open(self, sheet: Worksheet) -> IO[bytes]:
         """Return a worksheet's content."""

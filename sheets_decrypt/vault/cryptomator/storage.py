@@ -27,6 +27,7 @@ from typing import Final
 
 from sheets_decrypt.errors import VaultUnusable
 from sheets_decrypt.system import held_open
+from sheets_decrypt.system.access import is_own
 from sheets_decrypt.system.private_file import sync_folder, write_new
 from sheets_decrypt.vault.system_errors import vault_errors
 
@@ -122,7 +123,7 @@ class Temporary:
         if os.name != "nt":
             with contextlib.suppress(OSError):
                 status = former.stat()
-                if status.st_uid == os.geteuid():
+                if is_own(status):
                     os.fchmod(self._handle, stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH)
 
     def close(self) -> None:
