@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from sheets_decrypt.config import Config, Job
@@ -22,6 +23,7 @@ from sheets_decrypt.output import deidentified as deidentify
 from sheets_decrypt.output.outputs import refuse_elsewhere
 from sheets_decrypt.runs import addresses
 from sheets_decrypt.secret_sources import resolve
+from sheets_decrypt.system import access
 from sheets_decrypt.table import Format, Page
 from sheets_decrypt.vault import open_also, open_vault
 
@@ -112,15 +114,16 @@ class _Job:
         return self.sheet
 
 
-def check(config: Config, names: Sequence[str], *, network: bool = True) -> Iterator[Check]:
+def check(path: Path, config: Config, names: Sequence[str], *, network: bool = True) -> Iterator[Check]:
     """Try everything that the jobs need, in the order of a pull.
 
     Args:
-        config: A valid configuration.
+        path: The configuration's file.
+        config: Its content, which is valid.
         names: The jobs to check.
         network: Whether Google may be asked.
     """
-    yield Check("", "configuration", Outcome.OK, f"{len(config.jobs)} jobs" if len(config.jobs) > 1 else "1 job")
+    yield _configuration(path, config)
     for name in names:
         job = _Job(name, config.jobs[name], config, network)
         try:
@@ -144,6 +147,17 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
         return Check(job.name, title, Outcome.WARNING, warning.message, warning.hint)
     except SheetsDecryptError as error:
         return Check(job.name, title, Outcome.ERROR, error.message, error.hint, error.exit_code)
+
+
+def _configuration(path: Path, config: Config) -> Check:
+    """Warn of a file that other users can read and that holds addresses: their passwords are part of them."""
+    sections = [config.notify_of(job) for job in config.jobs.values()]
+    written = [address for section in sections for address in (section.healthchecks, *section.urls)]
+    secret = "@" in (config.google.proxy or "") or any(isinstance(address, str) for address in written)
+    if secret and (found := access.shared(path, path.stat())):
+        message = f"{path} can be read by others, and it holds addresses, which often contain passwords"
+        return Check("", "configuration", Outcome.WARNING, message, found.mend)
+    return Check("", "configuration", Outcome.OK, f"{len(config.jobs)} jobs" if len(config.jobs) > 1 else "1 job")
 
 
 def _vault(job: _Job) -> str:

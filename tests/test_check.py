@@ -54,6 +54,29 @@ def test_people_read_a_line_for_each_check(world: World) -> None:
     assert ", 1 error" in lines[-1]
 
 
+@pytest.mark.system("posix", "Windows has access control lists")
+@pytest.mark.parametrize(
+    ("google", "notify"),
+    [
+        ({}, {"healthchecks": "https://hc-ping.com/0"}),
+        ({}, {"urls": ["mailto://user:password@example.com"]}),
+        ({"proxy": "http://user:password@127.0.0.1:9"}, {}),
+    ],
+)
+def test_addresses_that_other_users_can_read_are_a_warning(
+    world: World, google: dict[str, str], notify: dict[str, object]
+) -> None:
+    """They often contain passwords, which the configuration has no other place for."""
+    world.google_settings |= google
+    world.configure(notify=notify)
+    world.path.chmod(0o644)
+    _, checks = _check(world, "--no-network")
+    assert checks["configuration"]["outcome"] == "warning"
+    assert checks["configuration"]["hint"] == f"chmod 600 {world.path}"
+    world.path.chmod(0o600)
+    assert _outcomes(_check(world, "--no-network")[1], "configuration") == ["ok"]
+
+
 @pytest.mark.parametrize("options", [[], ["--no-network"]])
 def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]) -> None:
     """No one counts the lines to know whether a pull would work."""

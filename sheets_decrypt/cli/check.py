@@ -12,8 +12,9 @@ import click
 from sheets_decrypt import check as checks
 from sheets_decrypt.check import Check, Outcome
 from sheets_decrypt.cli import terminal
-from sheets_decrypt.cli.configuration import load_named
+from sheets_decrypt.cli.configuration import in_use
 from sheets_decrypt.cli.options import chosen, config_option, job_option, json_option
+from sheets_decrypt.config import find, load
 
 
 @click.command()
@@ -27,10 +28,11 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
     Each check is ok, warning, error or skipped, with what to do about it. Only errors fail; the exit code is the one
     that a pull would end with. With several jobs, what is ok is one line for each; --job NAME shows a job's details.
     """
-    config = load_named(config_path)
+    path = find(config_path)
+    config = in_use(load(path))
     names = chosen(config, jobs)
     verdict = _Verdict(len(names))
-    results = map(verdict.heard, checks.check(config, names, network=not no_network))
+    results = map(verdict.heard, checks.check(path, config, names, network=not no_network))
     if as_json:
         for result in results:
             terminal.write_line(json.dumps(asdict(result), ensure_ascii=False))
