@@ -5,7 +5,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,8 @@ def record(code: int = 0, *, finished: str = "2026-03-06T06:30:10Z", rows: int =
     done = Record(job="baseline", spreadsheet_id="12345abcde", rows_read=rows, failure_count=int(code == 3))
     kind = VaultLocked if locked else SheetsDecryptError
     failure = Failure(code, "it broke", "mend it", kind) if code not in {0, 3} else None
-    done.finish(Result.FAILED if failure else Result.PARTIAL if code else Result.WRITTEN, code, failure)
-    done.finished = finished
-    return done
+    done = done.finish(Result.FAILED if failure else Result.PARTIAL if code else Result.WRITTEN, code, failure)
+    return replace(done, finished=finished)
 
 
 def memory(world: World, job: str = "baseline") -> JobState:

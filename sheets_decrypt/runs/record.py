@@ -4,8 +4,8 @@ import getpass
 import json
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
@@ -111,9 +111,9 @@ def _user() -> str:
         return "unknown"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What one run of one job does. The run fills it in; `finish` or `fail` closes it, and then it is not changed.
+    """What one run of one job did.
 
     The fields are the keys of its JSON, in this order (design, "Run record").
 
@@ -147,8 +147,8 @@ class Record:
     failures: Sequence[CellFailure] = ()
     failure_count: int = 0
     guarded_cells: int = 0
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     dry_run: bool = False
     output: Output | None = None
     also: Sequence[Output] = ()
@@ -160,19 +160,17 @@ class Record:
         return self.failure_count > 0 or (self.error is not None and self.error.cells)
 
     def finish(self, status: Result, exit_code: int, error: Failure | None = None) -> "Record":
-        """Close the record, and return it."""
-        self.status, self.exit_code, self.error, self.finished = status, exit_code, error, _now()
-        return self
+        """Return the record of a run that is over."""
+        return replace(self, status=status, exit_code=exit_code, error=error, finished=_now())
 
     def fail(self, error: BaseException) -> "Record":
-        """Close the record of a run that failed, and return it. An unexpected error is named by type and place."""
+        """Return the record of a run that failed. An unexpected error is named by type and place."""
         if isinstance(error, SheetsDecryptError):
             failure = Failure(error.exit_code, error.message, error.hint, type(error))
         else:
             failure = Failure(1, f"unexpected error: {place_of(error)}", "this is a bug; please report this line")
-        if self.output is None:  # otherwise the csv was replaced before the error
-            self.rows_written = 0
-        return self.finish(Result.FAILED, failure.code, failure)
+        written = self.rows_written if self.output is not None else 0  # the csv was replaced before the error
+        return replace(self, rows_written=written).finish(Result.FAILED, failure.code, failure)
 
     def raise_for_status(self) -> None:
         """Raise the error that the run ended with, of its own class; do nothing if it did not fail.
@@ -195,3 +193,22 @@ class Record:
     def line(self) -> str:
         """Return the record as one line of JSON."""
         return json.dumps(self.as_json(), ensure_ascii=False)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way: each step replaces the record by one that holds more, so that a failure loses none of it.
+
+    Args:
+        record: What is known so far.
+    """
+
+    record: Record
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Add what a person should look into."""
+        self.record = replace(self.record, warnings=(*self.record.warnings, *warnings))
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Add what is true of every run of this kind."""
+        self.record = replace(self.record, notes=(*self.record.notes, *notes))

@@ -12,7 +12,7 @@ from sheets_decrypt.errors import ColumnNotFound, ConfigurationError
 from sheets_decrypt.input.table_file import TableFile, open_table
 from sheets_decrypt.keys import read_keys
 from sheets_decrypt.output.outputs import refuse_elsewhere
-from sheets_decrypt.runs.record import Record
+from sheets_decrypt.runs.record import Record, Run
 from sheets_decrypt.secret_sources import withheld
 from sheets_decrypt.story.options import Options
 from sheets_decrypt.story.pull import OpenKeys, convert
@@ -60,12 +60,12 @@ def decrypt_file(
         also: Further files of the same rows, on the same drive.
         workers: How many processes decrypt a large file.
     """
-    log = Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run)
+    run = Run(Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run))
     try:
         _refuse_unfit(file, [output, *also])
         with open_table(file, worksheet=reading.worksheet, encoding=reading.encoding) as source:
-            log.worksheet = source.worksheet
-            log.notes.append(f"read as {source.words}")
+            run.record = replace(run.record, worksheet=source.worksheet)
+            run.note([f"read as {source.words}"])
             vault = open_drive(output.parent, accept=accept)
             place = vault.check()
             others = [(open_drive(each.parent, accept=accept), each.name) for each in also]
@@ -74,15 +74,14 @@ def decrypt_file(
                 try:
                     ciphers = read_keys(keys)
                     with spread(ciphers, workers) as decrypt, _pointing_elsewhere(source):
-                        record = convert(source, OpenKeys(ciphers, decrypt), target, conversion, log, options)
+                        convert(source, OpenKeys(ciphers, decrypt), target, conversion, run, options)
+                    run.note(source.notes())  # not of a run that failed, which has not read all cells
                 except Exception as error:  # noqa: BLE001  (see `pull`)
-                    record = log.fail(error)
-                warnings, notes = [*record.warnings, *source.warnings()], record.notes
-                if record.error is None:  # otherwise not all cells were read
-                    notes = [*notes, *source.notes()]
-                return remembered(target, replace(record, warnings=warnings, notes=notes))
+                    run.record = run.record.fail(error)
+                run.warn(source.warnings())
+                return remembered(target, run.record)
     except Exception as error:  # noqa: BLE001  (see `pull`)
-        return log.fail(error)
+        return run.record.fail(error)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from sheets_decrypt.output.delivery import Delivered
 from sheets_decrypt.output.outputs import Form, deliveries, refuse_elsewhere
 from sheets_decrypt.output.shrinking import ReplacePolicy
 from sheets_decrypt.runs.history import last_counts
-from sheets_decrypt.runs.record import Output, Record, Result
+from sheets_decrypt.runs.record import Output, Record, Result, Run
 from sheets_decrypt.secret_sources import resolve, withheld
 from sheets_decrypt.story.options import Options
 from sheets_decrypt.story.target import Target, locked, remembered
@@ -69,7 +69,9 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
         KeyboardInterrupt: The user stopped it; nothing was written.
     """
     options = options or Options()
-    log = Record(job=name, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet or "", dry_run=options.dry_run)
+    run = Run(
+        Record(job=name, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet or "", dry_run=options.dry_run)
+    )
     try:
         with withheld(config):
             vault, file = open_vault(job, config.vault_of(job), resolve)
@@ -79,15 +81,15 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
             target = Target(vault, file, place, also, second)
             with locked(target, wait=options.wait):
                 try:
-                    record = _pull(target, job, config, log, options)
+                    _pull(target, job, config, run, options)
                 except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
-                    record = log.fail(error)
-                return remembered(target, record)
+                    run.record = run.record.fail(error)
+                return remembered(target, run.record)
     except Exception as error:  # noqa: BLE001  (other jobs go on)
-        return log.fail(error)
+        return run.record.fail(error)
 
 
-def _pull(target: Target, job: Job, config: Config, log: Record, options: Options) -> Record:
+def _pull(target: Target, job: Job, config: Config, run: Run, options: Options) -> None:
     """Ask Google, and convert what it sends."""
     from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (0.2 s that a refused path can do without)
     from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
@@ -99,20 +101,17 @@ def _pull(target: Target, job: Job, config: Config, log: Record, options: Option
             sheet = open_sheet(
                 session, spreadsheet_id=job.spreadsheet_id, worksheet=job.worksheet, gid=job.gid, values=job.values
             )
-            log.worksheet, log.gid = sheet.tab.title, sheet.tab.gid
+            run.record = replace(run.record, worksheet=sheet.tab.title, gid=sheet.tab.gid)
             try:
-                record = convert(sheet, keys, target, job, log, options)
+                convert(sheet, keys, target, job, run, options)
             except Moved:  # nothing was written; a second move is an error
-                record = convert(sheet.reopen(), keys, target, job, log, options)
-            found = [f"{warning.message}: {warning.hint}" for warning in session.warnings]
-            return replace(record, requests=session.requests, warnings=[*record.warnings, *found])
+                convert(sheet.reopen(), keys, target, job, run, options)
         finally:
-            log.requests = session.requests
+            run.record = replace(run.record, requests=session.requests)
+            run.warn(f"{warning.message}: {warning.hint}" for warning in session.warnings)
 
 
-def convert(
-    source: Source, keys: OpenKeys, target: Target, conversion: Conversion, log: Record, options: Options
-) -> Record:
+def convert(source: Source, keys: OpenKeys, target: Target, conversion: Conversion, run: Run, options: Options) -> None:
     """Decrypt every row of `source` and put the CSV into the vault, or leave the former one where they are equal.
 
     Raises:
@@ -123,14 +122,14 @@ def convert(
     decryption = Decryption(source.header, keys.ciphers, _rules(conversion), keys.decrypt)
     form, policy = Form(conversion.encoding, conversion.formula_guard), _policy(conversion, options)
     former = last_counts(target.vault, target.name)
-    log.rows_read = rows = 0
+    rows = 0
     with (
         _collector_at_rest(),
         deliveries(target.files, form, policy, former) as outputs,
         target.second.open(source.header, dry_run=options.dry_run) if target.second else nullcontext() as second,
     ):
         outputs.begin(source.header.names)
-        for page, columns in _decrypted(decryption, source.pages(), log):
+        for page, columns in _decrypted(decryption, source.pages(), run):
             text = outputs.write(columns)
             if second is not None:
                 second.write(page)
@@ -138,24 +137,24 @@ def convert(
                 decryption.look_elsewhere(page)
             rows += len(columns[0])
             options.progress(rows, source.row_total)
-        log.guarded_cells = outputs.guarded_cells
-        _judge(decryption, conversion, log, rows)
-        log.warnings += outputs.warnings()
+        run.record = replace(run.record, guarded_cells=outputs.guarded_cells)
+        _judge(decryption, conversion, run, rows)
+        run.warn(outputs.warnings())
         if second is not None:
-            second.refuse_decrypted(log.columns)
+            second.refuse_decrypted(run.record.columns)
         try:
-            outputs.commit(rows, log.columns)
+            outputs.commit(rows, run.record.columns)
         finally:
-            _note(outputs.delivered, target.place, log, rows_written=0 if options.dry_run else rows)
+            _note(outputs.delivered, target.place, run, rows_written=0 if options.dry_run else rows)
         if second is not None:
-            _commit_second(second, log, options)
-    return _finished(log, changed=outputs.changed)
+            _commit_second(second, run, options)
+    run.record = _finished(run.record, changed=outputs.changed)
 
 
-def _finished(log: Record, *, changed: bool) -> Record:
-    if log.failure_count:
-        return log.finish(Result.PARTIAL, PARTIAL)
-    return log.finish(Result.WRITTEN if changed else Result.UNCHANGED, 0)
+def _finished(record: Record, *, changed: bool) -> Record:
+    if record.failure_count:
+        return record.finish(Result.PARTIAL, PARTIAL)
+    return record.finish(Result.WRITTEN if changed else Result.UNCHANGED, 0)
 
 
 def _rules(conversion: Conversion) -> Rules:
@@ -173,15 +172,16 @@ def _policy(conversion: Conversion, options: Options) -> ReplacePolicy:
 
 
 def _decrypted(
-    decryption: Decryption, pages: Iterator[Page], log: Record
+    decryption: Decryption, pages: Iterator[Page], run: Run
 ) -> Iterator[tuple[Page, Sequence[Sequence[str]]]]:
     """Yield each page with its decrypted columns.
 
     While other processes decrypt one page, the next is read and sorted, and the one before is written.
     """
     pending: deque[PendingPage] = deque()
+    run.record = replace(run.record, rows_read=0)  # the sheet may be read a second time
     for page in pages:
-        log.rows_read += len(page.rows)
+        run.record = replace(run.record, rows_read=run.record.rows_read + len(page.rows))
         pending.append(decryption.submit(page))
         if len(pending) > _AHEAD:
             done = pending.popleft()
@@ -190,44 +190,44 @@ def _decrypted(
         yield done.page, decryption.finish(done)
 
 
-def _judge(decryption: Decryption, conversion: Conversion, log: Record, rows: int) -> None:
-    """Fill the log, and prove that the CSV is whole and the keys are right.
+def _judge(decryption: Decryption, conversion: Conversion, run: Run, rows: int) -> None:
+    """Record what was decrypted, and prove that the CSV is whole and the keys are right.
 
     Raises:
         KeyProblem: The keys do not fit.
         SheetRefused: The content is not what the job expects.
     """
-    log.columns, log.failures = decryption.counts(), decryption.failures()
-    log.failure_count = decryption.failure_count()
-    log.warnings += decryption.warnings()
-    log.notes += decryption.notes()
+    failures, failure_count = decryption.failures(), decryption.failure_count()
+    run.record = replace(run.record, columns=decryption.counts(), failures=failures, failure_count=failure_count)
+    run.warn(decryption.warnings())
+    run.note(decryption.notes())
     if not rows:
-        log.warnings.append("the sheet has a header and no rows")
-    if log.rows_read != rows:
+        run.warn(["the sheet has a header and no rows"])
+    if run.record.rows_read != rows:
         raise AssertionError  # a page lost rows: a bug, and never a result
     decryption.judge_keys()
-    if log.failure_count and conversion.on_error == "fail":
+    if failure_count and conversion.on_error == "fail":
         raise CellsRefused(
-            f"{log.failure_count} cells could not be decrypted, the first in row {log.failures[0].row}",
+            f"{failure_count} cells could not be decrypted, the first in row {failures[0].row}",
             hint='see the record with --json; on_error = "keep" or "blank" writes the csv all the same',
         )
 
 
-def _note(delivered: Sequence[Delivered], place: Place, log: Record, *, rows_written: int) -> None:
-    """Note what got its name."""
+def _note(delivered: Sequence[Delivered], place: Place, run: Run, *, rows_written: int) -> None:
+    """Record what got its name."""
     vault = f"{place.what} at {place.where}"
-    for file in delivered:
-        log.warnings.extend(file.notes)
-        log.rows_written = rows_written
     files = [Output(file.path, vault, file.sha256, file.size) for file in delivered]
-    log.output, log.also = next(iter(files), None), files[1:]
+    if files:
+        run.record = replace(run.record, output=files[0], also=files[1:], rows_written=rows_written)
+    for file in delivered:
+        run.warn(file.notes)
 
 
-def _commit_second(second: OpenSecondCsv, log: Record, options: Options) -> None:
+def _commit_second(second: OpenSecondCsv, run: Run, options: Options) -> None:
     """Commit the second CSV; the first has its name by now, and keeps it whatever happens here."""
-    log.warnings.extend(second.commit().notes)
+    run.warn(second.commit().notes)
     if not options.dry_run:
-        log.notes.append(f"the de-identified csv has {second.width} columns: {second.path}")
+        run.note([f"the de-identified csv has {second.width} columns: {second.path}"])
 
 
 @contextmanager

@@ -67,5 +67,5 @@ def remembered(target: Target, record: Record) -> Record:
             write(target.vault, target.name, record)
         except SheetsDecryptError as error:  # the run is over, and its result is kept
             warning = f"the {what} could not be written: {error.message}"
-            record = replace(record, warnings=[*record.warnings, warning])
+            record = replace(record, warnings=(*record.warnings, warning))
     return record

@@ -22,6 +22,17 @@ def test_a_pull_warns_of_a_key_file_that_others_can_read(world: World, mode: int
     ]
 
 
+def test_a_pull_that_fails_warns_of_it_as_well(world: World) -> None:
+    """The error comes from the sheet, and the key file stays what it was."""
+    world.google.key_file.chmod(0o644)
+    world.configure(columns=["no such column"])
+    record = world.pull("--json").records()[0]
+    assert record["status"] == "failed"
+    assert [warning.partition(":")[0] for warning in record["warnings"]] == [
+        f"the key file {world.google.key_file} can be read by others"
+    ]
+
+
 def test_a_pull_does_not_warn_of_a_private_key_file(world: World) -> None:
     """A key file of mode 0600 is as it should be."""
     assert world.pull("--json").records()[0]["warnings"] == []

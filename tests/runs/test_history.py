@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def vault(tmp_path: Path) -> CryptomatorVault:
 
 
 def _run(job: str = "baseline", path: str = "/v/a.csv") -> Record:
-    run = Record(job=job, spreadsheet_id="1AbC", output=Output(path, "gocryptfs at /v", "0" * 64, 9), rows_read=2)
-    run.columns = {"name": ColumnCount(1, 0, 0, 0, 1, {"sealed-box": 2}, ["dd7ff08f"])}
+    output = Output(path, "gocryptfs at /v", "0" * 64, 9)
+    columns = {"name": ColumnCount(1, 0, 0, 0, 1, {"sealed-box": 2}, ["dd7ff08f"])}
+    run = Record(job=job, spreadsheet_id="1AbC", output=output, rows_read=2, columns=columns)
     return run.finish(Result.WRITTEN, 0)
 
 
@@ -114,9 +116,7 @@ def test_the_last_run_that_left_a_csv_says_what_it_counted(vault: CryptomatorVau
     """Behind it may be runs that failed, and lines of something else; where nobody says, it is not known."""
     assert last_counts(vault, "a.csv") is None
     for rows in (7, 8):
-        run = _run()
-        run.rows_written = rows
-        append_history(vault, "a.csv", run)
+        append_history(vault, "a.csv", replace(_run(), rows_written=rows))
     append_history(vault, "a.csv", Record(job="baseline", spreadsheet_id="1AbC").fail(VaultLocked("locked")))
     vault.append(history_name("a.csv"), b'{"columns": {}}\n[]\n')
     assert last_counts(vault, "a.csv") == FormerCounts("0" * 64, 8, {"name": 1})

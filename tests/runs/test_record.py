@@ -3,6 +3,7 @@
 import getpass
 import json
 import time as clock
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -16,23 +17,20 @@ from sheets_decrypt.table import CellFailure, ColumnCount, Reason
 from tests.survey import RECORD_KEYS
 
 
-def _log(**more: object) -> Record:
-    log = Record(
-        job="baseline", spreadsheet_id="1AbC", output=Output("/v/a.csv", "gocryptfs at /v", "0" * 64, 9), rows_read=2
-    )
-    log.columns = {"name": ColumnCount(1, 0, 0, 0, 1, {"sealed-box": 2}, ["dd7ff08f"])}
-    for name, value in more.items():
-        setattr(log, name, value)
-    return log
+def _run(**more: object) -> Record:
+    output = Output("/v/a.csv", "gocryptfs at /v", "0" * 64, 9)
+    columns = {"name": ColumnCount(1, 0, 0, 0, 1, {"sealed-box": 2}, ["dd7ff08f"])}
+    run = Record(job="baseline", spreadsheet_id="1AbC", output=output, rows_read=2, columns=columns)
+    return replace(run, **more)  # type: ignore[arg-type]
 
 
 def test_a_record_is_json_with_the_keys_of_the_design() -> None:
     """Everything in it survives JSON; `output` and `error` stand there only where there is one."""
-    done = _log().finish(Result.WRITTEN, 0)
+    done = _run().finish(Result.WRITTEN, 0)
     content = json.loads(done.line())
     assert tuple(content) == (*RECORD_KEYS, "output")
     assert content["started"].endswith("Z")
-    failed = json.loads(_log(output=None, rows_written=2).fail(VaultLocked("locked", hint="unlock")).line())
+    failed = json.loads(_run(output=None, rows_written=2).fail(VaultLocked("locked", hint="unlock")).line())
     assert tuple(failed) == (*RECORD_KEYS, "error")
     assert failed["error"] == {"code": 7, "message": "locked", "hint": "unlock"}
     assert failed["rows_written"] == 0
@@ -42,11 +40,11 @@ def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
     """Its text could hold a value."""
     with pytest.raises(KeyError) as caught:
         dict[str, int]()["geheim"]
-    done = _log().fail(caught.value)
+    done = _run().fail(caught.value)
     assert done.error is not None
     assert "geheim" not in done.line()
     assert done.error.message.startswith("unexpected error: KeyError in test_an_unexpected_error")
-    assert _log().fail(ValueError("geheim")).error == record.Failure(
+    assert _run().fail(ValueError("geheim")).error == record.Failure(
         1, "unexpected error: ValueError", "this is a bug; please report this line"
     )
 
@@ -56,7 +54,7 @@ def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
 )
 def test_a_vault_that_is_not_there_is_locked(error: type[SheetsDecryptError], locked: bool) -> None:
     """On Linux a locked vault's mount point is an ordinary folder, which is not encrypted."""
-    found = _log().fail(error("x")).error
+    found = _run().fail(error("x")).error
     assert found is not None
     assert found.locked is locked
 
@@ -68,7 +66,7 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError("no entry")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    assert _log().finish(Result.WRITTEN, 0).user == "unknown"
+    assert _run().finish(Result.WRITTEN, 0).user == "unknown"
 
 
 # Times
@@ -113,7 +111,7 @@ def test_a_person_reads_local_time_with_its_offset(
 
 
 def _summary(status: Result, **more: object) -> str:
-    return report.summary(_log(**more).finish(status, 0))
+    return report.summary(_run(**more).finish(status, 0))
 
 
 def test_each_status_is_a_line() -> None:
@@ -127,21 +125,21 @@ def test_each_status_is_a_line() -> None:
     assert partial.endswith(f"/v/a.csv, but 1 cell could not be decrypted{cells}")
     guarded = _summary(Result.WRITTEN, guarded_cells=3, output=None)
     assert guarded.endswith(", 3 cells got a leading ' so that Excel does not run them)")
-    failed = _log(output=None).fail(VaultLocked("the vault is locked"))
+    failed = _run(output=None).fail(VaultLocked("the vault is locked"))
     assert report.summary(failed) == "baseline: failed with exit code 7: the vault is locked"
-    second = _log().fail(VaultUnusable("the de-identified csv was not written"))
+    second = _run().fail(VaultUnusable("the de-identified csv was not written"))
     assert report.summary(second) == f"baseline: 2 rows in /v/a.csv{cells}"
 
 
 def test_failures_are_named_by_row_column_and_reason() -> None:
     """The first ten, and how many more."""
     failures = [CellFailure(row, "name", Reason.DAMAGED) for row in range(2, 102)]
-    few = _log(failures=failures[:2], failure_count=2).finish(Result.PARTIAL, 3)
+    few = _run(failures=failures[:2], failure_count=2).finish(Result.PARTIAL, 3)
     assert failing(few) == [f'row {row}, column "name": the token is cut off or was changed' for row in (2, 3)]
-    many = _log(failures=failures, failure_count=111).finish(Result.PARTIAL, 3)
+    many = _run(failures=failures, failure_count=111).finish(Result.PARTIAL, 3)
     assert len(failing(many)) == 11
     assert failing(many)[-1] == "and 101 more cells"
-    assert failing(_log().finish(Result.WRITTEN, 0)) == []
+    assert failing(_run().finish(Result.WRITTEN, 0)) == []
 
 
 # As an exception
@@ -151,13 +149,13 @@ def test_failures_are_named_by_row_column_and_reason() -> None:
 def test_a_failed_record_raises_its_error_where_that_is_asked_for(error: type[SheetsDecryptError]) -> None:
     """The class, the message and the hint are those of the error that ended the run."""
     with pytest.raises(error) as caught:
-        _log().fail(error("x does not exist", hint="make it")).raise_for_status()
+        _run().fail(error("x does not exist", hint="make it")).raise_for_status()
     assert (caught.value.message, caught.value.hint) == ("x does not exist", "make it")
 
 
 def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
     """Its text could hold a value: neither the error nor what it was raised from shows it."""
-    failed = _log().fail(ValueError("geheim"))
+    failed = _run().fail(ValueError("geheim"))
     with pytest.raises(SheetsDecryptError, match="unexpected error: ValueError") as caught:
         failed.raise_for_status()
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -166,9 +164,9 @@ def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
 @pytest.mark.parametrize("status", [Result.WRITTEN, Result.UNCHANGED, Result.PARTIAL])
 def test_a_run_that_left_a_csv_raises_nothing(status: Result) -> None:
     """Cells that stay encrypted are a status, and not an error."""
-    _log().finish(status, 3 if status is Result.PARTIAL else 0).raise_for_status()
+    _run().finish(status, 3 if status is Result.PARTIAL else 0).raise_for_status()
 
 
 def test_a_line_is_read_by_people_too() -> None:
     """Letters beyond ASCII are not spelt out."""
-    assert '"job": "Ménages"' in _log(job="Ménages").finish(Result.WRITTEN, 0).line()
+    assert '"job": "Ménages"' in _run(job="Ménages").finish(Result.WRITTEN, 0).line()

@@ -1,5 +1,6 @@
 """The report for people beside an output."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,7 @@ REPORT = "surveys/baseline.report.txt"
 
 def _run(**more: object) -> Record:
     run = Record(job="baseline", spreadsheet_id="1AbC", host="pc", user="ana", worksheet="data", rows_written=3)
-    for name, value in more.items():
-        setattr(run, name, value)
-    return run
+    return replace(run, **more)  # type: ignore[arg-type]
 
 
 def _lines(run: Record) -> list[str]:
@@ -39,7 +38,7 @@ def test_a_report_is_read_from_top_to_bottom() -> None:
     failing = [CellFailure(row, "name", Reason.WRONG_KEY) for row in range(2, 62)]
     columns = {"name": ColumnCount(1, 2, 3, 4, 61, {}, ()), "phone": ColumnCount(0, 0, 0, 0, 0, {}, ())}
     run = _run(output=CSV_FILE, also=[WORKBOOK], columns=columns, failures=failing, failure_count=61)
-    run.warnings, run.notes = ["look"], ["know"]
+    run = replace(run, warnings=("look",), notes=("know",))
     assert _lines(run.finish(Result.PARTIAL, 3)) == [
         "Result   wrote 3 rows; 1 cell decrypted, 61 not",
         TAB,
@@ -69,8 +68,7 @@ def test_a_report_is_read_from_top_to_bottom() -> None:
 
 def test_a_report_of_a_run_without_a_problem_is_short() -> None:
     """A file has no tab; two cells are two."""
-    run = _run(output=CSV_FILE, columns={"name": ColumnCount(2, 0, 0, 0, 0, {}, ())})
-    run.worksheet = ""
+    run = _run(output=CSV_FILE, columns={"name": ColumnCount(2, 0, 0, 0, 0, {}, ())}, worksheet="")
     assert _lines(run.finish(Result.UNCHANGED, 0)) == [
         "Result   nothing changed since the run before: 3 rows; 2 cells decrypted",
         "File     /v/a.csv",

@@ -47,9 +47,7 @@ def test_a_failure_ends_what_was_under_way_and_says_what_to_do() -> None:
     after = before.after(record(6))
     expected = JobState("2026-03-06T06:30:10Z", "1", 6, "it broke", 1, 0, (5,), "", 0, reported=True, hint="mend it")
     assert after == expected
-    silent = record(6)
-    silent.error = None
-    assert before.after(silent) == replace(expected, message="", hint="")
+    assert before.after(replace(record(6), error=None)) == replace(expected, message="", hint="")
     assert JobState().after(record(7, locked=True)).reported
 
 

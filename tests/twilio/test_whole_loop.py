@@ -138,7 +138,7 @@ def test_what_people_answered_is_what_the_csv_says(loop: Loop) -> None:
 
     record = loop.pull()
 
-    assert (record.status, record.failure_count, record.warnings) == (Result.WRITTEN, 0, [])
+    assert (record.status, record.failure_count, record.warnings) == (Result.WRITTEN, 0, ())
     assert loop.csv() == [COLUMNS, *[[name, phone, "No Data"] for name, phone, _ in rows]]
 
 
