@@ -89,6 +89,7 @@ class Notices:
             (self._short, "the row has fewer cells than the header; those that are missing are blank"),
             (self._submissions.rearranged, "rearranged: its encrypted cells come from several submissions"),
             (self._submissions.repeated(), "encrypted cells of one submission are in several rows: copied or moved"),
+            (self._submissions.not_compared, "not checked for cells that were copied or moved: too many before them"),
         )
         return [f"{rows.words()}: {text}" for rows, text in said if rows.count]
 

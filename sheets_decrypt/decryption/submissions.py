@@ -6,12 +6,13 @@ a key that belongs to one submission is found in two rows, or where a row has to
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sheets_decrypt.decryption.row_numbers import RowNumbers
 
 _PREFIX: Final = 8  # bytes of a key. Two keys of ten million have the same ones by chance once in 370,000 sheets
+_MOST: Final = 10_000_000  # keys: as many as a sheet has cells; only a file can hold more
 _AT_ONCE: Final = 500_000  # keys that are compared at once: 70 MB
 _FEWEST: Final = 3  # tokens in a row: two with different keys are two calls, and may well be
 
@@ -23,6 +24,7 @@ class Submissions:
 
     def __init__(self) -> None:
         self.rearranged: Final = RowNumbers()
+        self.not_compared: Final = RowNumbers()
         self._keys: Final = array("Q")
         self._rows: Final = array("I")
 
@@ -58,9 +60,12 @@ class Submissions:
                     last = row
         return rows
 
-    def _remember(self, rows: Iterable[int], keys: Iterable[bytes]) -> None:
-        self._rows.extend(rows)
-        self._keys.frombytes(b"".join(key[:_PREFIX] for key in keys))
+    def _remember(self, rows: Sequence[int], keys: Sequence[bytes]) -> None:
+        room = _MOST - len(self._keys)
+        self._rows.extend(rows[:room])
+        self._keys.frombytes(b"".join(key[:_PREFIX] for key in keys[:room]))
+        for row in rows[room:]:
+            self.not_compared.add(row)
 
     def _repeated(self) -> set[int]:
         found: set[int] = set()

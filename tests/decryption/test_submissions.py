@@ -93,6 +93,18 @@ def test_exactly_the_rows_that_share_a_key_are_named(
     assert repeated.first == [place + 2 for place in sorted(shared)][:10]
 
 
+def test_rows_beyond_ten_million_keys_are_named_and_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet has no more cells; a file can have more, of which the first ones are compared."""
+    monkeypatch.setattr(submissions, "_MOST", 3)
+    found = Submissions()
+    keys = [number.to_bytes(8, "little") * 4 for number in (1, 2, 2, 1)]
+    for start in (2, 6):
+        found.note(start, [(range(4), keys)])
+    assert (len(found._keys), len(found._rows)) == (3, 3)
+    assert found.repeated().first == [3, 4]
+    assert found.not_compared.first == [5, 6, 7, 8, 9]
+
+
 def test_a_row_costs_twelve_bytes() -> None:
     """Memory is bounded: 120 MB for the ten million cells that a sheet may have."""
     found = Submissions()
