@@ -198,7 +198,11 @@ def _keep_former(vault: Files, name: str) -> str | None:
     """Copy the former CSV under its date, and return the copy's name; None if there is no former one."""
     if vault.size(name) is None:
         return None
-    copy = dated(name, datetime.fromtimestamp(vault.modified(name), UTC))
+    try:
+        time = datetime.fromtimestamp(vault.modified(name), UTC)
+    except (ValueError, OverflowError, OSError):  # anyone who can write into the vault sets it, to the year 12,000 too
+        time = datetime.now(UTC)
+    copy = dated(name, time)
     if vault.size(copy) is None:
         with vault.read(name) as former, vault.replace(copy) as sink:
             while piece := former.read(_PIECE):

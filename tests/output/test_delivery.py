@@ -203,6 +203,19 @@ def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
     assert _content(drive, copies[0]) == _lines(3)
 
 
+@pytest.mark.parametrize("seconds", [4e11, -1e11, 1e30])
+def test_a_file_from_an_impossible_year_is_kept_as_of_today(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Some file systems take any time for a file, and so does whoever syncs one."""
+    folder = PlainFolder(tmp_path)
+    _deliver(folder, _lines(1), rows=1)
+    monkeypatch.setattr(PlainFolder, "modified", lambda _self, _name: seconds)
+    _deliver(folder, _lines(2), ReplacePolicy(keep=1), rows=2)
+    today = f"a.kept-{datetime.now(UTC):%Y-}"
+    assert [file.read_bytes() for file in tmp_path.iterdir() if file.name.startswith(today)] == [_lines(1)]
+
+
 def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> None:
     """A run that fails at the rename has removed nothing."""
     _start_from(drive, None)
