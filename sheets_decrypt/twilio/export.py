@@ -105,17 +105,7 @@ def export(
         ".env.example": _packaged("env.example") + "\n" + settings.lines(environment),
         "header.csv": _header([question.column for question in asked]),
         "package.json": _package(),
-        "STEPS.md": Template(_packaged("steps.md")).substitute(
-            header=_code(", ".join(question.column for question in asked)),
-            encrypt_url=f"https://{host}/encrypt_fields",
-            publish_url=f"https://{host}/publish_to_sheet",
-            encrypt_parameters=_parameters(made, flow.ENCRYPT),
-            publish_parameters=_parameters(made, flow.PUBLISH),
-            deliver_parameters=_parameters(made, flow.DELIVER),
-            sync_plain=_readable_in_sync(asked),
-            questions=_table([(q.widget, q.column, "yes" if q.encrypted else "no") for q in asked]),
-            readable=_readable(asked),
-        ),
+        "STEPS.md": _steps(asked, made, host),
     }
 
 
@@ -207,6 +197,21 @@ def _package() -> str:
         "dependencies": {"@twilio/runtime-handler": _RUNTIME_HANDLER},
     }
     return json.dumps(package, indent=2) + "\n"
+
+
+def _steps(asked: Sequence[Question], made: Mapping[str, Any], host: str) -> str:
+    """Return the steps that a person takes at Twilio and Google."""
+    return Template(_packaged("steps.md")).substitute(
+        header=_code(", ".join(question.column for question in asked)),
+        encrypt_url=f"https://{host}/encrypt_fields",
+        publish_url=f"https://{host}/publish_to_sheet",
+        encrypt_parameters=_parameters(made, flow.ENCRYPT),
+        publish_parameters=_parameters(made, flow.PUBLISH),
+        deliver_parameters=_parameters(made, flow.DELIVER),
+        sync_plain=_readable_in_sync(asked),
+        questions=_table([(q.widget, q.column, "yes" if q.encrypted else "no") for q in asked]),
+        readable=_readable(asked),
+    )
 
 
 def _parameters(made: Mapping[str, Any], widget: str) -> str:
