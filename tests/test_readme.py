@@ -187,7 +187,7 @@ PROGRAMS = dict(zip(
 def test_the_python_examples_run(
     world: World, printed: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What the page on the library shows pulls a job, warnings as errors."""
+    """The README and the page on the library show programs that pull a job, warnings as errors."""
     program = PROGRAMS[printed]
     assert len([line for line in program.splitlines() if line]) <= 10
     monkeypatch.chdir(world.folder)
