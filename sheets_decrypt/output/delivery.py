@@ -133,8 +133,8 @@ class Delivery:
     def settle(self) -> None:
         """Put what was written onto the disk, and copy the former file under its date: only the name is missing.
 
-        The former file is kept, whatever the policy, where no run has counted what it holds: then nothing shows whether
-        answers were cleared, and it may be the only copy.
+        The former file is also kept where no run has counted what it holds and the policy does not allow to lose it all:
+        then nothing shows whether answers were cleared, and it may be the only copy.
 
         Raises:
             VaultError: The vault could not take it.
@@ -142,7 +142,8 @@ class Delivery:
         if self._replacement is None:
             return
         self._replacement.settle()
-        unknown = self._counted is None and self._policy.max_shrink is not None
+        max_shrink = self._policy.max_shrink
+        unknown = self._counted is None and max_shrink is not None and max_shrink < 1
         if (self._policy.keep or unknown) and (copy := _keep_former(self._vault, self._name)) and unknown:
             self._notes.append(
                 f"no earlier run of {self._name} is on record, so nothing shows whether answers were cleared:"

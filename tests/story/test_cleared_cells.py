@@ -82,6 +82,15 @@ def test_what_cannot_be_compared_is_kept(world: World, ending: str, text: str) -
     assert f"the former file was kept as {copy}" in done.err
 
 
+def test_what_may_be_lost_is_not_kept(world: World) -> None:
+    """`max_shrink = 1` allows any loss."""
+    world.configure(max_shrink=1)
+    world.vault.remove("surveys/baseline.csv.runs.jsonl")
+    _change(world, NAME, lambda _: "someone typed this", rows=5)
+    assert world.pull().code == 0
+    assert not [name for name in world.vault.names("surveys") if "kept" in name]
+
+
 def test_a_file_that_the_last_run_counted_is_not_kept(world: World) -> None:
     """`keep = 0` holds from the second run on, and --allow-shrink asks for no copy."""
     _change(world, PHONE, lambda _: "", rows=1)
