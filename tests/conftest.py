@@ -31,7 +31,7 @@ _NOT_OURS: Final = (
 _OURS: Final = ("SHEETS_DECRYPT_LONG", "SHEETS_DECRYPT_REQUIRE")
 
 
-# A test does not fail for being slow, because others run in parallel. The short form tries an eighth of the examples.
+# Tests run in parallel, so a slow one has not failed. The short form tries an eighth of the examples.
 settings.register_profile(
     "house", deadline=None, max_examples=scaled(25, 200), suppress_health_check=[HealthCheck.too_slow]
 )

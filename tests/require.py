@@ -34,7 +34,7 @@ def program(name: str) -> str:
 
 
 def patience(reason: str) -> None:
-    """Continue only in the long form, because the README's test line should take two minutes."""
+    """Continue only in the long form: without such tests, the README's test line takes two minutes."""
     if not LONG:
         pytest.skip(f"takes long: {reason}; set SHEETS_DECRYPT_LONG=1")
 

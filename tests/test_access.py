@@ -42,7 +42,7 @@ PROFILE = f"O:{ME}D:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;FA;;;{ME})"  # as inheri
         (f"O:{OTHER}D:(A;;FA;;;{OTHER})", []),
     ],
 )
-def test_an_acl_names_who_can_read(descriptor: str, readers: list[str]) -> None:
+def test_an_acl_shows_who_can_read(descriptor: str, readers: list[str]) -> None:
     """Owner, current user and administrators do not count; an entry that denies, audits or only writes adds no one."""
     assert access.other_readers(descriptor, ME) == readers
 

@@ -156,7 +156,7 @@ def test_a_pure_module_needs_no_import_to_reach_outside(file: Path) -> None:
 
 
 def test_only_the_terminal_reaches_the_standard_streams() -> None:
-    """No other module of the package names them, raises SystemExit or asks the user."""
+    """No other module of the package uses them, raises SystemExit or asks the user."""
     streams = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__", "SystemExit", "input", "quit"}
     found = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if _names(file) & streams}
     assert found <= {"cli/terminal.py"}

@@ -22,7 +22,7 @@ def _error(content: dict[str, Any]) -> ConfigurationError:
     return caught.value
 
 
-# Found
+# Finding the file
 
 
 def test_the_configuration_is_found_in_four_places(world: World) -> None:
@@ -85,7 +85,7 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
                 write_private_text(closed / "key", GEHEIM + "\n", force=False)
 
 
-# Malformed
+# Malformed files
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_system_program_gets_only_the_variables_it_needs() -> None:
     assert {"PATH", "HOME"} & set(os.environ) <= set(system_environment())
 
 
-# Every child of every command, as the system starts it
+# Child processes of the commands
 
 
 def _children(world: World, secrets: dict[str, str], *arguments: object) -> list[str]:
@@ -141,7 +141,7 @@ def test_no_child_of_another_command_inherits_a_secret(world: World, command: tu
         assert children
 
 
-# Environment of the programs started for a secret or by a scheduler
+# Programs started for a secret or for a scheduler
 
 
 SAYS_NAMES = "import os; print(' '.join(sorted(os.environ)))"

@@ -313,7 +313,7 @@ def test_a_keyring_entry_has_a_service_and_a_name() -> None:
         secrets.store("only", Secret(GEHEIM), replace=False)
 
 
-# A secret in place of its source's name
+# A secret pasted in place of a name
 
 
 PASTED = ("hunter2-§ geheim", "a passphrase that nobody guesses", "x" * 101, "pass\x1b[2J",

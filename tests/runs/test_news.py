@@ -97,7 +97,7 @@ GOOGLE = "Google could not be reached or had no quota left; try later"
         ),
     ],
 )
-def test_the_message_after_a_first_run(run: Record, news: News) -> None:
+def test_the_message_after_a_first_run_is_complete(run: Record, news: News) -> None:
     """The message has the job, the code, the result in words, the rows after a success, and the next step."""
     assert _news(run) == news
 

@@ -191,7 +191,7 @@ def test_the_heartbeat_follows_the_convention(web: Received) -> None:
 
 
 def test_without_settings_nothing_is_sent() -> None:
-    """There is no address, no message and no warning."""
+    """Without an address, there is no message and no warning."""
     assert announce_start(Recipients(), "baseline") == []
     assert announce(Recipients(on=EVERYTHING), FAILED) == []
 

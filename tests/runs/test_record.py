@@ -109,7 +109,7 @@ def test_a_person_reads_local_time_with_its_offset(
         clock.tzset()
 
 
-# In words
+# Wording
 
 
 def _summary(status: Result, **more: object) -> str:
@@ -155,7 +155,7 @@ def test_a_failed_record_raises_its_error_on_request(error: type[SheetsDecryptEr
     assert (caught.value.message, caught.value.hint) == ("x does not exist", "make it")
 
 
-def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
+def test_a_record_of_a_bug_raises_an_error_without_its_text() -> None:
     """The text could contain a value, so neither the error nor its cause shows it."""
     failed = _log().fail(ValueError("geheim"))
     with pytest.raises(SheetsDecryptError, match="unexpected error: ValueError") as caught:

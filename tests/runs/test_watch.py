@@ -197,7 +197,7 @@ def test_a_dry_run_notifies_no_one_and_is_not_recorded(world: World, web: Web) -
     assert memory(world).failed_runs == 1
 
 
-# What leaves this computer
+# Messages that leave this computer
 
 
 def _broken_token(world: World) -> str:
@@ -293,7 +293,7 @@ def _hanging(world: World, *, killed: bool = False) -> Iterator["subprocess.Pope
 
 
 def test_a_run_that_hangs_is_found(world: World, web: Web) -> None:
-    """`status` shows since when it runs and how many runs found it; the third of those is reported, then the end."""
+    """`status` shows its start and how many runs found it; the third of those is reported, and then its end."""
     world.settings["notify"] = {"healthchecks": f"{web.url}/ping", "urls": [f"json://127.0.0.1:{web.port}/news"]}
     with _hanging(world):
         assert web.paths() == ["/ping/start"]

@@ -76,7 +76,7 @@ def test_systemd_runs_every_day(zone: str, at: str, in_zone: Callable[[str], Non
 
 
 @pytest.mark.parametrize("timing", [parse(cron="*/15 2,14 * * *"), parse(cron="0,30 1-3 * * sun")])
-def test_systemd_makes_up_once_for_several_times(timing: Timing, in_zone: Callable[[str], None]) -> None:
+def test_systemd_makes_up_once_for_several_lost_times(timing: Timing, in_zone: Callable[[str], None]) -> None:
     """One run makes up for an hour of several, and none is added if the timing runs at the moved time anyway."""
     in_zone("Europe/Berlin")
     runs = systemd_runs("Europe/Berlin", timing)
@@ -170,7 +170,7 @@ TZ=Europe/Berlin exec faketime -f "@2027-03-28 01:59:30" cron -f
 """
 
 
-def test_debians_cron_makes_up_for_a_fixed_time_and_not_for_a_starred_one(tmp_path: Path) -> None:
+def test_debians_cron_makes_up_for_a_fixed_time_but_not_for_a_starred_one(tmp_path: Path) -> None:
     """Debian's own cron runs with its own spool and a clock that goes forward after half a minute."""
     require.patience("a clock has to go forward")
     systems.root("posix", "only root can start cron")

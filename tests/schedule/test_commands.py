@@ -254,7 +254,7 @@ def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
     assert 'job "baseline" has no key in the configuration' in done.err
 
 
-# Unattended
+# Unattended runs
 
 
 def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> None:

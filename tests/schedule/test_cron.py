@@ -65,7 +65,7 @@ def test_an_interval_across_hours_takes_several_lines() -> None:
 
 
 def test_schedules_that_cron_cannot_run_are_refused() -> None:
-    """An uneven interval, a command that cron would cut off, and a credential, which only systemd supports."""
+    """These are an uneven interval, a command that cron would cut off, and a credential, which needs systemd."""
     with pytest.raises(ConfigurationError, match="every 7m"):
         BACKEND.render(task(Every(7)))
     base = task()

@@ -71,7 +71,7 @@ def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.system("posix", "launchd's names contain a POSIX user id")
 def test_auto_chooses_the_systems_scheduler(programs: Path) -> None:
-    """Task Scheduler, launchd, systemd if the user's own instance answers, otherwise cron."""
+    """It chooses Task Scheduler, launchd, systemd if the user's own instance answers, or else cron."""
     StandIn(programs, "systemctl", "sys.exit(0 if (state / 'on').exists() else 'Failed to connect to bus')")
     assert install.backend_named("auto", platform="win32").name == "task-scheduler"
     assert install.backend_named("auto", platform="darwin").name == "launchd"

@@ -66,7 +66,7 @@ def test_an_interval_that_divides_a_day_becomes_a_calendar_that_catches_up() -> 
 
 
 def test_a_day_and_a_weekday_become_separate_entries() -> None:
-    """This is cron's rule for the 13th or a Friday."""
+    """By cron's rule the 13th or a Friday matches, so each gets its own entry."""
     entries = starts(parse(cron="0 6 13 * fri"))["StartCalendarInterval"]
     assert entries == [{"Minute": 0, "Hour": 6, "Day": 13}, {"Minute": 0, "Hour": 6, "Weekday": 5}]
 
@@ -86,7 +86,7 @@ def test_schedules_that_launchd_cannot_run_are_refused() -> None:
 
 
 def holding(text: str, code: int = 0) -> Found:
-    """Return what is found if the property list exists, with the exit code of `launchctl print`."""
+    """Return the files and replies for a property list, with the exit code of `launchctl print`."""
     return Found({FILE: text.encode()}, {PRINT: Reply(code)})
 
 
@@ -123,7 +123,7 @@ def test_an_interval_without_a_calendar_has_no_known_next_run() -> None:
 
 @pytest.mark.system("posix", "launchd is part of macOS")
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
-    """All files and calls from installation to removal; a `bootstrap` that is not ready yet is tried again."""
+    """Files and calls are right from installation to removal; a `bootstrap` that is not ready yet is tried again."""
     launchctl = StandIn(programs, "launchctl", LAUNCHCTL)
     agents = Path.home() / "Library" / "LaunchAgents"
     agents.mkdir(parents=True)

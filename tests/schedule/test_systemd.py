@@ -102,7 +102,7 @@ def test_either_day_takes_two_lines() -> None:
 
 
 def test_an_interval_that_no_calendar_can_keep_is_refused() -> None:
-    """`*:0/7` would run at :56 and at :00."""
+    """`*:0/7` would run at :56 and again at :00."""
     with pytest.raises(ConfigurationError, match="every 7m"):
         BACKEND.render(task(Every(7)))
 
@@ -132,7 +132,7 @@ def reported(loaded: str = "loaded", active: str = "active", linger: str = "yes"
 
 
 def test_the_status_is_read_from_systemd() -> None:
-    """Timing from the unit, next run and state from systemd, and a hint if nothing runs without a session."""
+    """The timing is read from the unit, next run and state from systemd; a note warns if runs need a session."""
     status = BACKEND.status("baseline", reported(linger="no"))
     assert (status.installed, status.timing) == (True, "daily 06:30 mon-fri")
     assert status.next_run == "Mon 2026-03-09 06:30:00 CET"
@@ -160,7 +160,7 @@ def test_a_timing_changed_by_hand_shows() -> None:
 
 @pytest.mark.system("posix", "systemd is part of Linux")
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
-    """All files and calls from installation to removal, with a systemctl that logs them; other units stay."""
+    """Files and calls are right from installation to removal, and other units stay."""
     systemctl = StandIn(programs, "systemctl", SYSTEMCTL)
     StandIn(programs, "loginctl", "print('no')")
     StandIn(programs, "crontab", "sys.exit('no crontab for you')")

@@ -312,7 +312,7 @@ def test_a_change_by_hand_shows() -> None:
 @pytest.mark.parametrize(
     ("text", "code"), [("", 1), ("", 0), ("<Task", 0), ("<Task/>", 0), ("ERROR: the system cannot find it", 1)]
 )
-def test_no_task_is_not_installed(text: str, code: int) -> None:
+def test_a_missing_task_is_not_installed(text: str, code: int) -> None:
     """Any output of schtasks other than a task counts as not installed."""
     assert not BACKEND.status("baseline", reported(text, code)).installed
 
@@ -334,7 +334,7 @@ def test_the_next_run_is_reported_only_if_it_is_a_time() -> None:
 
 
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
-    """All calls from installation to removal; the XML is gone afterwards, and other tasks stay."""
+    """The calls are right from installation to removal; the XML is gone afterwards, and other tasks stay."""
     schtasks = StandIn(programs, "schtasks", SCHTASKS)
     backend = install.backend_named("auto", platform="win32")
     entry = windows_task(parse(daily="06:30", weekdays="mon-fri"))

@@ -154,7 +154,7 @@ class VaultContract:
         assert list(vault.names("")) == ["baseline.csv"]
         assert stored(storage) == before
 
-    def test_an_error_in_the_block_makes_no_file(self, vault: Vault, storage: Path) -> None:
+    def test_an_error_in_the_block_creates_no_file(self, vault: Vault, storage: Path) -> None:
         """If the file did not exist before an error, it does not exist after it."""
         before = stored(storage)
         with pytest.raises(RuntimeError), vault.replace("baseline.csv") as new:  # noqa: PT012 — as above
@@ -177,7 +177,7 @@ class VaultContract:
         assert content(vault, "endline.csv") == PREVIOUS
 
     def test_the_next_dated_copy_removes_leftovers_of_a_killed_one(self, vault: Vault, storage: Path) -> None:
-        """The next copy removes them although its name differs: each copy has its own time in its name."""
+        """The next copy has another name, with its own time, and still removes the leftovers."""
         put(vault, "baseline.kept-2026-03-02T06-30-00Z.csv", PREVIOUS)
         before = len(stored(storage))
         kill_in_the_middle(vault, "baseline.kept-2026-03-01T06-30-00Z.csv")
@@ -258,7 +258,7 @@ class VaultContract:
             put(vault, name, NEW)
         assert list(vault.names("")) == ["B.csv", "a.csv", "b/", "c.csv"]
 
-    def test_append_makes_the_file_and_adds_to_it(self, vault: Vault) -> None:
+    def test_append_creates_the_file_and_adds_to_it(self, vault: Vault) -> None:
         """Lines are added in order, and a missing folder is created."""
         for number in range(3):
             vault.append("surveys/baseline.csv.runs.jsonl", b'{"run": %d}\n' % number)

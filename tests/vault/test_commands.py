@@ -68,7 +68,7 @@ def two(world: World) -> CryptomatorVault:
 
 
 def test_the_root_is_listed_by_default_and_folders_end_in_a_slash(world: World) -> None:
-    """One name per line, sorted."""
+    """The names are sorted, one per line."""
     _store(world, "notes.txt", b"x")
     _store(world, CSV, b"x")
     _store(world, "a.csv", b"x")
@@ -208,7 +208,7 @@ def test_an_existing_file_is_replaced_only_with_force(world: World, tmp_path: Pa
 
 @pytest.mark.parametrize("local", ["nowhere", "a folder"])
 def test_an_unreadable_local_file_changes_nothing(world: World, tmp_path: Path, local: str) -> None:
-    """Exit code 2 names the file, and even with `--force` the previous file stays."""
+    """The exit code is 2, the message names the file, and even with `--force` the previous file stays."""
     (tmp_path / "a folder").mkdir()
     _store(world, "a.csv", PREVIOUS)
     before = world.encrypted_files()
@@ -225,7 +225,7 @@ def test_a_file_does_not_replace_a_folder(world: World, tmp_path: Path) -> None:
     assert world.encrypted_files() == before
 
 
-# Which vault
+# Choosing the vault
 
 
 def test_several_vaults_require_a_choice(world: World, two: CryptomatorVault) -> None:
@@ -268,12 +268,12 @@ def test_a_configuration_without_vaults_is_reported(world: World) -> None:
     _failed(_vault(world, "ls", "--vault", "baseline"), 2, 'no Cryptomator vault is called "baseline"')
 
 
-# What protects the vault
+# Protection
 
 
 @pytest.mark.parametrize("command", [("ls",), ("cat", "a.csv"), ("put", "--force", "a.csv", "sheets-decrypt.toml")])
 def test_a_wrong_passphrase_opens_nothing(world: World, command: tuple[str, ...]) -> None:
-    """Exit code 7, nothing changes, and the passphrase is not shown."""
+    """The exit code is 7, nothing changes, and the passphrase is not shown."""
     _store(world, "a.csv", PREVIOUS)
     before = world.encrypted_files()
     world.keep("vault", "a wrong guess 5512")

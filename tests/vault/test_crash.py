@@ -100,7 +100,9 @@ def everything_is_whole(subject: Subject, name: str, *, must_be: bytes | None = 
 
 
 @pytest.mark.parametrize("name", [NAME, LONG_NAME])
-def test_a_write_that_is_killed_at_any_system_call(subject: Subject, tmp_path: Path, name: str, count: Counted) -> None:
+def test_a_write_killed_at_any_system_call_leaves_a_whole_csv(
+    subject: Subject, tmp_path: Path, name: str, count: Counted
+) -> None:
     """SIGKILL leaves the old or the new CSV; the next run removes the rest; no plaintext is outside the vault."""
     if name == LONG_NAME and isinstance(subject.vault, Drive):
         require.patience("a drive treats a long name like any other")
@@ -133,7 +135,9 @@ def _write_together(vault: Vault, data: bytes) -> None:
     write_report(vault, NAME, Record(job="a", spreadsheet_id="").finish(Result.WRITTEN, 0))
 
 
-def test_writing_several_files_is_killed_at_any_system_call(subject: Subject, tmp_path: Path, count: Counted) -> None:
+def test_several_writes_killed_at_any_system_call_leave_whole_files(
+    subject: Subject, tmp_path: Path, count: Counted
+) -> None:
     """Each file is the old or the new one, whole; the next run completes them; no plaintext is outside the vault."""
     vault = subject.vault
     _write_together(vault, b"former")
@@ -161,7 +165,7 @@ def test_writing_several_files_is_killed_at_any_system_call(subject: Subject, tm
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "close", "rename,renameat,renameat2"])
-def test_a_write_whose_system_calls_fail(subject: Subject, tmp_path: Path, call: str, count: Counted) -> None:
+def test_a_failing_system_call_never_causes_a_bug(subject: Subject, tmp_path: Path, call: str, count: Counted) -> None:
     """A disk that fails at any call causes a vault error or leaves the complete new CSV; never a bug, never a part."""
     total = 0
     for error in ERRORS:
@@ -214,7 +218,7 @@ def order_of(calls: list[str]) -> str:
 
 
 @pytest.mark.system("linux", "a drive letter cannot be unmounted here, and strace is for Linux")
-def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, count: Counted) -> None:
+def test_a_drive_unmounted_at_any_system_call_leaves_no_plaintext_below(tmp_path: Path, count: Counted) -> None:
     """Between the check and the write, during it, or before the rename: nothing is written below the mount point."""
     point = tmp_path / "drive"
     with mounts.gocryptfs(tmp_path):
@@ -243,7 +247,9 @@ def test_a_drive_that_is_unmounted_at_any_system_call(tmp_path: Path, count: Cou
 
 @pytest.mark.system("posix", "a drive letter cannot be unmounted here")
 @pytest.mark.parametrize("by_descriptor", [True, False])
-def test_a_drive_that_is_unmounted_after_the_last_check(own: mounts.Mounted, by_descriptor: bool) -> None:
+def test_a_drive_unmounted_after_the_last_check_leaves_no_plaintext_below(
+    own: mounts.Mounted, by_descriptor: bool
+) -> None:
     """Even just before the rename, the new file lands in the vault or nowhere."""
 
     def rename(folder: object, old: str, new: str) -> None:
@@ -263,7 +269,7 @@ def test_a_drive_that_is_unmounted_after_the_last_check(own: mounts.Mounted, by_
 
 
 @pytest.mark.parametrize("kind", ["drive", "cryptomator"])
-def test_a_disk_that_fills_up(tmp_path: Path, kind: str, count: Counted) -> None:
+def test_a_disk_that_fills_up_leaves_a_whole_csv(tmp_path: Path, kind: str, count: Counted) -> None:
     """Whatever room is left, the CSV is the old or new one; "full" is reported; with room, the next run succeeds."""
     outcomes = set()
     disk = tmp_path / ("cipher" if kind == "drive" else "disk")

@@ -20,7 +20,7 @@ class HeldOpen:
 
     Args:
         name: The file's name.
-        code: Windows' error.
+        code: Windows' error code.
         times: How many renames are refused.
     """
 

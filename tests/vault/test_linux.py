@@ -136,7 +136,7 @@ def test_the_kernels_answer_wins_over_the_longest_match(sys_root: Path, device: 
 
 
 def test_a_bind_mount_of_a_vaults_folder_is_the_vault(sys_root: Path) -> None:
-    """A bind mount of a vault's sub-folder keeps the type."""
+    """A bind mount of a vault's sub-folder has the vault's file system type."""
     lines = ("40 22 0:39 / /mnt/vault rw - fuse.cryfs c rw", "41 22 0:39 /surveys /srv/surveys rw - fuse.cryfs c rw")
     assert classify("/srv/surveys/x", sys_root, *lines) == Place(VAULT, "CryFS", "/srv/surveys")
 

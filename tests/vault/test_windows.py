@@ -65,7 +65,7 @@ class Pc:
         (Pc(kind="not cryptoFs"), PLAIN, "not cryptoFs"),
     ],
 )
-def test_windows_answers_decide(pc: Pc, protection: Protection, what: str) -> None:
+def test_the_answers_of_windows_decide(pc: Pc, protection: Protection, what: str) -> None:
     """A vault is known by its file system or its device; networks and unknown drivers are of unknown protection."""
     assert windows.classify(r"X:\surveys", pc) == Place(protection, what, "X:\\")
 

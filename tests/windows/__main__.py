@@ -18,7 +18,7 @@ import platformdirs
 from tests.windows import prefix
 
 _ROOT: Final = Path(__file__).parents[2]
-# One process after another: wine serves all processes of a prefix in one thread, and more of them only wait for it.
+# Wine serves all processes of a prefix in one thread, so more test processes would only wait for it.
 _ARGUMENTS: Final = ("--numprocesses=2", "-p", "no:cacheprovider")
 
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         windows = prefix.prepared(folder, _ROOT)
         environment = windows.environment(os.environ)
         command = ["wine", str(windows.python), "-X", "utf8=0", "-m", "pytest", *_ARGUMENTS, *arguments]
-        # Pipes: wine's Python does not start with a file as its output.
+        # Pipes, because wine's Python does not start with a file as its output.
         process = subprocess.Popen(
             command,
             cwd=_ROOT,

@@ -165,7 +165,7 @@ class _Busy(CryptomatorVault):
 def test_appending_restarts_if_the_file_has_changed(
     vault: CryptomatorVault, storage: Path, times: int, lines: bytes
 ) -> None:
-    """Up to five times; then it is an error, and nothing that others wrote is lost."""
+    """Appending is tried up to five times; then it is an error, and nothing that others wrote is lost."""
     busy = _Busy(storage, PASSPHRASE)
     busy.other, busy.times = vault, times
     if times < 5:

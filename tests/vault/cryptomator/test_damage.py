@@ -94,7 +94,7 @@ def test_a_file_under_another_name_is_noticed_by_its_name(folder: Path) -> None:
     assert list(CryptomatorVault(folder, PASSPHRASE).names("")) == ["endline.csv"]
 
 
-def test_no_byte_of_a_damaged_chunk_is_given(folder: Path, lengths: tuple[int, int]) -> None:
+def test_no_byte_of_a_damaged_chunk_is_returned(folder: Path, lengths: tuple[int, int]) -> None:
     """The bytes read before the error are the true beginning of the file, and nothing else."""
     whole = content(CryptomatorVault(folder, PASSPHRASE), "baseline.csv")
     flip(encrypted(folder, SIZE), lengths[0] + 2 * lengths[1] + 100)
@@ -128,7 +128,7 @@ def forms(secret: bytes) -> Iterator[str]:
 
 
 def test_the_passphrase_and_the_keys_appear_nowhere(folder: Path) -> None:
-    """They are in no repr, error or traceback with locals, whatever goes wrong."""
+    """No repr, error or traceback with locals contains them, whatever goes wrong."""
     keys = keys_of(folder)
     vault = CryptomatorVault(folder, PASSPHRASE)
     vault.check()

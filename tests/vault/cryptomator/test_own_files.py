@@ -90,7 +90,7 @@ def test_a_missing_or_wrong_signature_is_refused(folder: Path, signature: bytes)
 
 @pytest.mark.parametrize("alg", ["none", "None", "HS1", "RS256", "", None, 256])
 def test_no_other_signature_algorithm_is_accepted(folder: Path, alg: object) -> None:
-    """`none` above all: it would make every token valid."""
+    """`none` in particular would make every token valid."""
     header, claims = parts(folder)
     (folder / "vault.cryptomator").write_bytes(part({**header, "alg": alg}) + b"." + part(claims) + b".")
     refused(folder, VaultDamaged, "not signed with HS256 or HS384 or HS512")

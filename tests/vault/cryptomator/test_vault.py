@@ -54,7 +54,7 @@ def test_the_passphrase_is_asked_for_once_and_not_before_it_is_needed(vault: Cry
 
 
 def test_an_error_of_the_passphrases_source_is_passed_on(vault: CryptomatorVault, storage: Path) -> None:
-    """An error of the passphrase's source is passed on unchanged."""
+    """The source's own error reaches the caller unchanged."""
 
     def ask() -> Secret:
         raise KeyMissing("the keyring has no entry")
