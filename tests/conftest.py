@@ -1,4 +1,4 @@
-"""Fixtures that several test files share, an environment that is the same on every machine, and counts at the end."""
+"""Shared fixtures, an environment that is the same on every machine, and totals at the end."""
 
 import functools
 import os
@@ -21,9 +21,9 @@ from tests.survey import World
 
 pytest_plugins: Final = ["tests.systems"]
 _COUNT: Final = "count "
-_COLLECT_SECONDS: Final = 60  # the longest that the other processes wait for the first one
+_COLLECT_SECONDS: Final = 60  # how long the other processes wait for the first one
 _NO_CRONTAB: Final = "no-crontab"
-# What a developer's machine may have set and another has not: neither a test nor a program that it starts sees it.
+# Variables that may be set on a developer's machine: hidden from the tests and from the programs they start.
 _NOT_OURS: Final = (
     "CLOUDSDK_", "COLUMNS", "CURL_CA", "DBUS_", "DISPLAY", "EDITOR", "FORCE_COLOR", "GOOGLE_", "LINES", "NO_COLOR",
     "PYTHON", "REQUESTS_", "SHEETS_DECRYPT_", "SSL_CERT", "VISUAL", "WAYLAND_", "XDG_",
@@ -31,7 +31,7 @@ _NOT_OURS: Final = (
 _OURS: Final = ("SHEETS_DECRYPT_LONG", "SHEETS_DECRYPT_REQUIRE")
 
 
-# A test that is slow because others run has not failed. In its short form it tries an eighth of the examples.
+# Tests run in parallel, so a slow one has not failed. The short form tries an eighth of the examples.
 settings.register_profile(
     "house", deadline=None, max_examples=scaled(25, 200), suppress_health_check=[HealthCheck.too_slow]
 )
@@ -39,9 +39,9 @@ settings.load_profile("house")
 
 
 def pytest_configure() -> None:
-    """Make the environment that of a machine on which nothing is set, with a home of its own.
+    """Clear the environment of this machine's settings.
 
-    A job that a shell starts with `&` ignores SIGINT, and so would every program that a test starts and interrupts.
+    A shell's background job ignores SIGINT, and so would every program that a test starts and interrupts.
     """
     for name in list(os.environ):
         if name.startswith(_NOT_OURS) and name not in _OURS:
@@ -52,23 +52,23 @@ def pytest_configure() -> None:
 
 
 def _collected(controller: int) -> Path:
-    """Return the file that says that the first of several processes has collected the tests.
+    """Return the file that shows that the first of several processes has collected the tests.
 
     Args:
-        controller: The process that started them.
+        controller: The process that started the workers.
     """
     return Path(tempfile.gettempdir()) / f"sheets-decrypt-tests-{controller}"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell each process that pytest-xdist starts who started it."""
+    """Pass this process's id to each worker that pytest-xdist starts."""
     node.workerinput["controller"] = os.getpid()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Let one process collect the tests first: in a fresh checkout it compiles them, which all would do at once."""
+    """Let one process collect the tests first, because in a fresh checkout all of them would compile the same files."""
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None:
         return (yield)
@@ -77,20 +77,20 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         time.sleep(0.1)
     try:
         return (yield)
-    finally:  # also where a test cannot be imported
+    finally:  # even if a test cannot be imported
         collected.touch()
 
 
 def pytest_unconfigure() -> None:
-    """Remove that file, in the process that started the others."""
+    """Remove that file in the controller."""
     _collected(os.getpid()).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _home() -> Iterator[None]:
-    """Keep every test out of the developer's own configuration, state, keyring and credentials.
+    """Keep every test away from the developer's own configuration, state, keyring and credentials.
 
-    Each process that runs tests has a home of its own.
+    Each test process has its own home.
     """
     places = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "CLOUDSDK_CONFIG")
     with tempfile.TemporaryDirectory(prefix="sheets-decrypt-home-") as home, pytest.MonkeyPatch.context() as patch:
@@ -103,7 +103,7 @@ def _home() -> Iterator[None]:
 
 
 def _without_crontab(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Put a crontab first on PATH that is empty and stays so: another test may have the user's own."""
+    """Put a crontab program without a crontab first on PATH, because another test may be using the user's own."""
     folder.mkdir()
     program = folder / "crontab"
     program.write_text('#!/bin/sh\necho "no crontab for tests" >&2\nexit 1\n', encoding="utf-8")
@@ -111,14 +111,14 @@ def _without_crontab(folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-class _RememberedScrypt:
-    """Scrypt that derives the same name only once: a pull asks for its secrets' names, and they are slow on purpose."""
+class _CachedScrypt:
+    """Scrypt with a cache: each pull derives names for its secrets, which is slow on purpose."""
 
     def __init__(self, *, salt: bytes, length: int, n: int, r: int, p: int) -> None:
         self._parameters: Final = (salt, length, n, r, p)
 
     def derive(self, secret: bytes) -> bytes:
-        """Return what scrypt makes of a secret."""
+        """Return the derived bytes, computed only once per secret."""
         return _derived(*self._parameters, secret)
 
 
@@ -129,34 +129,34 @@ def _derived(salt: bytes, length: int, n: int, r: int, p: int, secret: bytes) ->
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_secrets() -> Iterator[None]:
-    """Spare what is slow in almost every pull and the point of none: a new RSA key, its check, and scrypt."""
+    """Avoid what is slow in almost every pull and is not the point of a test: an RSA key, its check, and scrypt."""
     key = rsa.generate_private_key(65537, 1024)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sheets_decrypt.sandbox.sign_in.new_key", lambda: key)
         patch.setattr("sheets_decrypt.google.credentials.load_pem_private_key", functools.cache(load_pem_private_key))
-        patch.setattr("sheets_decrypt.decryption.ciphers.trial.Scrypt", _RememberedScrypt)
+        patch.setattr("sheets_decrypt.decryption.ciphers.trial.Scrypt", _CachedScrypt)
         yield
 
 
 @pytest.fixture
 def real_crontab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test reach the user's own crontab, which it must have for itself."""
+    """Let a test use the user's own crontab, which no other test may use at the same time."""
     path = os.environ["PATH"].split(os.pathsep)
     monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in path if Path(folder).name != _NO_CRONTAB))
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Yield a Google with a survey, a vault, and a configuration that leads from one to the other."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the lock of runs in this process
+    """Yield a Google with a survey, a vault, and a configuration that connects them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))  # for the locks of runs in this process
     with Sandbox(tmp_path / "google") as google:
         yield World.make(tmp_path, google)
 
 
 @pytest.fixture
 def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put this process into a time zone that no machine has by chance, 05:45 from UTC."""
-    from tests import systems  # a plugin, which pytest loads after this file
+    """Move this process to an unlikely time zone, 5:45 hours from UTC."""
+    from tests import systems  # a plugin that pytest loads after this file
 
     systems.only_on("posix", "Windows reads no TZ")
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
@@ -168,7 +168,7 @@ def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let waits of this process pass in no time, and list them, in seconds."""
+    """Skip the waits of this process, and return the list of their seconds."""
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     return slept
@@ -176,12 +176,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
-    """Return a function that adds to a number which is printed at the end of the run: `count("kills", 240)`."""
+    """Return a function that adds to a total printed at the end of the run: `count("kills", 240)`."""
     return lambda what, number: record_property(_COUNT + what, number)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the suites counted, summed up over all tests and processes."""
+    """Print the totals over all tests and processes."""
     totals: dict[str, int] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:

@@ -1,9 +1,9 @@
-"""An encryption of the three wire formats that shares no path with the product.
+"""An independent implementation of the encryption of the three wire formats.
 
-X25519 is RFC 7748's ladder in plain integers, HKDF is RFC 5869 by `hmac`, GCM is the block cipher's mode, and CBC is
-chained by hand over single AES blocks. The tests hold the product against it.
+X25519 is RFC 7748's ladder in plain integers, HKDF is RFC 5869 with `hmac`, GCM is the block cipher's mode, and CBC is
+chained by hand over single AES blocks. The tests compare the program with it.
 
-What ought to be random is drawn from the input, so that every run of the tests sees the same tokens.
+Values that should be random are derived from the input, so that every run of the tests has the same tokens.
 """
 
 import base64
@@ -26,7 +26,7 @@ _INFO = b"requests-to-twilio/v2"
 
 @dataclass(frozen=True)
 class Vector:
-    """A token that the original JavaScript made."""
+    """A token made by the original JavaScript."""
 
     secret: str
     plaintext: str
@@ -64,13 +64,13 @@ def x25519(scalar: bytes, point: bytes) -> bytes:
 
 
 def key_text(key: bytes, *, padded: bool = False) -> str:
-    """Write 32 bytes as a key is written: urlsafe base64."""
+    """Encode 32 bytes as a key: urlsafe base64."""
     text = base64.urlsafe_b64encode(key).decode("ascii")
     return text if padded else text.rstrip("=")
 
 
 def drawn(length: int, *parts: str | bytes) -> bytes:
-    """Draw bytes from the input in place of random ones."""
+    """Derive bytes from the input instead of random ones."""
     data = [part.encode("utf-8") if isinstance(part, str) else part for part in parts]
     return hashlib.shake_256(b"".join(len(part).to_bytes(4) + part for part in data)).digest(length)
 
@@ -94,7 +94,7 @@ def sealed_body(plaintext: bytes, private_key: bytes, ephemeral: bytes | None = 
 
 
 def sealed_token(body: bytes) -> str:
-    """Write a sealed box's bytes as a cell."""
+    """Encode a sealed box's bytes as a cell."""
     return "v2:" + base64.standard_b64encode(body).decode("ascii")
 
 
@@ -104,21 +104,21 @@ def sealed_box(plaintext: str, private_key: bytes, ephemeral: bytes | None = Non
 
 
 def sealed_row(plaintexts: Sequence[str], private_key: bytes) -> list[str]:
-    """Encrypt as one call of the Twilio function does: the ephemeral key is shared."""
+    """Encrypt like one call of the Twilio function, which shares the ephemeral key."""
     ephemeral = drawn(32, "row", *plaintexts)
     return [sealed_box(plaintext, private_key, ephemeral) for plaintext in plaintexts]
 
 
 def legacy_cbc(plaintext: str | bytes, secret: str, iv: bytes | None = None) -> str:
-    """Encrypt as the first Twilio function does."""
-    units = (secret + "0" * 16).encode("utf-16-le")[:32]  # JavaScript counts UTF-16 units
+    """Encrypt like the first Twilio function."""
+    units = (secret + "0" * 16).encode("utf-16-le")[:32]  # JavaScript counts UTF-16 code units
     key = units.decode("utf-16-le").encode("utf-8")
     iv = iv or drawn(16, "iv", plaintext, secret)
     return base64.standard_b64encode(iv + _chained(key, iv, plaintext)).decode("ascii")
 
 
 def cryptojs(plaintext: str | bytes, passphrase: str, salt: bytes | None = None) -> str:
-    """Encrypt as `CryptoJS.AES.encrypt(value, passphrase).toString()` does (OpenSSL's EVP_BytesToKey)."""
+    """Encrypt like `CryptoJS.AES.encrypt(value, passphrase).toString()` (OpenSSL's EVP_BytesToKey)."""
     salt = salt or drawn(8, "salt", plaintext, passphrase)
     material, last = b"", b""
     while len(material) < 48:
@@ -132,10 +132,10 @@ def cryptojs(plaintext: str | bytes, passphrase: str, salt: bytes | None = None)
 
 
 def legacy_for_two(first: str, second: str) -> str:
-    """Build a legacy token that two secrets decrypt to text.
+    """Return a legacy token that two secrets decrypt to text.
 
-    Under one ciphertext block, two keys' plaintexts differ by the same 16 bytes whatever the IV is. Blocks are searched
-    for one where both can be ASCII with their padding; then the IV is chosen.
+    For one ciphertext block, the plaintexts of two keys differ by the same 16 bytes whatever the IV. Search for a block
+    for which both can be ASCII with padding, then choose the IV.
     """
     count = 1 << 20
     blocks = b"".join(number.to_bytes(16) for number in range(count))
@@ -146,7 +146,7 @@ def legacy_for_two(first: str, second: str) -> str:
     difference = (int.from_bytes(one) ^ int.from_bytes(two)).to_bytes(len(blocks))
     for start in range(0, len(blocks), 16):
         between = difference[start : start + 16]
-        padding = between[15] ^ 1  # the first text is padded by 1 byte, the second by so many
+        padding = between[15] ^ 1  # the first text is padded by 1 byte, the second by this many
         if 1 < padding < 16 and between.isascii():
             text = [ord("a")] * (16 - padding) + [padding ^ byte for byte in between[16 - padding : 15]] + [1]
             iv = bytes(byte ^ wanted for byte, wanted in zip(one[start : start + 16], text, strict=True))
@@ -155,7 +155,7 @@ def legacy_for_two(first: str, second: str) -> str:
 
 
 def _chained(key: bytes, iv: bytes, plaintext: str | bytes) -> bytes:
-    """CBC by hand over PKCS#7 (NIST SP 800-38A, 6.2; RFC 5652, 6.3)."""
+    """Encrypt with CBC by hand, padded by PKCS#7 (NIST SP 800-38A, 6.2; RFC 5652, 6.3)."""
     data = plaintext.encode("utf-8") if isinstance(plaintext, str) else plaintext
     length = 16 - len(data) % 16
     data += bytes([length] * length)

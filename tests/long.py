@@ -1,4 +1,4 @@
-"""How much a test that needs many repetitions does: little in an ordinary run, much with SHEETS_DECRYPT_LONG=1."""
+"""The amount of work in tests with many repetitions: little by default, much with SHEETS_DECRYPT_LONG=1."""
 
 import os
 from typing import Final, TypeVar
@@ -9,5 +9,5 @@ _Amount = TypeVar("_Amount")
 
 
 def scaled(short: _Amount, long: _Amount) -> _Amount:
-    """Return `short`, or `long` where the long form was asked for."""
+    """Return `short`, or `long` in the long form."""
     return long if LONG else short

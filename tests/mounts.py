@@ -1,6 +1,6 @@
-"""Real vaults of other people's making, mounted for a test: gocryptfs and CryFS.
+"""Real vaults of other products, mounted for a test: gocryptfs and CryFS.
 
-CryFS takes ten seconds to open a vault, so a test module shares one.
+CryFS takes ten seconds to open a vault, so the tests of a module share one.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from pathlib import Path
 from tests import require, systems
 from tests.windows import drives
 
-PASSPHRASE = "correct horse battery staple"  # of vaults that live as long as a test
+PASSPHRASE = "correct horse battery staple"  # for vaults that exist only during a test
 NOBODY = 65534
 
 
 @dataclass(frozen=True)
 class Mounted:
-    """A vault that is unlocked.
+    """An unlocked vault.
 
     Args:
         cipher: The folder with the encrypted files.
         point: The mount point.
-        process: The process that serves it; None where a drive of a letter stands for the vault (Windows).
+        process: The process that serves it; None if a drive letter represents the vault (Windows).
     """
 
     cipher: Path
@@ -36,7 +36,7 @@ class Mounted:
     process: subprocess.Popen[bytes] | None
 
     def kill(self) -> None:
-        """Kill the process, so that the mount point is left dead."""
+        """Kill the process, which leaves the mount point dead."""
         systems.only_on("posix", "a mount can be left dead")
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
@@ -51,14 +51,14 @@ def is_mounted(point: Path) -> bool:
 
 def unmount(point: Path, *, lazily: bool = False) -> None:
     """Unmount, whatever state the mount is in."""
-    systems.only_on("posix", "the drive of a letter cannot be unmounted here")
+    systems.only_on("posix", "a drive letter cannot be unmounted here")
     command = ["fusermount3", "-u", *(["-z"] if lazily else []), str(point)]
     subprocess.run(command, check=True, capture_output=True)
 
 
 @contextlib.contextmanager
 def gocryptfs(folder: Path, *options: str) -> Iterator[Mounted]:
-    """Make a gocryptfs vault in `folder` and mount it; more options such as `-ro` are for the mount."""
+    """Create a gocryptfs vault in `folder` and mount it with the options, such as `-ro`."""
     if systems.WINDOWS:
         if options:
             systems.only_on("posix", "the mount has options")
@@ -80,7 +80,7 @@ def gocryptfs(folder: Path, *options: str) -> Iterator[Mounted]:
 
 @contextlib.contextmanager
 def cryfs(folder: Path) -> Iterator[Mounted]:
-    """Make a CryFS vault in `folder` and mount it."""
+    """Create a CryFS vault in `folder` and mount it."""
     if systems.WINDOWS:
         with drives.lettered("cryfs") as root:
             yield Mounted(folder / "cipher", root, None)
@@ -92,8 +92,8 @@ def cryfs(folder: Path) -> Iterator[Mounted]:
     cipher.mkdir()
     point.mkdir()
     environment = {
-        "CRYFS_FRONTEND": "noninteractive",  # no question, and the passphrase from the standard input
-        "CRYFS_NO_UPDATE_CHECK": "true",  # a test asks no one on the internet
+        "CRYFS_FRONTEND": "noninteractive",  # no questions; the passphrase comes from standard input
+        "CRYFS_NO_UPDATE_CHECK": "true",  # tests do not access the internet
         "CRYFS_LOCAL_STATE_DIR": str(folder / "state"),
     }
     command = [program, "-f", "--logfile", str(folder / "log"), str(cipher), str(point)]
@@ -125,7 +125,7 @@ def _served(
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
-    """Wait for a process whose mount is gone; tell whether it ended by itself."""
+    """Wait for a process whose mount is gone, and return whether it ended on its own."""
     try:
         process.wait(30)
     except subprocess.TimeoutExpired:
@@ -135,7 +135,7 @@ def _ends(process: subprocess.Popen[bytes]) -> bool:
 
 @contextlib.contextmanager
 def tmpfs(point: Path, size: str, *options: str) -> Iterator[Path]:
-    """Mount a file system of a few kilobytes in memory."""
+    """Mount an in-memory file system of a few kilobytes."""
     systems.root("linux", "only root can mount a file system")
     point.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", point], check=True)
@@ -147,7 +147,7 @@ def tmpfs(point: Path, size: str, *options: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_nobody() -> Iterator[None]:
-    """Be another user than the one who mounted."""
+    """Become a user other than the one who mounted."""
     systems.root("posix", "only root can become another user")
     group = os.getegid()
     os.setegid(NOBODY)
@@ -161,7 +161,7 @@ def as_nobody() -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_to_all() -> Iterator[Path]:
-    """Return a temporary folder that every user may enter, unlike pytest's."""
+    """Yield a temporary folder that every user may enter, unlike pytest's."""
     folder = Path(tempfile.mkdtemp(prefix="sheets-decrypt-test-"))
     folder.chmod(0o755)
     try:

@@ -1,6 +1,6 @@
-"""Draw the pictures of the documentation anew: `python -m tests.pictures` (Linux, with chromium for the page).
+"""Redraw the documentation's pictures: `python -m tests.pictures` (Linux, with chromium for the page).
 
-`demo.svg` is what `sheets-decrypt demo` shows on a terminal, `status.png` is a page of `status --html` with made-up
+`demo.svg` shows the terminal output of `sheets-decrypt demo`, and `status.png` a page of `status --html` with made-up
 jobs. `flow.svg` is drawn by hand.
 """
 
@@ -27,7 +27,7 @@ from tests.survey import PROGRAM, clean_environment
 
 PICTURES: Final = Path(__file__).parents[1] / "docs/pictures"
 _COLUMNS: Final = 122
-# A frame like rich's own, whose fonts come from elsewhere when the picture is opened; these are the reader's.
+# A frame like rich's own, which loads fonts when the picture is opened; this one uses the reader's fonts.
 _FRAME: Final = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; \
@@ -46,7 +46,7 @@ font-size: {char_height}px; line-height: {line_height}px; }}
 
 
 def demo() -> str:
-    """Run the demonstration on a terminal, and return the picture of it."""
+    """Run the demonstration at a terminal, and return a picture of it."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder).resolve()
         environment = clean_environment(home) | {"TERM": "xterm", "COLUMNS": str(_COLUMNS)}
@@ -62,7 +62,7 @@ def demo() -> str:
 
 
 def status(picture: Path) -> None:
-    """Make a page of four jobs, and let a browser draw it."""
+    """Create a page with four jobs, and let a browser draw it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "status.html"
         file.write_text(page(_jobs(), datetime(2026, 3, 6, 9, 0, tzinfo=UTC)), encoding="utf-8")

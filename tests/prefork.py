@@ -1,7 +1,7 @@
-"""The program in a process of its own that starts at once: forked from one that has loaded it, and runs no thread.
+"""The program in a separate process that starts at once, forked from a process with the program loaded and no threads.
 
-Python and the libraries take half a second to start. A test whose point is that start, a signal or a stream that breaks
-starts `survey.PROGRAM` instead; so does Windows, which cannot fork.
+Python and the libraries take half a second to start. A test about the start, a signal or a broken stream starts
+`survey.PROGRAM` instead; so does Windows, which cannot fork.
 """
 
 import os
@@ -26,10 +26,10 @@ def start(
     """Start `sheets-decrypt` and return its process.
 
     Args:
-        arguments: The command's.
+        arguments: The command's arguments.
         environment: All of its environment variables.
         folder: Its working folder.
-        streams: Descriptors of its standard input, output and error; a terminal becomes its own.
+        streams: Descriptors for its standard input, output and error; a terminal becomes its controlling terminal.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(list(_LOADED))
@@ -40,7 +40,7 @@ def start(
 
 
 class _Stream:
-    """A descriptor on its way into the process that is started."""
+    """A descriptor to be passed to the new process."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -55,18 +55,18 @@ def _received(descriptor: Any) -> int:
 
 
 def _become(arguments: list[str], environment: dict[str, str], folder: str, *streams: int) -> NoReturn:
-    """Be the program, as `python -W error -m sheets_decrypt` is."""
+    """Become the program, like `python -W error -m sheets_decrypt`."""
     from sheets_decrypt import cli
 
     os.setsid()
     for number, given in enumerate(streams):
         os.dup2(given, number)
     if os.isatty(0):
-        os.close(os.open(os.ttyname(0), os.O_RDWR))  # the first terminal that the leader of a session opens is its own
+        os.close(os.open(os.ttyname(0), os.O_RDWR))  # the first terminal a session leader opens controls the session
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         stream = os.fdopen(number, mode, closefd=False)
         setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)  # else nothing holds it when the program puts its own stream in its place
+        setattr(sys, f"__{name}__", stream)  # keep a reference: the program replaces the other one
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -1,4 +1,4 @@
-"""A terminal that a person sits at, for the tests of what is asked and typed there."""
+"""A pseudo-terminal in place of a person, for tests of questions and answers."""
 
 import os
 import select
@@ -14,16 +14,16 @@ from tests.survey import World
 def at_a_terminal(
     command: Sequence[str], environment: Mapping[str, str], *, folder: Path | None = None, after: bytes, keys: bytes
 ) -> tuple[int, bytes]:
-    """Run a command at a terminal, and give its exit code and what was to be seen.
+    """Run a command at a terminal, and return its exit code and output.
 
     Args:
         command: The program and its arguments.
         environment: Its environment variables.
-        folder: Its working folder; default: this process's.
-        after: The end of the question that the keys answer.
-        keys: What is typed then; nothing is where it is empty.
+        folder: Its working folder; by default, this process's.
+        after: The end of the question to answer.
+        keys: The keys to type then; none if empty.
     """
-    systems.only_on("posix", "a pseudo-terminal stands for the person")
+    systems.only_on("posix", "a pseudo-terminal stands in for the person")
     import pty
 
     main, other = pty.openpty()
@@ -50,15 +50,15 @@ def at_a_terminal(
 def on_a_terminal(
     world: World, *arguments: object, answers: list[str], more: Mapping[str, str] | None = None
 ) -> tuple[str, int]:
-    """Run a command on a terminal of its own, answer each question that ends in `: `; gives the screen and the code.
+    """Run a command on its own terminal, answer each question that ends in `: `, and return the screen and exit code.
 
     Args:
-        world: Whose environment and folder it runs in.
-        arguments: The command's.
-        answers: What is typed, a line each.
-        more: Environment variables besides the world's.
+        world: Provides the environment and the working folder.
+        arguments: The command's arguments.
+        answers: What to type, one line each.
+        more: Environment variables in addition to the world's.
     """
-    systems.only_on("posix", "a pseudo-terminal stands for the person")
+    systems.only_on("posix", "a pseudo-terminal stands in for the person")
     import pty
 
     from tests import prefork
@@ -71,7 +71,7 @@ def on_a_terminal(
     waiting = list(answers)
     while True:
         if not select.select([terminal], [], [], 10)[0]:
-            os.write(terminal, typed)  # lost: a program that sets up its terminal drops what was typed before
+            os.write(terminal, typed)  # it was lost: a program that sets up its terminal drops earlier input
             continue
         try:
             piece = os.read(terminal, 4096)
@@ -83,7 +83,7 @@ def on_a_terminal(
         if waiting and shown.rstrip(b"\x1b[?25hl").endswith(b": "):
             answer = waiting.pop(0)
             if answer == "\x03":
-                time.sleep(0.1)  # Python waits for a line yet if a signal comes between its prompt and its reading
+                time.sleep(0.1)  # after a signal between its prompt and its reading, Python would still wait for a line
             typed = answer.encode() + (b"" if answer in {"\x03", "\x04"} else b"\n")
             os.write(terminal, typed)
     os.close(terminal)

@@ -1,6 +1,6 @@
-"""A survey for the tests of the commands: people's answers, a sheet with their tokens, a Google, a vault, and runs.
+"""A survey for the tests of the commands: answers, a sheet with their tokens, a Google, a vault, and runs.
 
-Every answer, token and secret is one of a kind, so that a test can tell whether any of them got out.
+Every answer, token and secret is unique, so that a test can detect whether any of them leaked.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ HEADER = ("id", "name", "phone", "address", "free")
 ENCRYPTED = ("name", "phone", "address")
 VAULT_PASSPHRASE = "wide-open-barn-door-8841"
 CSV = "surveys/baseline.csv"
-# What the run record holds (design, "Run record"); `output` or `error` besides.
+# The keys of a run record (design, "Run record"); `output` or `error` come in addition.
 RECORD_KEYS = (
     "run_id", "job", "status", "started", "finished", "exit_code", "version", "host", "user", "spreadsheet_id",
     "worksheet", "gid", "rows_read", "rows_written", "requests", "columns", "failures", "failure_count",
@@ -43,7 +43,7 @@ RECORD_KEYS = (
 
 @dataclass(frozen=True)
 class Survey:
-    """What people answered, and the same in the sheet.
+    """The answers, in plaintext and in the sheet.
 
     Args:
         answers: The rows of the CSV, without its header.
@@ -57,7 +57,7 @@ class Survey:
     passphrase: Secret
 
     def confidential(self) -> set[str]:
-        """Everything that no output may hold."""
+        """Return everything that no output may contain."""
         first, last = HEADER.index(ENCRYPTED[0]), HEADER.index(ENCRYPTED[-1])
         rows: list[Sequence[Cell]] = [*self.answers, *self.sheet[1:]]
         values = {str(cell) for row in rows for cell in row[first : last + 1]}
@@ -65,7 +65,7 @@ class Survey:
         return {text for text in values | secrets if len(text) > 3} | {VAULT_PASSPHRASE}
 
     def environment(self) -> dict[str, str]:
-        """The secrets as the environment has them in a one-off run."""
+        """Return the secrets as environment variables of a one-off run."""
         return {
             "SHEETS_DECRYPT_PRIVATE_KEY": self.private_key.reveal(),
             "SHEETS_DECRYPT_LEGACY_SECRET": self.legacy_secret.reveal(),
@@ -74,7 +74,7 @@ class Survey:
 
 
 def make(rows: int = 6) -> Survey:
-    """Make a survey whose names are sealed boxes, phones legacy CBC, and addresses CryptoJS tokens."""
+    """Create a survey whose names are sealed boxes, phones legacy CBC, and addresses CryptoJS tokens."""
     private_key, public_key = sealing.generate()
     legacy, passphrase = Secret("legacy-Geheim-77"), Secret("a passphrase that nobody guesses")
     answers = [
@@ -89,7 +89,7 @@ def make(rows: int = 6) -> Survey:
 
 
 def csv_of(rows: Iterable[Sequence[str]], *, mark: bool = True) -> bytes:
-    """Write a CSV as the design says, by hand: RFC 4180 and CRLF."""
+    """Encode a CSV by hand, as the design requires: RFC 4180 and CRLF."""
     lines = [",".join(_quoted(cell) for cell in row) + "\r\n" for row in rows]
     return (b"\xef\xbb\xbf" if mark else b"") + "".join(lines).encode()
 
@@ -99,11 +99,11 @@ def _quoted(cell: str) -> str:
 
 
 def assert_nothing_leaked(output: str | bytes, survey: Survey) -> None:
-    """Hold that no answer, token or secret is in an output, nor a traceback that could hold one."""
+    """Check that an output has no answer, token or secret, and no traceback that could contain one."""
     text = output.decode(errors="replace") if isinstance(output, bytes) else output
     for secret in survey.confidential():
         for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
-            assert form not in text, "a value, token or secret got out"
+            assert form not in text, "a value, token or secret leaked"
     assert "Traceback" not in text
 
 
@@ -112,14 +112,14 @@ PROGRAM = (sys.executable, "-W", "error", "-m", "sheets_decrypt")
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended."""
+    """The result of a finished command."""
 
     code: int
     out: str
     err: str
 
     def records(self) -> list[dict[str, Any]]:
-        """The JSON objects of the standard output, one per line."""
+        """Return the JSON objects of the standard output, one per line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -137,7 +137,7 @@ class World:
 
     @classmethod
     def make(cls, folder: Path, google: Sandbox, *, rows: int = 6) -> "World":
-        """Make it, with the sheet in the tab `data` and the job `baseline`."""
+        """Create a world, with the sheet in the tab `data` and the job `baseline`."""
         survey = make(rows)
         spreadsheet = google.add("Survey", [Tab("notes", [["nothing"]]), Tab("data", survey.sheet, gid=7)])
         world = cls(folder, google, survey, spreadsheet)
@@ -173,7 +173,7 @@ class World:
 
     @property
     def vault(self) -> CryptomatorVault:
-        """The vault, opened anew."""
+        """The vault, opened again on each access."""
         return CryptomatorVault(self.vault_folder, Secret(VAULT_PASSPHRASE))
 
     @property
@@ -182,14 +182,14 @@ class World:
         return self.folder / "sheets-decrypt.toml"
 
     def keep(self, name: str, text: str) -> Path:
-        """Keep a secret in a file that only its owner can read."""
+        """Store a secret in a file that only its owner can read."""
         path = self.folder / "keys" / name
         path.parent.mkdir(exist_ok=True)
         write_private(path, f"{text}\n".encode())
         return path
 
     def configure(self, jobs: Mapping[str, Mapping[str, object]] | None = None, **settings: object) -> Path:
-        """Write the configuration: the job `baseline` with these settings besides, or these jobs with theirs."""
+        """Write the configuration with the job `baseline` and these extra settings, or with these jobs."""
         sections: dict[str, Mapping[str, object]] = {"google": self.google_settings, "keys": self.keys}
         for name, more in (jobs or {"baseline": settings}).items():
             sections[f"jobs.{template.toml(name)}"] = {**self.settings, **more}
@@ -206,7 +206,7 @@ class World:
         return config.load(self.path)
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """A user's environment: nothing of ours in it, and folders of its own."""
+        """Return a user's environment, with our variables removed and its own folders."""
         return clean_environment(self.folder) | dict(more or {})
 
     def run(
@@ -216,7 +216,7 @@ class World:
         stdin: str = "",
         folder: Path | None = None,
     ) -> Done:
-        """Run `sheets-decrypt` with these arguments in this process, and hold that it leaks nothing."""
+        """Run `sheets-decrypt` with these arguments in this process, and check that it leaks nothing."""
         done = call(arguments, self.environment(environment), folder=folder or self.folder, stdin=stdin)
         assert_nothing_leaked(done.out + done.err, self.survey)
         return done
@@ -228,17 +228,17 @@ class World:
         stdin: str = "",
         folder: Path | None = None,
     ) -> Done:
-        """Do the same in a process of its own, as a user does."""
+        """Do the same in a separate process, as a user does."""
         done = run(arguments, self.environment(environment), folder=folder or self.folder, stdin=stdin)
         assert_nothing_leaked(done.out + done.err, self.survey)
         return done
 
     def pull(self, *arguments: object, environment: Mapping[str, str] | None = None) -> Done:
-        """Run the jobs as the configuration has them."""
+        """Run the configured jobs."""
         return self.run("pull", "--config", self.path, *arguments, environment=environment)
 
     def csv(self, name: str = CSV) -> bytes | None:
-        """What the vault holds under the CSV's name."""
+        """Return the content of the CSV in the vault, or None."""
         vault = self.vault
         if vault.size(name) is None:
             return None
@@ -246,17 +246,17 @@ class World:
             return file.read()
 
     def history(self, name: str = CSV) -> list[dict[str, Any]]:
-        """The history in the vault, which leaks nothing either."""
+        """Return the history in the vault, and check that it leaks nothing."""
         lines = self.csv(name + ".runs.jsonl") or b""
         assert_nothing_leaked(lines, self.survey)
         return [json.loads(line) for line in lines.splitlines()]
 
     def whole(self) -> bytes:
-        """What the CSV must be."""
+        """Return the expected CSV."""
         return csv_of([HEADER, *self.survey.answers])
 
     def encrypted_files(self) -> dict[str, tuple[bytes, int]]:
-        """What lies in the vault's folder: name → content and time of change."""
+        """Return the files in the vault's folder: name → content and time of change."""
         return {
             str(path.relative_to(self.vault_folder)): (path.read_bytes(), path.stat().st_mtime_ns)
             for path in self.vault_folder.rglob("*")
@@ -265,7 +265,7 @@ class World:
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
-    """Return an environment without variables that name a configuration, a key or Google; homes are in `folder`."""
+    """Return an environment without variables for a configuration, a key or Google, and with homes in `folder`."""
     ours = ("SHEETS_DECRYPT_", "GOOGLE_", "CLOUDSDK_", "REQUESTS_", "SSL_CERT", "CURL_CA", "XDG_")
     kept = {
         name: value
@@ -296,7 +296,7 @@ def run(arguments: Iterable[object], environment: Mapping[str, str], *, folder: 
 
 
 def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder: Path, stdin: str = "") -> Done:
-    """Run the same entry point in this process, for where a process of its own adds nothing but a second."""
+    """Run the same entry point in this process, for tests to which a separate process adds nothing but a second."""
     out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
     handler = signal.getsignal(signal.SIGTERM)
     code: object = "it did not exit"
@@ -304,9 +304,9 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "argv", ["sheets-decrypt", *map(str, arguments)]),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")),
-        mock.patch.object(threading, "excepthook", threading.excepthook),  # restored at the end, as they are pytest's
+        mock.patch.object(threading, "excepthook", threading.excepthook),  # pytest's, restored at the end
         mock.patch.object(sys, "unraisablehook", sys.unraisablehook),
-        mock.patch("keyring.core._keyring_backend", None),  # it is chosen anew, as this environment says
+        mock.patch("keyring.core._keyring_backend", None),  # chosen again, for this environment
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         contextlib.chdir(folder),
@@ -318,13 +318,13 @@ def call(arguments: Iterable[object], environment: Mapping[str, str], *, folder:
         finally:
             signal.signal(signal.SIGTERM, handler)
     assert isinstance(code, int)
-    # line ends as `run` reads them
+    # the same line ends as `run` returns
     said, complained = (stream.buffer.getvalue().decode().replace(os.linesep, "\n") for stream in (out, err))
     return Done(code, said, complained)
 
 
 def public_key_of(survey: Survey) -> bytes:
-    """Return the public key that the survey's names were sealed for."""
+    """Return the public key with which the survey's names were sealed."""
     raw = sealed_box.decode_key(survey.private_key.reveal())
     assert raw is not None
     return X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()

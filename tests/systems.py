@@ -1,10 +1,10 @@
-"""Tests that belong to one system, and what wine cannot do; loaded by `conftest`.
+"""Tests for one system only, and tests that cannot pass under wine; loaded by `conftest`.
 
-- `@pytest.mark.system("posix", "why")` marks a test that has a meaning on one system only: `posix`, `linux` or
-  `windows`. It is skipped on the others, is counted there, and is not asked for by `SHEETS_DECRYPT_REQUIRE=all`.
-- `@pytest.mark.wine_cannot("what")` marks a test of Windows that passes on Windows and not under wine.
+- `@pytest.mark.system("posix", "why")` marks a test that is meaningful on one system only: `posix`, `linux` or
+  `windows`. The other systems skip and count it, even with `SHEETS_DECRYPT_REQUIRE=all`.
+- `@pytest.mark.wine_cannot("what")` marks a test that passes on Windows but not under wine.
 
-At the end, everything that was skipped is listed by its reason.
+At the end, all skipped tests are counted by reason.
 """
 
 import ctypes
@@ -27,31 +27,31 @@ _PREFIX: Final = re.compile(r"^Skipped: ")
 
 
 def only_on(system: str, reason: str) -> None:
-    """Go on only on the system that the rest of a test belongs to."""
+    """Continue only on the system for which the rest of a test is meant."""
     if not _HERE[system]:
         pytest.skip(_belongs(system, reason))
 
 
 def root(system: str, reason: str) -> None:
-    """Go on only on that system, a POSIX one, and only as its root."""
+    """Continue only on that system, which must be a POSIX one, and only as root."""
     only_on(system, reason)
     require.that(sys.platform == "win32" or os.geteuid() == 0, reason)
 
 
 def library(name: str) -> Any:
-    """Return a library that needs numpy; wine 8 ends a process that loads that."""
-    not_under_wine("load numpy: its C library lacks functions of complex numbers")
+    """Return a library that needs numpy, which crashes a process under wine 8."""
+    not_under_wine("load numpy: its C library lacks functions for complex numbers")
     return importlib.import_module(name)
 
 
 def not_under_wine(what: str) -> None:
-    """Go on only where Windows is not wine, which cannot do what the rest of a test needs."""
+    """Continue unless this Windows is wine, which cannot do what the rest of a test needs."""
     if WINE:
         pytest.skip(f"wine cannot: {what}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Announce the two marks."""
+    """Register the two marks."""
     if WINDOWS:
         drives.announce()
     config.addinivalue_line("markers", "system(name, reason): belongs to one system: posix, linux or windows")
@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what belongs to another system, and what wine cannot do."""
+    """Skip tests for other systems, and tests that wine cannot pass."""
     for mark in item.iter_markers("system"):
         only_on(*mark.args)
     for mark in item.iter_markers("wine_cannot"):
@@ -67,7 +67,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List what was skipped, by reason."""
+    """List the skipped tests by reason."""
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", ()):
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -1,4 +1,4 @@
-r"""Who besides its owner can read a file: by mode bits, and on Windows by its access control list."""
+r"""Users besides the owner who can read a file: by mode bits, or on Windows by its access control list."""
 
 import subprocess
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.survey import clean_environment, run
 
 ME = "S-1-5-21-1-2-3-1001"
 OTHER = "S-1-5-21-1-2-3-1002"
-PROFILE = f"O:{ME}D:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;FA;;;{ME})"  # what a file in C:\Users\me inherits
+PROFILE = f"O:{ME}D:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;FA;;;{ME})"  # as inherited by a file in C:\Users\me
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ PROFILE = f"O:{ME}D:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;FA;;;{ME})"  # what a fi
         (f"O:{OTHER}D:(A;;FA;;;{OTHER})", []),
     ],
 )
-def test_an_acl_names_who_can_read(descriptor: str, readers: list[str]) -> None:
-    """Its owner, this user and administrators are no others; what only forbids, audits or writes gives no reader."""
+def test_an_acl_shows_who_can_read(descriptor: str, readers: list[str]) -> None:
+    """Owner, current user and administrators do not count; an entry that denies, audits or only writes adds no one."""
     assert access.other_readers(descriptor, ME) == readers
 
 
-def test_the_command_that_mends_it_can_be_pasted() -> None:
-    """In cmd and in PowerShell: quotes around all, no variable, and no group by its name, which has translations."""
+def test_the_command_that_fixes_access_can_be_pasted() -> None:
+    """In cmd and PowerShell alike: everything is quoted, without variables or group names, which are translated."""
     command = access.icacls(Path("D:/my keys/private"), ME, ["S-1-1-0", OTHER])
     path = Path("D:/my keys/private")
     assert command == f'icacls "{path}" /inheritance:r /grant:r "*{ME}:F" /remove:g "*S-1-1-0" "*{OTHER}"'
@@ -56,8 +56,8 @@ def test_the_command_that_mends_it_can_be_pasted() -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 @pytest.mark.system("posix", "mode bits mean nothing on Windows")
-def test_mode_bits_show_who_can_read_and_the_command_mends_it(mode: int, tmp_path: Path) -> None:
-    """What is shown is what must be pasted."""
+def test_the_command_fixes_mode_bits_that_let_others_read(mode: int, tmp_path: Path) -> None:
+    """The command works exactly as it is shown."""
     file = tmp_path / "it's private"
     file.write_bytes(b"x")
     file.chmod(mode)
@@ -68,8 +68,8 @@ def test_mode_bits_show_who_can_read_and_the_command_mends_it(mode: int, tmp_pat
 
 
 @pytest.mark.system("windows", "POSIX has mode bits")
-def test_a_private_file_has_its_owner_alone(tmp_path: Path) -> None:
-    """From its first moment, in a folder whose files everybody can read."""
+def test_only_the_owner_can_read_a_private_file(tmp_path: Path) -> None:
+    """It is private from the start, even in a folder whose files everyone can read."""
     ordinary, private = tmp_path / "ordinary", tmp_path / "private"
     ordinary.write_bytes(b"x")
     write_private(private, b"secret")
@@ -78,13 +78,13 @@ def test_a_private_file_has_its_owner_alone(tmp_path: Path) -> None:
     assert access.shared(private, private.stat()) is None
     write_private(private, b"second")
     assert (access.shared(private, private.stat()), private.read_bytes()) == (None, b"second")
-    if access.other_readers(access_windows.descriptor(ordinary), me):  # as under wine, and on a drive such as D:
+    if access.other_readers(access_windows.descriptor(ordinary), me):  # under wine, or on a drive such as D:
         assert access.shared(ordinary, ordinary.stat()) is not None
 
 
 @pytest.mark.system("windows", "POSIX has mode bits")
-def test_the_key_that_keygen_writes_is_read_and_one_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
-    """`keygen --file` says that only you can read it, and that is so; a copy by hand gets the command that mends it."""
+def test_a_key_from_keygen_is_private_and_a_shared_one_is_refused(tmp_path: Path) -> None:
+    """`keygen --file` says that only you can read it, which is true; a manual copy gets the command that fixes it."""
     environment = clean_environment(tmp_path)
     done = run(["keygen", "--file", tmp_path / "private"], environment, folder=tmp_path)
     assert done.code == 0
@@ -93,7 +93,7 @@ def test_the_key_that_keygen_writes_is_read_and_one_that_everybody_can_read_is_r
     assert access.shared(tmp_path / "private", (tmp_path / "private").stat()) is None
     copy = tmp_path / "copy"
     copy.write_bytes((tmp_path / "private").read_bytes())
-    if access.shared(copy, copy.stat()):  # not in a folder of the user's profile
+    if access.shared(copy, copy.stat()):  # not true in a folder of the user's profile
         with pytest.raises(KeyMissing, match="can be read by others") as refused:
             resolve(SecretSource(file=copy))
         assert refused.value.hint.startswith(f'icacls "{copy}" ')

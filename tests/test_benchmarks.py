@@ -1,4 +1,4 @@
-"""The benchmarks run and say something in every row. How fast anything is, no test asserts."""
+"""The benchmarks run and fill every row. No test asserts how fast anything is."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ from tests.benchmarks.measure import Rounds, Run
 from tests.benchmarks.table import Row
 from tests.benchmarks.work import high_water
 
-pytestmark = pytest.mark.system("posix", "the benchmarks measure by what POSIX counts")
+pytestmark = pytest.mark.system("posix", "the benchmarks measure what POSIX counts")
 
 ROOT = Path(__file__).parents[1]
 SMALL, LARGE = 100, 300
@@ -41,7 +41,7 @@ WORK_WITHOUT_A_SHEET = {"pull-and-decrypt --help", "Cryptomator: encryption", "C
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run every benchmark once on tiny sheets; gives the folder with what it printed, its JSON and its plot."""
+    """Run every benchmark once on tiny sheets; return the folder with its output, its JSON and its plot."""
     require.patience("every benchmark runs once")
     for name in ("pandas", "Crypto", "resource"):
         require.that(util.find_spec(name), f"the Python module {name} is not installed")
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_table_has_every_row(folder: Path) -> None:
-    """Each line of the promise is measured, at each size that it is promised for."""
+    """Each line of the promise is measured at each promised size."""
     rows = json.loads((folder / "table.json").read_text(encoding="utf-8"))["rows"]
     expected = {
         *((work, size) for work in WORK_OF_EACH_SIZE for size in (SMALL, LARGE)),
@@ -71,7 +71,7 @@ def test_the_table_has_every_row(folder: Path) -> None:
     assert next(row["measured"] for row in rows if row["work"] == "requests of a pull: ordinary sheet") == 3
 
 
-def test_what_is_printed_is_what_is_written(folder: Path) -> None:
+def test_the_printed_table_matches_the_json(folder: Path) -> None:
     """The printed table is Markdown with a line for each row of the JSON, and the target beside the ratio."""
     content = json.loads((folder / "table.json").read_text(encoding="utf-8"))
     head, rule, *lines = (folder / "printed").read_text(encoding="utf-8").splitlines()
@@ -83,7 +83,7 @@ def test_what_is_printed_is_what_is_written(folder: Path) -> None:
 
 
 def test_the_plot_shows_every_curve(folder: Path) -> None:
-    """Two panels of five curves, with a point for each size, in SVG that parses."""
+    """The SVG parses and has two panels of five curves, with a point for each size."""
     tree = ET.fromstring((folder / "growth.svg").read_text(encoding="utf-8"))
     space = "{http://www.w3.org/2000/svg}"
     lines = [line.attrib["points"].split() for line in tree.iter(f"{space}polyline")]
@@ -91,8 +91,8 @@ def test_the_plot_shows_every_curve(folder: Path) -> None:
     assert len(list(tree.iter(f"{space}circle"))) == 20
 
 
-def test_a_plot_puts_a_decade_into_equal_lengths() -> None:
-    """Both axes are in powers of ten: a growth in proportion is a straight line."""
+def test_each_decade_of_a_plot_has_the_same_length() -> None:
+    """Both axes are logarithmic, so proportional growth is a straight line."""
     curve = {size: Rounds([Run(size / 1000, 0, size * 1000)]) for size in (1_000, 10_000, 100_000)}
     tree = ET.fromstring(plot.svg({"legacy ours": curve}))
     first = next(iter(tree.iter("{http://www.w3.org/2000/svg}polyline")))
@@ -102,14 +102,14 @@ def test_a_plot_puts_a_decade_into_equal_lengths() -> None:
 
 
 def test_a_ratio_is_the_median_of_the_rounds() -> None:
-    """Each round is compared in itself, so that a disturbance that meets both sides of a round does not count."""
+    """Both sides of each round are compared with each other, so a disturbance of a whole round does not count."""
     ours = Rounds([Run(1, 0, 0), Run(10, 0, 0), Run(1, 0, 0)])
     reference = Rounds([Run(4, 0, 0), Run(40, 0, 0), Run(5, 0, 0)])
     assert measure.ratio(ours, reference, lambda run: run.wall) == 4
 
 
 def test_the_sides_take_turns() -> None:
-    """Every round runs each side once, and the next round in reverse."""
+    """Every round runs each side once, in reverse order in the next round."""
     order: list[str] = []
 
     def side(name: str) -> Run:
@@ -121,13 +121,13 @@ def test_the_sides_take_turns() -> None:
     assert [run.peak for run in found["ours"].runs] == [1, 4, 5]
 
 
-def test_what_was_not_measured_is_shown_as_such() -> None:
-    """A row without a number has a dash and says why."""
+def test_an_unmeasured_row_is_shown_as_such() -> None:
+    """A row without a number has a dash and gives the reason."""
     [_, _, line] = table.text([Row("a pull", "itself", "≤ 1.3", "× as much", note="only with --large")]).splitlines()
     assert [cell.strip() for cell in line.strip("|").split("|")][3:] == ["–", "", "≤ 1.3", "only with --large"]
 
 
-def test_the_kernels_mark_is_read_in_bytes() -> None:
-    """`VmHWM` counts in KiB; a process that has ended has none."""
+def test_the_kernels_peak_memory_is_read_in_bytes() -> None:
+    """`VmHWM` counts in KiB, and a process that has ended has none."""
     assert high_water("Name:\tpython\nVmPeak:\t  900 kB\nVmHWM:\t     12 kB\nVmRSS:\t 8 kB\n") == 12 * 1024
     assert high_water("Name:\tpython\nState:\tZ (zombie)\n") == 0

@@ -1,4 +1,4 @@
-"""Cells keep every digit and character, and what is out of place is reported."""
+"""Cells keep every digit and character, and misplaced data is reported."""
 
 import json
 import struct
@@ -36,18 +36,18 @@ def _cells(body: str) -> list[object]:
     ],
 )
 def test_a_number_is_written_with_every_digit(number: str, text: str) -> None:
-    """A JSON number comes out plain: every digit, no exponent, no trailing zero."""
+    """A JSON number is written plainly: every digit, no exponent, no trailing zero."""
     assert [text_of(cell) for cell in _cells(f"[{number}]")] == [text]  # type: ignore[arg-type]
 
 
 @given(st.integers())
-def test_every_whole_number_comes_out_as_it_went_in(number: int) -> None:
+def test_every_whole_number_is_unchanged(number: int) -> None:
     """No whole number loses a digit, however long."""
     assert plain(json.dumps(number)) == str(number)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_double_comes_out_exact(number: float) -> None:
+def test_every_double_is_exact(number: float) -> None:
     """The text of a double has no exponent and converts to the same bits."""
     text = plain(json.dumps(number))
     assert "e" not in text.lower()
@@ -56,14 +56,14 @@ def test_every_double_comes_out_exact(number: float) -> None:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=12))
-def test_every_decimal_comes_out_with_its_value(number: Decimal) -> None:
-    """A number with many digits behind the point keeps its value, which a double would not."""
+def test_every_decimal_keeps_its_value(number: Decimal) -> None:
+    """A number with many decimal places keeps its value, which a double would not."""
     assert Decimal(plain(format(number, "f"))) == number
 
 
 @given(st.lists(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), max_size=5), max_size=8))
 def test_no_text_is_changed_or_lost(rows: list[list[str]]) -> None:
-    """Text is unchanged, inside the header's width or right of it, and every row has the header's width."""
+    """Text is unchanged, within the header's width or to the right of it, and every row has the header's width."""
     result = page(2, rows, HEADER)
     assert len(result.rows) == len(rows)
     for number, (row, line) in enumerate(zip(rows, result.rows, strict=True), 2):
@@ -86,26 +86,26 @@ def test_numbers_and_booleans_are_reported_as_retyped() -> None:
 
 
 def test_the_text_of_a_number_is_plain_text() -> None:
-    """What leaves the room is str and nothing of ours."""
+    """The returned text is a plain str, not a subclass."""
     [[cell, *_]] = page(2, [[Number("7")]], HEADER).rows
     assert type(cell) is str
 
 
-def test_text_that_looks_like_something_else_stays_as_it_is() -> None:
-    """Leading zeros, exponents, nan, NULL and TRUE are never numericised when they come as strings."""
+def test_text_that_looks_like_another_type_is_unchanged() -> None:
+    """Leading zeros, exponents, nan, NULL and TRUE are never converted to numbers if they come as strings."""
     row = ["007", "1e5", "nan"]
     assert page(2, [row, ["NULL", "TRUE", "+447700900123"]], HEADER).rows == [row, ["NULL", "TRUE", "+447700900123"]]
 
 
 def test_data_to_the_right_of_the_header_is_reported() -> None:
-    """Cells beyond the header leave the row and are handed over; blank ones are nothing."""
+    """Cells beyond the header are moved from the row to the overflow; blank ones are ignored."""
     result = page(2, [["1", "a", "b", "", "left over"], ["2", "a", "b", "", ""], ["3"]], HEADER)
     assert result.overflow == {2: ("", "left over")}
     assert result.rows[0] == ["1", "a", "b"]
 
 
 def test_a_row_that_starts_further_right_is_reported() -> None:
-    """Where most rows fill the first cell, one that does not is named; a row of blanks is not."""
+    """If most rows fill the first cell, a row that does not is named; a blank row is not."""
     result = page(10, [["1", "a"], [], ["", "a"], ["", "", "", "far"], ["4"], ["5"]], HEADER)
     assert list(result.shifted) == [12, 13]
 
@@ -119,8 +119,8 @@ def test_a_row_that_starts_further_right_is_reported() -> None:
         (HEADER, []),
     ],
 )
-def test_a_blank_first_column_is_no_trace_of_a_shift(header: Header, rows: list[list[str]]) -> None:
-    """A first column without a name, or one that is mostly blank, says nothing."""
+def test_a_blank_first_column_is_not_a_sign_of_a_shift(header: Header, rows: list[list[str]]) -> None:
+    """A first column without a name, or one that is mostly blank, proves nothing."""
     assert page(2, rows, header).shifted == ()
 
 

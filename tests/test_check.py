@@ -1,4 +1,4 @@
-"""`sheets-decrypt check`: each thing that a pull needs, tried by itself."""
+"""`sheets-decrypt check` tries everything that a pull needs, one check at a time."""
 
 import socket
 import threading
@@ -30,7 +30,7 @@ def _outcomes(checks: dict[str, Any], *names: str) -> list[str]:
 
 
 def test_all_is_well(world: World) -> None:
-    """Every check is ok, in the order of a pull; nothing is written."""
+    """Every check is ok, in the order of a pull, and nothing is written."""
     before = world.encrypted_files()
     code, checks = _check(world)
     assert code == 0
@@ -41,8 +41,8 @@ def test_all_is_well(world: World) -> None:
     assert world.encrypted_files() == before
 
 
-def test_people_read_a_line_for_each_check(world: World) -> None:
-    """On a terminal a check is a line, and a hint is below it."""
+def test_each_check_is_a_line(world: World) -> None:
+    """At a terminal a check is one line, with its hint below."""
     world.configure(columns=["nam"])
     done = world.run("check", "--config", world.path)
     assert done.code == 9
@@ -78,16 +78,16 @@ def test_addresses_that_other_users_can_read_are_a_warning(
 
 
 @pytest.mark.parametrize("options", [[], ["--no-network"]])
-def test_people_read_a_verdict_in_the_last_line(world: World, options: list[str]) -> None:
-    """No one counts the lines to know whether a pull would work."""
+def test_the_last_line_is_a_verdict(world: World, options: list[str]) -> None:
+    """Users need not count lines to know whether a pull would work."""
     *checks, verdict = world.run("check", "--config", world.path, *options).out.splitlines()
     ok = sum(line.startswith("ok") for line in checks)
     skipped = sum(line.split(": ")[1].count(", ") + 1 for line in checks if line.startswith("skipped"))
     assert verdict == f"ready to pull: {ok} ok, {skipped} skipped"
 
 
-def test_what_could_not_be_tried_for_one_reason_is_one_line(world: World) -> None:
-    """After a key file that is missing, one line says what was not looked at and why."""
+def test_checks_skipped_for_one_reason_share_a_line(world: World) -> None:
+    """After a missing key file, one line lists the checks that were not tried, and why."""
     world.google.key_file.unlink()
     lines = world.run("check", "--config", world.path).out.splitlines()
     skipped = [line for line in lines if line.startswith("skipped") and "optional" not in line]
@@ -96,7 +96,7 @@ def test_what_could_not_be_tried_for_one_reason_is_one_line(world: World) -> Non
 
 
 def test_without_the_network_google_is_not_asked(world: World) -> None:
-    """`--no-network` tries vault, keys and key file, and skips the rest."""
+    """`--no-network` checks vault, keys and key file, and skips the rest."""
     code, checks = _check(world, "--no-network")
     assert code == 0
     assert _outcomes(checks, "vault", "keys", "key file") == ["ok", "ok", "ok"]
@@ -105,7 +105,7 @@ def test_without_the_network_google_is_not_asked(world: World) -> None:
 
 
 def test_without_the_network_no_metadata_server_is_asked(world: World) -> None:
-    """Application Default Credentials may ask a server on a cloud's machines: not with `--no-network`."""
+    """Application Default Credentials may ask a cloud machine's metadata server, but not with `--no-network`."""
     del world.google_settings["credentials"]
     world.configure()
     asked = threading.Event()
@@ -176,10 +176,10 @@ def _wrong_key(world: World) -> None:
         (_wrong_key, "key fits", 4, []),
     ],
 )
-def test_one_thing_that_is_wrong_is_one_error(
+def test_one_problem_is_one_error(
     world: World, spoil: Callable[[World], None], name: str, code: int, skipped: list[str]
 ) -> None:
-    """What hangs on it is skipped, what does not is tried, and the exit code is the one that a pull would have."""
+    """Checks that depend on it are skipped, the others are tried, and the exit code is that of a pull."""
     spoil(world)
     found, checks = _check(world)
     assert found == code
@@ -190,23 +190,23 @@ def test_one_thing_that_is_wrong_is_one_error(
 
 
 def test_a_clock_that_is_off_a_little_is_a_warning(world: World) -> None:
-    """Google still signs in, and a warning fails nothing."""
+    """Google still accepts the sign-in, and a warning does not fail the check."""
     world.google.fault(parse_fault("any:skew=200*"))
     code, checks = _check(world)
     assert (code, checks["clock"]["outcome"], checks["clock"]["hint"]) == (0, "warning", "set the clock")
     assert "seconds behind" in checks["clock"]["message"]
 
 
-def test_a_clock_that_is_far_off_is_told_with_the_sign_in(world: World) -> None:
-    """The sign-in fails, and the clock's own check says by how much it is off."""
+def test_a_clock_that_is_far_off_is_reported_with_the_sign_in(world: World) -> None:
+    """The sign-in fails, and the clock's own check says how far it is off."""
     world.google.fault(parse_fault("token:skew=7200*"))
     code, checks = _check(world)
     assert code == 5
     assert _outcomes(checks, "token", "clock", "sheet") == ["error", "warning", "skipped"]
 
 
-def test_a_sheet_without_rows_has_nothing_to_try_the_key_on(world: World) -> None:
-    """That is a warning: the survey may not have begun."""
+def test_a_sheet_without_rows_is_a_warning(world: World) -> None:
+    """That is only a warning, because the survey may not have begun."""
     world.google.replace_rows(world.spreadsheet, "data", [list(HEADER)])
     code, checks = _check(world)
     assert (code, checks["key fits"]["outcome"]) == (0, "warning")
@@ -214,14 +214,14 @@ def test_a_sheet_without_rows_has_nothing_to_try_the_key_on(world: World) -> Non
 
 
 def test_columns_that_are_not_encrypted_are_a_warning(world: World) -> None:
-    """Columns without a token are most likely the wrong ones."""
+    """Columns without a token are most likely the wrong columns."""
     world.configure(columns=["free"])
     code, checks = _check(world)
     assert (code, checks["key fits"]["outcome"]) == (0, "warning")
 
 
 def test_no_token_at_all_is_a_warning(world: World) -> None:
-    """Blank columns are not proof of anything."""
+    """Blank columns prove nothing."""
     rows = [[row[0], "", "", "", ""] for row in world.survey.sheet[1:]]
     world.google.replace_rows(world.spreadsheet, "data", [list(HEADER), *rows])
     code, checks = _check(world)
@@ -230,7 +230,7 @@ def test_no_token_at_all_is_a_warning(world: World) -> None:
 
 
 def test_some_cells_that_do_not_decrypt_are_a_warning(world: World) -> None:
-    """A damaged token in the sample is reported, and does not fail the check."""
+    """A damaged token in the sample is reported but does not fail the check."""
     world.survey.sheet[2][1] = str(world.survey.sheet[2][1])[:-8]
     world.google.replace_rows(world.spreadsheet, "data", world.survey.sheet)
     code, checks = _check(world)
@@ -240,7 +240,7 @@ def test_some_cells_that_do_not_decrypt_are_a_warning(world: World) -> None:
 
 
 def test_a_key_pair_that_belongs_together_is_ok(world: World) -> None:
-    """What Twilio encrypts for the configured public key is decrypted by the configured private key."""
+    """The configured private key decrypts what Twilio encrypts for the configured public key."""
     world.keys["public_key"] = sealed_box.encode_key(public_key_of(world.survey))
     world.configure()
     code, checks = _check(world, "--no-network")
@@ -248,7 +248,7 @@ def test_a_key_pair_that_belongs_together_is_ok(world: World) -> None:
 
 
 def test_a_key_pair_that_does_not_belong_together_is_an_error(world: World) -> None:
-    """Another public key, or one without a private key beside it: answers would be lost to come."""
+    """With another public key, or with one without a private key, future answers would be lost."""
     world.keys["public_key"] = sealed_box.encode_key(sealing.generate()[1])
     world.configure()
     code, checks = _check(world)
@@ -261,7 +261,7 @@ def test_a_key_pair_that_does_not_belong_together_is_an_error(world: World) -> N
 
 
 def test_a_key_that_cannot_be_read_is_one_error(world: World) -> None:
-    """While the vault is locked the private key is out of reach, and no one is sent to configure another one."""
+    """While the vault is locked, the private key cannot be read, and the hint does not suggest another key."""
     world.keys["public_key"] = sealed_box.encode_key(public_key_of(world.survey))
     world.keys["private_keys"] = [{"file": str(world.folder / "locked" / "private")}]
     world.configure()
@@ -270,8 +270,8 @@ def test_a_key_that_cannot_be_read_is_one_error(world: World) -> None:
     assert checks["key pair"]["message"] == "not tried: the private key could not be read"
 
 
-def test_a_google_that_cannot_be_reached_tells_no_time(world: World) -> None:
-    """Without an answer there is nothing to compare the clock with, and nothing else is tried."""
+def test_an_unreachable_google_skips_the_clock(world: World) -> None:
+    """Without an answer the clock cannot be compared, and nothing else is tried."""
     world.google_settings |= {"proxy": "http://127.0.0.1:9", "deadline": 0.5}
     world.configure()
     code, checks = _check(world)
@@ -280,7 +280,7 @@ def test_a_google_that_cannot_be_reached_tells_no_time(world: World) -> None:
 
 
 def test_every_job_is_checked(world: World) -> None:
-    """Each job has its checks; `--job` takes one; the exit code is the first error's."""
+    """Each job has its checks; `--job` chooses one; the exit code is that of the first error."""
     jobs: dict[str, dict[str, object]] = {
         "one": {"columns": "auto"}, "two": {"worksheet": "nowhere"}, "three": {"columns": ["nobody"]},
     }  # fmt: skip
@@ -295,8 +295,8 @@ def test_every_job_is_checked(world: World) -> None:
     assert world.run("check", "--config", world.path, "--job", "four").code == 2
 
 
-def test_of_several_jobs_people_read_what_is_wrong_and_where(world: World) -> None:
-    """With several jobs, a job's good checks are one line, an error has its own, and the last line names the jobs."""
+def test_with_several_jobs_the_output_shows_what_is_wrong_and_where(world: World) -> None:
+    """With several jobs, a job's good checks share a line, an error has its own, and the last line names the jobs."""
     world.configure({"one": {"output": "one.csv"}, "two": {"output": "two.csv", "columns": ["nam"]}})
     *lines, verdict = world.run("check", "--config", world.path).out.splitlines()
     assert lines[1].startswith("ok      one: vault, keys, key file, token, clock, sheet, tab, columns, key fits")

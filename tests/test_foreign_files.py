@@ -1,4 +1,4 @@
-"""A named pipe, a device or a huge file in the place of any file that is read: an error of ours, at once."""
+"""A named pipe, a device or a huge file in place of a file to read causes an error of ours, at once."""
 
 import json
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.system("posix", "needs named pipes and devices")
 
 
 def huge(path: Path) -> None:
-    """Make a file of a terabyte that takes no room."""
+    """Create a file of one terabyte that takes no space."""
     with path.open("wb") as file:
         file.truncate(1 << 40)
 
@@ -38,19 +38,19 @@ PLANTS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture(params=list(PLANTS))
 def words(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Put something into the place of the file `planted`; what an error calls it."""
+    """Put something in place of the file `planted`, and return what an error calls it."""
     PLANTS[request.param](tmp_path / "planted")
     return str(request.param)
 
 
 def test_a_configuration_is_a_small_regular_file(tmp_path: Path, words: str) -> None:
-    """It is named, and the exit code is 2."""
+    """The message names the file, and the exit code is 2."""
     with pytest.raises(ConfigurationError, match=f"planted cannot be read: {words}"):
         config.load(tmp_path / "planted")
 
 
 def test_a_key_file_is_a_small_regular_file(tmp_path: Path, words: str) -> None:
-    """It is named, and the exit code is 5."""
+    """The message names the file, and the exit code is 5."""
     with pytest.raises(CredentialsRefused, match=f"planted cannot be read: {words}"):
         credentials.from_key_file(tmp_path / "planted")
 
@@ -63,7 +63,7 @@ def test_certificates_are_a_regular_file(tmp_path: Path, words: str) -> None:
 
 
 def test_a_secrets_file_is_a_regular_file(tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A huge one is refused; a systemd credential is as small."""
+    """A huge file is refused, and a systemd credential has the same limit."""
     if words != "a device":
         (tmp_path / "planted").chmod(0o600)
     source = SecretSource(file=tmp_path / "planted")
@@ -75,25 +75,25 @@ def test_a_secrets_file_is_a_regular_file(tmp_path: Path, words: str, monkeypatc
 
 
 def test_a_downloaded_csv_is_a_regular_file(tmp_path: Path, words: str) -> None:
-    """A large one is read page by page."""
+    """A large CSV is accepted, because it is read page by page."""
     if words != "larger":
         with pytest.raises(ConfigurationError, match=f"planted cannot be read: {words}"):
             CsvFile(tmp_path / "planted")
 
 
-def test_what_is_remembered_of_a_job_is_a_small_regular_file(world: World, tmp_path: Path, words: str) -> None:
-    """Anything else is forgotten, and replaced by the next run."""
+def test_a_jobs_state_is_a_small_regular_file(world: World, tmp_path: Path, words: str) -> None:
+    """Anything else is ignored, and the next run replaces it."""
     content = config.load(world.path)
     path = state.file_of(content, "baseline")
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(tmp_path / "planted", path)  # noqa: PTH104 (also of a link)
+    os.rename(tmp_path / "planted", path)  # noqa: PTH104 (may be a link)
     assert state.load(content, "baseline") == JobState()
     state.change(content, "baseline", lambda _: JobState(exit_code=7))
     assert state.load(content, "baseline").exit_code == 7
 
 
-def test_of_a_huge_history_only_the_end_is_read(world: World) -> None:
-    """The newest runs are there, whatever lies before them."""
+def test_only_the_end_of_a_huge_history_is_read(world: World) -> None:
+    """The newest runs are returned, whatever comes before them."""
     run = json.dumps({"run_id": "newest"}).encode() + b"\n"
     with world.vault.replace(history.history_name(CSV)) as new:
         for _ in range(30):
@@ -102,8 +102,8 @@ def test_of_a_huge_history_only_the_end_is_read(world: World) -> None:
     assert history.read_history(world.vault, CSV) == [{"run_id": "newest"}]
 
 
-def test_a_history_of_any_size_costs_no_time_on_a_drive(tmp_path: Path) -> None:
-    """A terabyte without a line break would take hours to read, and the run's lock would be held as long."""
+def test_a_history_of_any_size_is_read_quickly_on_a_drive(tmp_path: Path) -> None:
+    """A terabyte without a line break would take hours to read, and block the run's lock as long."""
     huge(tmp_path / history.history_name("a.csv"))
     drive = Drive(tmp_path, classify=as_vault)
     assert history.read_history(drive, "a.csv") == []

@@ -1,4 +1,4 @@
-"""What someone else wrote ends in an answer or an error of ours, in bounded time and memory."""
+"""Foreign input ends in an answer or an error of ours, in bounded time and memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ NAMES = (
 
 
 def test_every_target_is_fuzzed(tmp_path: Path) -> None:
-    """The names below are those of all targets."""
+    """NAMES lists all targets."""
     assert tuple(all_targets(tmp_path)) == NAMES
 
 
@@ -24,8 +24,8 @@ def test_every_target_is_fuzzed(tmp_path: Path) -> None:
 def test_odd_input_ends_in_an_answer_or_an_error_of_ours(
     tmp_path: Path, count: Callable[[str, int], None], name: str
 ) -> None:
-    """Mutations of valid input bring about nothing else, take at most ten seconds each, and at most two gigabytes."""
-    systems.only_on("posix", "Windows has no limits of a process's memory and time")
+    """Mutated valid input has no other result, and takes at most ten seconds and two gigabytes each."""
+    systems.only_on("posix", "Windows cannot limit a process's memory and time")
     from tests.fuzz.mutation import fuzz
 
     count(
@@ -35,9 +35,9 @@ def test_odd_input_ends_in_an_answer_or_an_error_of_ours(
 
 
 @pytest.mark.parametrize("code", ["raise ValueError", "[0] * 10**10", "while True: pass"])
-def test_the_fuzzer_notices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
+def test_the_fuzzer_notices_failures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     """Another error, too much memory and too much time are failures, and the input is kept."""
-    systems.only_on("posix", "Windows has no limits of a process's memory and time")
+    systems.only_on("posix", "Windows cannot limit a process's memory and time")
     from tests.fuzz import mutation
 
     monkeypatch.setattr(mutation, "SECONDS", 1)

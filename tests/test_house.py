@@ -1,4 +1,4 @@
-"""The developer's guide draws the house as it is: every room and module, in the words of its own docstring."""
+"""The drawing of the house in the developer's guide is up to date: every room and module, with its docstring."""
 
 import ast
 import re
@@ -13,13 +13,13 @@ DRAWN = re.compile(r"(<!-- house: .*? -->\n).*?(<!-- end of house -->)", re.DOTA
 
 
 def summary(file: Path) -> str:
-    """The first sentence of a module's docstring."""
+    """Return the first sentence of a module's docstring."""
     text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     return re.split(r"(?<=[^.])\.(?: |\n|$)", " ".join(text.split("\n\n")[0].split()))[0]
 
 
 def tree(folder: Path, depth: int = 0) -> Iterator[str]:
-    """A folder's modules, then the folders in it, a line each."""
+    """Yield a line for each of a folder's modules, then for the folders in it."""
     indent = "  " * depth
     for file in sorted(folder.glob("*.py")):
         if file.name != "__init__.py":
@@ -30,7 +30,7 @@ def tree(folder: Path, depth: int = 0) -> Iterator[str]:
 
 
 def floors() -> Iterator[str]:
-    """The floors of the house from the top down, as `lint-imports` holds them."""
+    """Yield the floors of the house from the top down, as `lint-imports` checks them."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
@@ -42,7 +42,7 @@ def floors() -> Iterator[str]:
 
 
 def drawing() -> str:
-    """What is between the guide's two marks."""
+    """Return the text between the guide's two marks."""
     return "\n".join(
         [
             "```text",
@@ -59,15 +59,15 @@ def drawing() -> str:
     )
 
 
-def test_the_guide_draws_the_house_as_it_is() -> None:
-    """Every room, module and floor; to renew it: `python -m tests.test_house`."""
+def test_the_guides_drawing_of_the_house_is_up_to_date() -> None:
+    """It has every room, module and floor; to renew it: `python -m tests.test_house`."""
     found = DRAWN.search(GUIDE.read_text(encoding="utf-8"))
     assert found is not None
     assert found[0] == f"{found[1]}{drawing()}\n{found[2]}"
 
 
-def test_every_room_says_what_it_does() -> None:
-    """Each module and each room has a sentence, which the drawing shows."""
+def test_every_module_has_a_summary() -> None:
+    """Each module and each room has a sentence for the drawing."""
     assert [str(file) for file in PACKAGE.rglob("*.py") if not summary(file)] == []
 
 

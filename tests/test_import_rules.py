@@ -1,4 +1,4 @@
-"""The rules of the house hold: each is broken in a copy of the package, and the tool must say so."""
+"""The rules of the house hold: each is broken in a copy of the package, and the tool must report it."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ import pytest
 
 from tests.long import LONG
 
-pytestmark = pytest.mark.system("posix", "the rules of the source are the same everywhere, and are checked once")
+pytestmark = pytest.mark.system("posix", "the rules for the source are the same everywhere, and are checked once")
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sheets_decrypt"
@@ -21,7 +21,7 @@ GOOGLES = "only google/ imports Google's libraries"
 PURE = "are pure"
 POOL = "only the two stories choose the pool"
 SANDBOX = "nothing imports the sandbox but the command line"
-# (file of the copy, line that is added to it, the contract that must break)
+# (file of the copy, line to add to it, contract that must break)
 BREAKS = [
     ("runs/state.py", "import gspread", GOOGLES),
     ("cli/pull.py", "import google.auth", GOOGLES),
@@ -49,7 +49,7 @@ BREAKS = [
 ]
 
 
-# In an ordinary run one break of each contract; each takes a quarter of a second.
+# An ordinary run tries one break of each contract; each takes a quarter of a second.
 TRIED = BREAKS if LONG else list({contract: (name, line, contract) for name, line, contract in BREAKS}.values())
 
 
@@ -63,7 +63,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _lint(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of this environment over the copy."""
+    """Run a program of this environment on the copy."""
     program = Path(sys.executable).with_name(command[0])
     return subprocess.run(
         [program, *command[1:]],
@@ -96,7 +96,7 @@ def broken(request: pytest.FixtureRequest, house: Path) -> Iterator[Path]:
 
 
 def test_the_house_keeps_its_rules(house: Path) -> None:
-    """The copy is as clean as the original: what breaks below is the added line."""
+    """The copy is as clean as the original, so the added line causes the breaks below."""
     done = _lint(house, "lint-imports", "--no-cache")
     assert done.returncode == 0, done.stdout
 
@@ -107,8 +107,8 @@ def test_the_house_keeps_its_rules(house: Path) -> None:
     indirect=["broken"],
     ids=[f"{name}: {line.split(chr(10))[-1].strip()}" for name, line, _ in TRIED],
 )
-def test_a_rule_that_is_broken_is_noticed(broken: Path, contract: str) -> None:
-    """An import that its room may not have is an error of the contract that forbids it."""
+def test_a_broken_rule_is_noticed(broken: Path, contract: str) -> None:
+    """An import that a room may not have breaks the contract that forbids it."""
     done = _lint(broken, "lint-imports", "--no-cache")
     assert done.returncode == 1, done.stdout
     assert re.search(rf"{re.escape(contract)}.* BROKEN", done.stdout), done.stdout
@@ -125,7 +125,7 @@ def test_a_rule_that_is_broken_is_noticed(broken: Path, contract: str) -> None:
     ],
 )
 def test_a_module_that_prints_or_exits_is_noticed(house: Path, name: str, line: str, rule: str) -> None:
-    """Only `cli/terminal.py` does, and nothing is staged in a temporary folder."""
+    """Only `cli/terminal.py` prints and exits, and nothing is staged in a temporary folder."""
     text = (house / "sheets_decrypt" / name).read_text(encoding="utf-8") + f"\n{line}\n"
     program = Path(sys.executable).with_name("ruff")
     command = [str(program), "check", "--output-format=concise", "--stdin-filename", f"sheets_decrypt/{name}", "-"]
@@ -134,7 +134,7 @@ def test_a_module_that_prints_or_exits_is_noticed(house: Path, name: str, line: 
 
 
 def _names(file: Path) -> set[str]:
-    """Every name and attribute that a module uses."""
+    """Return every name and attribute that a module uses."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return names | {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -151,12 +151,12 @@ def _names(file: Path) -> set[str]:
     ids=lambda file: str(file.relative_to(PACKAGE)),
 )
 def test_a_pure_module_needs_no_import_to_reach_outside(file: Path) -> None:
-    """Neither `open` nor anything that imports behind the linter's back is used where nothing may be touched."""
+    """A pure module uses neither `open` nor any import that the linter cannot see."""
     assert not _names(file) & {"open", "input", "print", "exec", "eval", "compile", "__import__", "import_module"}
 
 
 def test_only_the_terminal_reaches_the_standard_streams() -> None:
-    """No other module of the package names them, raises SystemExit or asks the user."""
+    """No other module of the package uses them, raises SystemExit or asks the user."""
     streams = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__", "SystemExit", "input", "quit"}
     found = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if _names(file) & streams}
     assert found <= {"cli/terminal.py"}

@@ -1,4 +1,4 @@
-"""What `import sheets_decrypt` offers."""
+"""The public interface of `import sheets_decrypt`."""
 
 import subprocess
 import sys
@@ -14,17 +14,17 @@ from tests import require
 
 
 def test_the_public_names_are_those_of_their_modules() -> None:
-    """The options and errors are the objects themselves."""
+    """The options and errors are the same objects."""
     assert sheets_decrypt.Options is options.Options
     assert sheets_decrypt.KeyProblem is errors.KeyProblem
     assert all(getattr(sheets_decrypt, name) for name in sheets_decrypt.__all__)
 
 
-@pytest.mark.system("posix", "types are checked once")
+@pytest.mark.system("posix", "types are checked only once")
 def test_a_type_checker_knows_the_public_names(tmp_path: Path) -> None:
     """A user's program is checked against the real types.
 
-    So is this file, each time that mypy runs: where the types were lost, the `ignore` below would be one too many.
+    Each mypy run also checks this file: if the types were lost, the `ignore` below would be reported as unused.
     """
 
     def run(config: config.Config) -> int:
@@ -54,7 +54,7 @@ def test_a_type_checker_knows_the_public_names(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_imports_no_library() -> None:
-    """No one waits for what a pull needs who has not asked for it."""
+    """Importing the package alone does not wait for the libraries that a pull needs."""
     code = "import sys, sheets_decrypt; sys.exit(bool({'pydantic', 'gspread', 'cryptography'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -63,8 +63,8 @@ MODULES = sorted(path.stem for path in Path(sheets_decrypt.__file__).parent.glob
 
 
 def test_every_file_of_the_command_line_can_be_imported_first() -> None:
-    """None of them depends on what another one has imported before: all of the package is forgotten each time."""
-    require.patience("every file is imported anew, and the import rules forbid circles already")
+    """No module depends on another one being imported before: the whole package is unloaded each time."""
+    require.patience("every file is imported again, and the import rules already forbid cycles")
     code = """
 import importlib, sys
 for module in sys.argv[1:]:
@@ -75,14 +75,14 @@ for module in sys.argv[1:]:
     subprocess.run([sys.executable, "-W", "error", "-c", code, *MODULES], check=True)
 
 
-def test_a_room_that_is_imported_does_not_import_the_library() -> None:
-    """`from sheets_decrypt import errors` does not import the library, which would import it in a circle."""
+def test_importing_a_module_does_not_import_the_library() -> None:
+    """`from sheets_decrypt import errors` does not import the library, which would be a circular import."""
     code = "import sys; from sheets_decrypt import errors; sys.exit('sheets_decrypt.story.pull' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_version_is_public() -> None:
-    """`sheets_decrypt.__version__` is what `--version` prints and what pip has installed."""
+    """`sheets_decrypt.__version__` is the version that `--version` prints and that pip has installed."""
     from importlib.metadata import version
 
     assert sheets_decrypt.__version__ == version("sheets-decrypt")

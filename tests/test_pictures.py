@@ -1,4 +1,4 @@
-"""The documentation's pictures: linked, small, loading nothing, and showing what the program shows today."""
+"""The documentation's pictures are linked, small and up to date, and load nothing."""
 
 import re
 from pathlib import Path
@@ -15,16 +15,16 @@ DRAWN = [file for file in FILES if file.suffix == ".svg"]
 
 
 def _text(svg: str) -> str:
-    """Return a picture's text, with what differs from run to run left out: tokens and the passphrase."""
+    """Return a picture's text without the parts that differ between runs: tokens and the passphrase."""
     root = ET.fromstring(svg)
     lines = "\n".join(part.text or "" for part in root.iter("{http://www.w3.org/2000/svg}text"))
-    # Releases of rich end a picture with more or fewer empty lines.
+    # Versions of rich end a picture with more or fewer empty lines.
     return re.sub(r"\S*…|(?:[0-9a-f]{6}-){3}[0-9a-f]{6}", "…", lines.replace("\u00a0", " ")).rstrip("\n")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_each_picture_is_small_and_linked_with_words_for_those_who_do_not_see_it(file: Path) -> None:
-    """Less than 100 kB, and a page shows it with a text in its place."""
+def test_each_picture_is_small_and_linked_with_an_alternative_text(file: Path) -> None:
+    """It is smaller than 100 kB, and a page shows it with an alternative text."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     assert file.stat().st_size < 100_000
@@ -33,7 +33,7 @@ def test_each_picture_is_small_and_linked_with_words_for_those_who_do_not_see_it
 
 @pytest.mark.parametrize("file", DRAWN, ids=lambda file: file.name)
 def test_a_drawing_loads_nothing_from_elsewhere(file: Path) -> None:
-    """No font, script, picture or link: only addresses inside of the file itself."""
+    """It has no font, script, picture or link, and only addresses inside the file itself."""
     text = file.read_text(encoding="utf-8")
     tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(text).iter()}
     assert not tags & {"script", "image", "a", "foreignObject", "use", "iframe"}
@@ -44,8 +44,8 @@ def test_a_drawing_loads_nothing_from_elsewhere(file: Path) -> None:
     assert text.count("http") == text.count("http://www.w3.org/2000/svg") == 1
 
 
-@pytest.mark.system("posix", "a pseudo-terminal stands for the person")
-def test_the_terminal_picture_is_what_the_demonstration_shows() -> None:
-    """Line for line; to renew it: `python -m tests.pictures`."""
+@pytest.mark.system("posix", "a pseudo-terminal stands in for the person")
+def test_the_terminal_picture_matches_the_demonstration() -> None:
+    """They match line for line; to renew it: `python -m tests.pictures`."""
     require.patience("the demonstration runs at a terminal")
     assert _text((PICTURES / "demo.svg").read_text(encoding="utf-8")) == _text(demo())

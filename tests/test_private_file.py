@@ -1,4 +1,4 @@
-"""A private file is written whole or not at all, for its owner alone."""
+"""A private file is written whole or not at all, and only its owner can read it."""
 
 import os
 import stat
@@ -16,8 +16,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_only_the_owner_can_read_it_and_its_new_folders(tmp_path: Path) -> None:
-    """Whatever the umask allows, the file has mode 0600 and each folder made for it 0700."""
+def test_only_the_owner_can_read_the_file_and_its_new_folders(tmp_path: Path) -> None:
+    """Whatever the umask allows, the file has mode 0600 and each folder created for it 0700."""
     before = os.umask(0)
     try:
         write_private(tmp_path / "a" / "b" / "key", b"secret")
@@ -31,8 +31,8 @@ def test_only_the_owner_can_read_it_and_its_new_folders(tmp_path: Path) -> None:
     ]
 
 
-def test_a_former_file_is_replaced_with_a_private_one(tmp_path: Path) -> None:
-    """The former file's looser mode is not kept, and what a link leads to is not written."""
+def test_an_existing_file_is_replaced_with_a_private_one(tmp_path: Path) -> None:
+    """The previous file's looser mode is not kept, and a link's target is not written."""
     (tmp_path / "former").write_bytes(b"former")
     (tmp_path / "former").chmod(0o666)
     (tmp_path / "link").symlink_to("former")
@@ -44,8 +44,8 @@ def test_a_former_file_is_replaced_with_a_private_one(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["former", "link"]
 
 
-def test_a_file_is_not_replaced_where_that_is_not_wanted(tmp_path: Path) -> None:
-    """Not even what a dangling link points to, and nothing else is left."""
+def test_a_file_is_not_replaced_with_replace_false(tmp_path: Path) -> None:
+    """Not even the target of a dangling link is created, and nothing else remains."""
     (tmp_path / "former").write_bytes(b"former")
     (tmp_path / "dangling").symlink_to("nowhere")
     for name in ("former", "dangling"):
@@ -60,7 +60,7 @@ def test_a_file_is_not_replaced_where_that_is_not_wanted(tmp_path: Path) -> None
 
 
 def test_a_full_disk_leaves_nothing_of_the_new_file() -> None:
-    """Where a part of the new file cannot be written, the former one stays and the rest is removed."""
+    """If part of the new file cannot be written, the previous one stays and the rest is removed."""
     import resource
     import tempfile
 
@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_nothing_of_the_new_file() -> None:
         path = Path(folder) / "key"
         write_private(path, b"former")
         child = os.fork()
-        if child == 0:  # pragma: no cover — a process of its own, for the limit
+        if child == 0:  # pragma: no cover — a separate process, for the limit
             import signal
 
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

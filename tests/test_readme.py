@@ -1,4 +1,4 @@
-"""What the documentation says of commands, options, keys, messages and exit codes is what the program has."""
+"""The commands, options, keys, messages and exit codes in the documentation are those of the program."""
 
 import ast
 import os
@@ -46,7 +46,7 @@ def keys_table() -> str:
 
 
 def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield every command below a group, with its name as a user types it."""
+    """Yield every command below a group, with the name that a user types."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -61,7 +61,7 @@ COMMANDS = dict(commands(sheets_decrypt, "sheets-decrypt"))
 
 
 def options(command: click.Command) -> set[str]:
-    """Return the long options that a command's help shows."""
+    """Return the long options in a command's help."""
     return {
         name
         for parameter in command.params
@@ -72,18 +72,18 @@ def options(command: click.Command) -> set[str]:
 
 
 def section(title: str) -> str:
-    """Return the text below a heading of the page on commands, up to the next one of its rank."""
+    """Return the text below a heading of the page on commands, up to the next heading of the same level."""
     return PAGES["commands.md"].split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 def anchors(text: str) -> set[str]:
-    """Return what a link can name in a page, as GitHub makes it of the headings."""
+    """Return the anchors that links to a page can use, as GitHub derives them from its headings."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def texts() -> Iterator[str]:
-    """Yield every text in the program's code, but docstrings; `…` stands for what is put into it."""
+    """Yield every text in the program's code except docstrings; `…` replaces each inserted value."""
     for file in (ROOT / "sheets_decrypt").rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         described = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -94,33 +94,33 @@ def texts() -> Iterator[str]:
                 yield node.value
 
 
-def test_the_table_of_keys_is_the_program_s() -> None:
-    """Every key with its default and meaning; to renew it: `python -m tests.test_readme`."""
+def test_the_table_of_keys_matches_the_program() -> None:
+    """It has every key with its default and meaning; to renew it: `python -m tests.test_readme`."""
     found = KEYS.search(PAGES["configuration.md"])
     assert found is not None
     assert found[0] == f"{found[1]}\n{keys_table()}\n{found[2]}"
 
 
 def test_every_key_of_a_configuration_is_in_the_table() -> None:
-    """What is above the sections is in the table as well."""
+    """The table includes the keys above the sections."""
     listed = {re.split(r"[. \]]", key.lstrip("["))[0] for key, _, _ in writing.all_keys()}
     assert set(config.Config.model_fields) <= listed
 
 
-def test_the_example_file_is_the_program_s() -> None:
+def test_the_example_file_matches_the_program() -> None:
     """The commented example in config/ is what `config example` prints; to renew it: `python -m tests.test_readme`."""
     assert EXAMPLE.read_text(encoding="utf-8") == writing.example()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_is_documented(name: str) -> None:
-    """A command is on the page on commands; a subcommand may be named without its first word."""
+    """The page on commands has every command; a subcommand may be named without its first word."""
     text = PAGES["commands.md"]
     short = name.removeprefix("sheets-decrypt ")
     assert f"`{name}`" in text or f"`{short}`" in text or f"`{name} " in text, name
 
 
-def test_every_command_that_is_documented_exists() -> None:
+def test_every_documented_command_exists() -> None:
     """No page names a command that the program does not have."""
     known = {*COMMANDS, "pull-and-decrypt"}
     for name in re.findall(r"(?:^(?:\| )?|`)(?:`)?(sheets-decrypt [a-z][a-z-]*(?: [a-z][a-z-]*)?)", ALL, re.MULTILINE):
@@ -129,14 +129,14 @@ def test_every_command_that_is_documented_exists() -> None:
 
 
 def test_every_option_of_a_pull_is_documented() -> None:
-    """Every option that is shown in the help is in the section on the command, and none that is not."""
+    """The section on the command has exactly the options shown in the help."""
     text = section("pull-and-decrypt")
     assert {name for name in options(pull_and_decrypt) if f"`{name}" not in text} == set()
     assert set(re.findall(r"`(--[a-z-]+)", text)) <= options(pull_and_decrypt)
 
 
 def test_every_other_option_is_documented() -> None:
-    """Every option of every other command is in the section on them, and none that does not exist."""
+    """The section on the other commands has every option, and none that does not exist."""
     text = section("sheets-decrypt")
     known = {name for command, found in COMMANDS.items() if command != "sheets-decrypt pull" for name in options(found)}
     assert {name for name in known if not re.search(rf"`[^`]*{name}\b", text)} == set()
@@ -144,20 +144,20 @@ def test_every_other_option_is_documented() -> None:
 
 
 def test_no_page_names_an_option_that_does_not_exist() -> None:
-    """Each option is one of ours, or one of the programs that are named beside it."""
+    """Each option is one of ours, or belongs to a program named beside it."""
     known = {name for command in COMMANDS.values() for name in options(command)} | {"--help", "--version"}
     old = {"--encrypted", "--list", "--secret"}  # csv_decryptor.py's
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", ALL.replace("<!--", "").replace("-->", ""))) - old <= known
 
 
-def test_the_exit_codes_are_the_program_s() -> None:
-    """The table of exit codes says what `--help` says."""
+def test_the_exit_codes_match_the_program() -> None:
+    """The table of exit codes matches `--help`."""
     found = dict(re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit codes"), re.MULTILINE))
     assert found == {str(code): meaning for code, meaning in EXIT_CODES.items()}
 
 
-def test_the_messages_that_are_explained_are_the_program_s() -> None:
-    """Each message in the tables of troubles is one that the program can print."""
+def test_the_explained_messages_are_those_of_the_program() -> None:
+    """The program can print each message in the troubleshooting tables."""
     rows = "".join(TABLE_OF_MESSAGES.findall(README) + TABLE_OF_MESSAGES.findall(PAGES["troubleshooting.md"]))
     said = {text for row in rows.splitlines() for text in re.findall(r"`(.*?)`", row.split("|")[1])}
     program = list(texts())
@@ -170,7 +170,7 @@ def test_the_messages_that_are_explained_are_the_program_s() -> None:
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", ALL, re.DOTALL))
 def test_every_example_of_a_configuration_is_valid(text: str) -> None:
-    """An example can be copied: with the parts that it leaves out it is a valid configuration."""
+    """An example can be copied: together with the parts it omits, it is a valid configuration."""
     content = tomllib.loads(re.sub(r"^ {3}", "", text, flags=re.MULTILINE).replace("…", "1AbCdEfGhIjKlMnOp"))
     base = {"spreadsheet": "1AbCdEfGhIjKlMnOp", "columns": ["name"], "output": "X:/surveys/baseline.csv"}
     jobs = content.setdefault("jobs", {})
@@ -187,7 +187,7 @@ PROGRAMS = dict(zip(
 def test_the_python_examples_run(
     world: World, printed: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The README and the page on the library show programs that pull a job, warnings as errors."""
+    """The examples in the README and on the library's page pull a job, with warnings as errors."""
     program = PROGRAMS[printed]
     assert len([line for line in program.splitlines() if line]) <= 10
     monkeypatch.chdir(world.folder)
@@ -196,15 +196,15 @@ def test_the_python_examples_run(
     assert world.csv() == world.whole()
 
 
-def test_the_two_lines_are_there() -> None:
-    """The line that shows the job and the line that runs the tests each stand alone on a line."""
+def test_the_readme_has_the_two_lines() -> None:
+    """The line that demonstrates the program and the line that runs the tests are each on a line of their own."""
     lines = README.splitlines()
     assert lines.count("pip install . && sheets-decrypt demo") == 1
     assert lines.count('pip install -e ".[test]" && pytest') == 1
 
 
 def typed(text: str) -> Iterator[str]:
-    """Yield every line of a page that a reader types to run one of our commands."""
+    """Yield every line of a page that a reader would type to run one of our commands."""
     blocks = [line.strip() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     for line in [*blocks, *re.findall(r"`([^`\n]+)`", text)]:
         if line.startswith(("sheets-decrypt ", "pull-and-decrypt ")):
@@ -212,15 +212,15 @@ def typed(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("line", sorted(set(typed(ALL))))
-def test_a_command_is_typed_alike_in_every_shell(line: str) -> None:
-    """PowerShell takes `a,b` for two arguments, and `&` or `;` for the end of a command: such values are quoted."""
+def test_a_command_is_the_same_in_every_shell(line: str) -> None:
+    """PowerShell splits `a,b` into two arguments, and `&` or `;` ends a command, so such values are quoted."""
     assert re.fullmatch(r"""[\w./:=…-]+(?: (?:[\w./:=…-]+|"[^"`$%\\!]*"))*""", line), line
     assert split_command(line, windows=True) == split_command(line, windows=False)
 
 
 @pytest.mark.parametrize("line", ["sheets-decrypt check", "pull-and-decrypt"])
 def test_the_readmes_commands_run_in_this_systems_shell(world: World, line: str) -> None:
-    """They are typed as the README has them: in cmd on Windows, in a POSIX shell elsewhere."""
+    """They work exactly as in the README: in cmd on Windows, in a POSIX shell elsewhere."""
     assert line in README.splitlines()
     programs = world.folder / "programs"
     programs.mkdir()
@@ -239,8 +239,8 @@ def test_the_readmes_commands_run_in_this_systems_shell(world: World, line: str)
 
 
 @pytest.mark.parametrize("page", FILES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    """A link names a file of the project, and where it names a heading, one that the file has."""
+def test_every_link_has_a_target(page: Path) -> None:
+    """A link names a file of the project and, if it names a heading, one in that file."""
     for link in re.findall(r"\]\(([^)]*)\)", PAGES[page.name]):
         if link.startswith("https://"):
             continue
@@ -251,7 +251,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
-    """No page is left for the reader to find."""
+    """Readers need not search for any page."""
     linked = set(re.findall(r"\]\(docs/([^)#]*\.md)", README))
     assert linked == {file.name for file in (ROOT / "docs").glob("*.md")}
 

@@ -1,4 +1,4 @@
-"""Files that someone else may have put there are opened without hanging, and never read beyond their limit."""
+"""Files that another user may have planted are opened without hanging, and never read beyond the limit."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from tests import systems
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_regular_file_is_read(tmp_path: Path) -> None:
-    """A file up to the limit is returned whole, through a link as well."""
+    """A file up to the limit is returned whole, even through a link."""
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "link").symlink_to("file")
     assert read_small(tmp_path / "file", limit=5) == b"12345"
@@ -23,7 +23,7 @@ def test_a_regular_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
-def test_a_link_is_refused_where_none_belongs(tmp_path: Path) -> None:
+def test_a_link_is_refused_with_follow_false(tmp_path: Path) -> None:
     """With `follow=False`, the name itself must be the file."""
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "link").symlink_to("file")
@@ -33,7 +33,7 @@ def test_a_link_is_refused_where_none_belongs(tmp_path: Path) -> None:
 
 
 def test_a_larger_file_is_refused(tmp_path: Path) -> None:
-    """One byte too many is an error, and a sparse file of a terabyte costs nothing."""
+    """One byte more than the limit is an error, and a sparse file of a terabyte costs nothing."""
     with (tmp_path / "file").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(FileTooLarge, match="larger than 5 bytes"):
@@ -42,7 +42,7 @@ def test_a_larger_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("follow", [True, False])
 def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, follow: bool) -> None:
-    """Neither for reading, nor for writing, nor for both does anybody have to open its other end."""
+    """It is refused for reading, writing and both, without waiting for its other end to be opened."""
     systems.only_on("posix", "only POSIX has named pipes in folders")
     os.mkfifo(tmp_path / "pipe")
     for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_APPEND):
@@ -52,7 +52,7 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, follow: bool) -
 
 @pytest.mark.system("posix", "no device files on Windows")
 def test_a_device_is_refused(tmp_path: Path) -> None:
-    """A link to `/dev/zero` has no content."""
+    """A link to `/dev/zero` is refused as a device."""
     (tmp_path / "link").symlink_to("/dev/zero")
     with pytest.raises(NotRegularFile, match="a device"):
         read_small(tmp_path / "link", limit=5)
@@ -60,15 +60,15 @@ def test_a_device_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.system("posix", "no socket files on Windows")
 def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket is called one."""
-    monkeypatch.chdir(tmp_path)  # a socket's path may have about 100 characters
+    """The error calls it a socket."""
+    monkeypatch.chdir(tmp_path)  # a socket's path is limited to about 100 characters
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
         with pytest.raises(NotRegularFile, match="a socket"):
             read_small(tmp_path / "socket", limit=5)
 
 
-def test_a_folder_is_refused_as_one(tmp_path: Path) -> None:
+def test_a_folder_is_refused_as_a_folder(tmp_path: Path) -> None:
     """The error is the system's own."""
     with pytest.raises(IsADirectoryError):
         read_small(tmp_path, limit=5)
@@ -78,7 +78,7 @@ def test_a_folder_is_refused_as_one(tmp_path: Path) -> None:
 
 @pytest.mark.system("linux", "lists open files in /proc")
 def test_nothing_stays_open_after_a_refusal(tmp_path: Path) -> None:
-    """A pipe that takes the file's place at any moment is refused as well, and no descriptor is lost."""
+    """A pipe that replaces the file at any moment is refused as well, and no descriptor is leaked."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "name").write_bytes(b"12345")
@@ -108,10 +108,10 @@ def test_nothing_stays_open_after_a_refusal(tmp_path: Path) -> None:
 
 
 def test_a_file_can_be_created_and_appended_to(tmp_path: Path) -> None:
-    """Flags and mode are those of `os.open`; the descriptor waits for the disk like any other."""
+    """Flags and mode are those of `os.open`, and the descriptor blocks like any other."""
     descriptor = open_regular(tmp_path / "new", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600, follow=False)
     try:
-        assert systems.WINDOWS or os.get_blocking(descriptor)  # which Windows knows of pipes alone
+        assert systems.WINDOWS or os.get_blocking(descriptor)  # on Windows, only pipes have this state
         assert os.write(descriptor, b"x") == 1
     finally:
         os.close(descriptor)
@@ -119,10 +119,10 @@ def test_a_file_can_be_created_and_appended_to(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
 
 
-def test_a_named_pipe_that_comes_after_the_first_look_does_not_block(
+def test_a_named_pipe_that_appears_after_the_first_check_does_not_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is opened without waiting for its other end, and refused by the second look."""
+    """It is opened without waiting for its other end, and refused by the second check."""
     systems.only_on("posix", "only POSIX has named pipes in folders")
     os.mkfifo(tmp_path / "pipe")
 

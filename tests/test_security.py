@@ -1,4 +1,4 @@
-"""What SECURITY.md promises is tested: every test that it names exists, and every measure names one."""
+"""The promises of SECURITY.md are tested: every test it names exists, and every measure names one."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,8 @@ TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith(("| may ", "| ---"))]
 
 
-def test_a_test_that_is_named_exists() -> None:
-    """A measure whose test was renamed or removed is noticed."""
+def test_every_named_test_exists() -> None:
+    """A renamed or removed test is noticed."""
     folders = [folder for folder in (ROOT / "tests").iterdir() if folder.is_dir() and folder.name != "node"]
     files = [*(ROOT / "tests").glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
@@ -18,6 +18,6 @@ def test_a_test_that_is_named_exists() -> None:
 
 
 def test_every_measure_names_a_test() -> None:
-    """Nothing is said to be stopped that no test tries."""
+    """No attack is said to be stopped unless a test tries it."""
     assert len(ROWS) > 10
     assert [row for row in ROWS if not re.search(r"`test_\w+`", row)] == []

@@ -1,4 +1,4 @@
-"""The tests themselves: one environment on every machine, an end for every test, and numbers at the end of a run."""
+"""The test suite itself: the same environment on every machine, a time limit for every test, and totals at the end."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def test_the_signals(count):
 
 
 def _pytest(folder: Path, content: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a test file as a job that a shell started with `&`, with what a developer's machine may have set."""
+    """Run a test file as a shell's background job, with variables that a developer's machine may have."""
     file = folder / "test_it.py"
     file.write_text(content, encoding="utf-8")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "SHEETS_DECRYPT_PRIVATE_KEY": "x", "HOME": "/home/somebody"}
@@ -42,18 +42,18 @@ def _pytest(folder: Path, content: str, *options: str) -> subprocess.CompletedPr
         signal.signal(signal.SIGINT, former)
 
 
-def test_every_machine_is_the_same_and_numbers_are_summed_up(tmp_path: Path) -> None:
-    """What a machine has set is not seen, Ctrl-C works in a background job, and several processes' counts are one."""
-    systems.only_on("posix", "there is no crontab")
+def test_every_machine_is_the_same_and_counts_are_added_up(tmp_path: Path) -> None:
+    """The machine's settings are hidden, Ctrl-C works in a background job, and the processes' counts are added up."""
+    systems.only_on("posix", "Windows has no crontab")
     done = _pytest(tmp_path, SAME_EVERYWHERE, "-p", "tests.conftest", f"--numprocesses={scaled(0, 2)}")
     assert done.returncode == 0, done.stdout
     assert "\napples: 7\n" in done.stdout
 
 
-def test_a_test_that_hangs_ends_and_has_failed(tmp_path: Path) -> None:
-    """Whatever it waits in, and with where it did.
+def test_a_test_that_hangs_is_ended_and_fails(tmp_path: Path) -> None:
+    """Whatever it waits for, it fails and shows where.
 
-    Without the fixtures of the suite, whose setup can take the whole second that this test may take.
+    The suite's fixtures are left out, because their setup can take the whole second that this test may take.
     """
     hanging = "import threading\n\ndef test_hangs():\n    threading.Event().wait()\n"
     done = _pytest(tmp_path, hanging, "--numprocesses=0", "-o", "faulthandler_timeout=1")

@@ -1,4 +1,4 @@
-"""The values between the rooms: a secret never shows itself, and a reason has words."""
+"""The values shared by the rooms: a secret never reveals itself, and every reason has an explanation."""
 
 import copy
 import pickle
@@ -13,7 +13,7 @@ HIDDEN = "correct horse battery staple"
 
 
 def test_a_secret_is_revealed_only_by_reveal() -> None:
-    """Whatever way a secret is made into text, it says `Secret(…)`."""
+    """However a secret is converted to text, the result is `Secret(…)`."""
     secret = Secret(HIDDEN)
     assert secret.reveal() == HIDDEN
     shown = [repr(secret), str(secret), f"{secret}", f"{secret!r}", f"{secret!s}", "%s" % secret, format(secret)]  # noqa: UP031  (each way of making text is tried)
@@ -22,8 +22,8 @@ def test_a_secret_is_revealed_only_by_reveal() -> None:
         assert HIDDEN not in repr(holder)
 
 
-def test_a_secret_takes_no_format() -> None:
-    """A format that asks for a width is refused, by an error that does not hold the secret."""
+def test_a_secret_accepts_no_format() -> None:
+    """A format with a width is refused, with an error that does not contain the secret."""
     with pytest.raises(TypeError) as caught:
         f"{Secret(HIDDEN):>40}"
     assert HIDDEN not in str(caught.value)
@@ -31,14 +31,14 @@ def test_a_secret_takes_no_format() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_secret_is_not_pickled(protocol: int) -> None:
-    """Pickling is refused, alone and within something else."""
+    """Pickling is refused, alone and inside a container."""
     for holder in (Secret(HIDDEN), [Secret(HIDDEN)]):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(holder, protocol)
 
 
 def test_a_secret_is_not_copied_into_records() -> None:
-    """A dataclass that holds a secret cannot be turned into a dictionary, and a copy is refused."""
+    """A dataclass that contains a secret cannot be converted to a dictionary, and a copy is refused."""
 
     @dataclass(frozen=True)
     class Holder:
@@ -67,8 +67,8 @@ def test_a_traceback_with_locals_does_not_show_a_secret() -> None:
     assert HIDDEN not in shown.replace(f"HIDDEN = {HIDDEN!r}", "")
 
 
-def test_a_secret_has_no_other_door() -> None:
-    """A secret has no dictionary, takes no attribute, and lists nothing but its slot."""
+def test_a_secret_has_no_other_access() -> None:
+    """A secret has no `__dict__`, and accepts no new attribute."""
     secret = Secret(HIDDEN)
     assert not hasattr(secret, "__dict__")
     with pytest.raises(AttributeError):
@@ -77,22 +77,22 @@ def test_a_secret_has_no_other_door() -> None:
         vars(secret)
 
 
-def test_secrets_compare_by_what_they_hold() -> None:
-    """Two secrets of one text are one key of a dictionary; a secret is not text."""
+def test_secrets_compare_by_content() -> None:
+    """Two secrets with the same text are the same dictionary key, but a secret is not equal to its text."""
     assert Secret(HIDDEN) == Secret(HIDDEN) != Secret("other")
     assert len({Secret(HIDDEN), Secret(HIDDEN), Secret("other")}) == 2
     assert Secret(HIDDEN) != HIDDEN
 
 
-def test_every_reason_has_words() -> None:
-    """Each reason explains itself in a sentence of its own."""
+def test_every_reason_has_an_explanation() -> None:
+    """Each reason has its own explanation."""
     explanations = [reason.explanation for reason in Reason]
     assert all(explanations)
     assert len(set(explanations)) == len(explanations)
 
 
-def test_what_passes_between_rooms_is_frozen() -> None:
-    """No room changes what another handed over."""
+def test_values_passed_between_rooms_are_frozen() -> None:
+    """No room can change a value that it received from another."""
     with pytest.raises(FrozenInstanceError):
         CellFailure(2, "a", Reason.DAMAGED).row = 3  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):

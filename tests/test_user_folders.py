@@ -1,4 +1,4 @@
-"""Where the user's configuration, state and logs are kept."""
+"""The folders of the user's configuration, state and logs."""
 
 import sys
 from pathlib import Path
@@ -16,10 +16,10 @@ FOLDERS = {
 
 
 @pytest.mark.parametrize(("folder", "variable"), FOLDERS.values(), ids=FOLDERS)
-def test_xdg_variables_name_another_place_on_every_system(
+def test_xdg_variables_move_the_folders_on_every_system(
     folder: "object", variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test, a demo and a service account can have folders of their own, on Windows and macOS as well."""
+    """A test, a demo or a service account can have its own folders, on Windows and macOS as well."""
     assert callable(folder)
     monkeypatch.setenv(variable, str(tmp_path))
     assert (tmp_path / "sheets-decrypt") in {folder(), folder().parent}
@@ -27,10 +27,10 @@ def test_xdg_variables_name_another_place_on_every_system(
 
 @pytest.mark.parametrize(("folder", "variable"), FOLDERS.values(), ids=FOLDERS)
 @pytest.mark.parametrize("value", ["", " ", "relative"])
-def test_a_relative_place_is_ignored(
+def test_a_relative_path_is_ignored(
     folder: "object", variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A path that depends on the current folder would be another one in each run."""
+    """A path relative to the current folder would differ between runs."""
     assert callable(folder)
     monkeypatch.setenv(variable, value)
     assert folder().is_absolute()
@@ -38,10 +38,10 @@ def test_a_relative_place_is_ignored(
 
 
 def test_each_folder_has_our_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    r"""On Windows the name of an author comes before it, which is ours where none is given: `…\X\X\`."""
+    r"""On Windows the author's name comes first and defaults to the program's: `…\X\X\`."""
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(variable, raising=False)
-    if sys.platform != "win32":  # what Windows would answer
+    if sys.platform != "win32":  # the answers of Windows
         from platformdirs.windows import Windows
 
         monkeypatch.setattr(platformdirs, "PlatformDirs", Windows)

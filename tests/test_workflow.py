@@ -1,4 +1,4 @@
-"""The workflow that runs the suite on other systems: it is valid, and does what the README says and no more."""
+"""The workflow that runs the suite on other systems is valid, and does only what the README says."""
 
 import subprocess
 import sys
@@ -13,14 +13,14 @@ WORKFLOW = ROOT / ".github/workflows/test.yml"
 
 
 def _is_valid(workflow: Path) -> bool:
-    """Ask GitHub's own schema of workflows, of which check-jsonschema has a copy."""
+    """Check a workflow against GitHub's own schema, of which check-jsonschema has a copy."""
     require.module("check_jsonschema")
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test_the_workflow_is_valid() -> None:
-    """GitHub would run it."""
+    """GitHub would accept it."""
     assert _is_valid(WORKFLOW)
 
 
@@ -32,8 +32,8 @@ def test_a_broken_workflow_is_noticed(right: str, wrong: str, tmp_path: Path) ->
     assert not _is_valid(broken)
 
 
-def test_the_workflow_runs_the_readmes_test_line_alone() -> None:
-    """Whoever follows the README gets what the workflow gets."""
+def test_the_workflow_runs_only_the_readmes_test_line() -> None:
+    """A user who follows the README gets the same as the workflow."""
     lines = WORKFLOW.read_text(encoding="utf-8").splitlines()
     runs = [line.partition("run: ")[2] for line in lines if "run: " in line]
     assert len(runs) == 1

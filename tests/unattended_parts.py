@@ -1,4 +1,4 @@
-"""Parts for the tests of what runs by itself: memories, schedules as data, a web server, a browser, a keyring."""
+"""Helpers for tests of unattended runs: saved states, schedules as data, a web server, a browser, a keyring."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ KEYRING = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
 
 
 def configuration(folder: Path, **jobs: dict[str, Any]) -> Config:
-    """Return a configuration of these jobs, each with a CSV of its own."""
+    """Return a configuration with these jobs, each with its own CSV."""
     content = {name: {"output": f"{name}.csv", **JOB, **job} for name, job in (jobs or {"baseline": {}}).items()}
     return config.parse({"jobs": content}, folder=folder)
 
@@ -40,7 +40,7 @@ def record(code: int = 0, *, finished: str = "2026-03-06T06:30:10Z", rows: int =
 
 
 def memory(world: World, job: str = "baseline") -> JobState:
-    """Return what the machine remembers of a job of this world."""
+    """Return the saved state of a job of this world."""
     return state.load(world.load(), job)
 
 
@@ -51,29 +51,29 @@ def scheduled(timing: str, name: str = "baseline", **more: Any) -> interface.Sta
 
 @dataclass
 class Web:
-    """What a web server was asked, and how it answers.
+    """A web server's requests and its answers.
 
     Args:
-        codes: The answer for what begins with a path; else 200.
-        seconds: After how long it answers.
+        codes: The status code for paths with a prefix; otherwise 200.
+        seconds: The delay of its answers.
         asked: Path and body of every request since the last `paths()`.
-        told: Path and body of every request.
+        received: Path and body of every request.
     """
 
     port: int = 0
     codes: dict[str, int] = field(default_factory=dict)
     seconds: float = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
-    told: list[tuple[str, str]] = field(default_factory=list)
+    received: list[tuple[str, str]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
     def paths(self) -> list[str]:
-        """The paths that were asked for, in order, since the last call."""
+        """Return the requested paths, in order, since the last call."""
         paths = [path for path, _ in self.asked]
         self.asked.clear()
         return paths
@@ -81,20 +81,20 @@ class Web:
 
 @contextmanager
 def web_server() -> Iterator[Web]:
-    """Run a web server that takes whatever is posted."""
+    """Run a web server that accepts every POST."""
     web = Web()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             web.asked.append((self.path, body))
-            web.told.append((self.path, body))
+            web.received.append((self.path, body))
             web.closing.wait(web.seconds)
             code = next((code for path, code in web.codes.items() if self.path.startswith(path)), 200)
             try:
                 self.send_response(code)
                 self.end_headers()
-            except OSError:  # no one waited for the answer
+            except OSError:  # the client did not wait for the answer
                 return
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the library's name)
@@ -114,7 +114,7 @@ def web_server() -> Iterator[Web]:
 
 
 def browser_dom(page: Path, profile: Path, *more: str) -> str:
-    """Open a page in a real browser and give its DOM as the browser has it afterwards."""
+    """Open a page in a real browser, and return its final DOM."""
     chromium = require.program("chromium")
     options = (
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

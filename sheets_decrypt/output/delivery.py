@@ -133,8 +133,8 @@ class Delivery:
     def settle(self) -> None:
         """Put what was written onto the disk, and copy the former file under its date: only the name is missing.
 
-        The former file is also kept where no run has counted what it holds and the policy does not allow to lose it all:
-        then nothing shows whether answers were cleared, and it may be the only copy.
+        Unless the policy allows any loss, the former file is also kept where no run has counted what it holds: nothing
+        shows then whether answers were cleared, and it may be the only copy.
 
         Raises:
             VaultError: The vault could not take it.

@@ -14,7 +14,7 @@ from tests.pseudo_terminal import on_a_terminal
 from tests.survey import HEADER, World, assert_nothing_leaked, public_key_of
 from tests.unattended_parts import KEYRING
 
-pytestmark = pytest.mark.system("posix", "a pseudo-terminal stands for the person")
+pytestmark = pytest.mark.system("posix", "a pseudo-terminal stands in for the person")
 
 
 def _google(world: World) -> dict[str, str]:

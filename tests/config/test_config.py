@@ -1,4 +1,4 @@
-"""Where the configuration is found, and how it says what is wrong."""
+"""Finding the configuration, and reporting its mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def _error(content: dict[str, Any]) -> ConfigurationError:
     return caught.value
 
 
-# Found
+# Finding the file
 
 
 def test_the_configuration_is_found_in_four_places(world: World) -> None:
@@ -44,15 +44,15 @@ def test_the_configuration_is_found_in_four_places(world: World) -> None:
 
 
 def test_without_a_configuration_the_places_are_named(world: World) -> None:
-    """A user who has none learns where it was looked for and how to make one."""
+    """A user without a configuration learns which places were searched and how to create one."""
     done = world.run("pull", folder=world.folder / "keys")
     assert done.code == 2
     assert f"looked for {Path('config/sheets-decrypt.toml')} and " in done.err
     assert "hint: run `sheets-decrypt init`" in done.err
 
 
-def test_a_configuration_that_is_named_and_missing_is_told(world: World) -> None:
-    """No other place is tried in its stead."""
+def test_a_named_but_missing_configuration_is_reported(world: World) -> None:
+    """No other place is tried instead."""
     for done in (
         world.run("pull", "--config", "nowhere.toml"),
         world.run("pull", environment={"SHEETS_DECRYPT_CONFIG": "nowhere.toml"}),
@@ -61,8 +61,8 @@ def test_a_configuration_that_is_named_and_missing_is_told(world: World) -> None
         assert "the configuration nowhere.toml cannot be read: no such file" in done.err
 
 
-def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
-    """A place that cannot be looked into holds no configuration, and is not a bug."""
+def test_a_folder_that_cannot_be_entered_is_skipped(world: World) -> None:
+    """A place that cannot be searched contains no configuration, and is not a bug."""
     hidden = world.folder / "home/.config/sheets-decrypt"
     hidden.parent.mkdir(parents=True)
     hidden.write_text("a file where a folder belongs")
@@ -71,7 +71,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_by(world: World) -> None:
 
 
 def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that may not be looked into is passed by, and a key that cannot be kept there is reported."""
+    """A place that cannot be searched is skipped, and a key that cannot be stored there is reported."""
     systems.root("posix", "only root can become another user")
     with mounts.open_to_all() as folder:
         closed = folder / "closed"
@@ -85,7 +85,7 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
                 write_private_text(closed / "key", GEHEIM + "\n", force=False)
 
 
-# Malformed
+# Malformed files
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_folder_of_another_user_holds_no_configuration(monkeypatch: pytest.Mon
     ],
 )
 def test_a_malformed_configuration_is_one_clear_line(world: World, text: str, words: str) -> None:
-    """What is wrong is named with its place and a hint, exit code 2, and no one is asked."""
+    """The mistake is named with its place and a hint, with exit code 2, and Google is not contacted."""
     world.path.write_text(text)
     done = world.pull()
     assert (done.code, done.out) == (2, "")
@@ -115,8 +115,8 @@ def test_a_malformed_configuration_is_one_clear_line(world: World, text: str, wo
     assert world.google.requests == []
 
 
-def test_a_configuration_that_is_no_text_is_told(world: World) -> None:
-    """Bytes that are not UTF-8, and a folder, are each told as what they are."""
+def test_a_configuration_that_is_not_text_is_reported(world: World) -> None:
+    """Bytes that are not UTF-8 and a folder each have their own message."""
     world.path.write_bytes(b"[jobs.a]\n\xff\xfe")
     assert "it is not UTF-8" in world.pull().err
     assert "is a directory" in world.run("pull", "--config", world.folder).err
@@ -139,20 +139,20 @@ def test_a_configuration_that_is_no_text_is_told(world: World) -> None:
         ({"jobs": {"a": JOB | {"deidentified": {"outptu": "x"}}}}, "jobs.a.deidentified.outptu", "output"),
     ],
 )
-def test_an_unknown_key_is_told_with_the_closest(content: dict[str, Any], name: str, meant: str) -> None:
-    """Wherever it is, a key that no one knows is an error that says which was meant, before anything missing."""
+def test_an_unknown_key_is_reported_with_the_closest(content: dict[str, Any], name: str, meant: str) -> None:
+    """An unknown key in any place is an error that suggests the right one, and comes before missing keys."""
     error = _error(content)
     assert error.message == f"unknown key {name}"
     assert error.hint == f'did you mean "{meant}"?'
 
 
-def test_every_problem_is_told_at_once() -> None:
-    """No one runs a command five times to hear of five mistakes; the hint is the first one's."""
+def test_all_problems_are_reported_at_once() -> None:
+    """No one has to run a command five times to find five mistakes; the hint belongs to the first."""
     content = {"gogle": {}, "jobs": {"a": JOB | {"columns": [], "colums": [], "spreadsheet": "? ?"}}}
     error = _error(content)
-    told = error.message.split("; ")
-    assert set(told[:2]) == {"unknown key gogle", "unknown key jobs.a.colums"}
-    assert {problem.partition(": ")[0] for problem in told[2:]} == {"jobs.a.spreadsheet", "jobs.a.columns"}
+    problems = error.message.split("; ")
+    assert set(problems[:2]) == {"unknown key gogle", "unknown key jobs.a.colums"}
+    assert {problem.partition(": ")[0] for problem in problems[2:]} == {"jobs.a.spreadsheet", "jobs.a.columns"}
     assert error.hint.startswith("did you mean ")
 
 
@@ -163,8 +163,8 @@ def test_many_problems_are_counted() -> None:
     assert error.message.endswith("; and 4 more")
 
 
-def test_a_key_like_no_other_has_another_hint() -> None:
-    """Where nothing is close, nothing is guessed."""
+def test_an_unknown_key_without_a_similar_one_has_another_hint() -> None:
+    """If nothing is similar, nothing is suggested."""
     error = _error({"jobs": {"a": JOB | {"zzz": 1}}})
     assert "did you mean" not in error.hint
     assert error.hint
@@ -203,20 +203,20 @@ def test_a_key_like_no_other_has_another_hint() -> None:
     ],
 )
 def test_a_broken_rule_names_its_place_and_no_value(content: dict[str, Any], name: str) -> None:
-    """The message says where, the hint what to do, and neither what was written there: it could be a secret."""
+    """The message says where, the hint what to do, and neither quotes the value, which could be a secret."""
     error = _error(content if "jobs" in content else content | {"jobs": {"a": JOB}})
     assert error.message.startswith(name)
     assert error.hint
     assert GEHEIM not in error.message + error.hint
 
 
-def test_a_list_of_columns_says_what_is_wrong_with_it() -> None:
+def test_an_invalid_list_of_columns_has_its_own_message() -> None:
     """A column that is not text is not mistaken for a wrong spelling of "auto"."""
     assert "auto" not in _error({"jobs": {"a": JOB | {"columns": [1]}}}).message
 
 
-def test_a_second_csv_holds_nothing_decrypted() -> None:
-    """What `deidentified` keeps and drops is checked against the columns before anything runs."""
+def test_a_deidentified_csv_has_no_decrypted_columns() -> None:
+    """The columns that `deidentified` keeps and drops are checked before anything runs."""
     second = {"output": "/elsewhere/b.csv"}
     assert (
         "name the columns to keep" in _error({"jobs": {"a": JOB | {"columns": "auto", "deidentified": second}}}).message
@@ -231,14 +231,14 @@ def test_a_second_csv_holds_nothing_decrypted() -> None:
 
 
 def test_a_file_that_two_jobs_would_write_is_named_with_the_other_job() -> None:
-    """Whoever copied a job's lines for a twenty-first one reads where the first is."""
+    """A user who copied a job's lines learns which job already writes the file."""
     wrong = _error({"jobs": {"a": JOB, "b": JOB | {"output": "out/b.csv"}, "c": JOB}}).message
     assert wrong.endswith("jobs.c.output: name another file; jobs.a.output already writes this one")
 
 
 @pytest.mark.parametrize("place", ["output", "deidentified", "file", "credentials"])
 def test_a_path_that_depends_on_a_drives_current_folder_is_refused(place: str) -> None:
-    r"""`X:baseline.csv` is another file for each program that starts us; the mend is shown."""
+    r"""`X:baseline.csv` is a different file for each program that starts us; the hint shows a correct path."""
     path = "X:baseline.csv"
     job: dict[str, object] = JOB | ({"output": path} if place == "output" else {})
     job |= {"deidentified": {"output": path}} if place == "deidentified" else {}

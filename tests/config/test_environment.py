@@ -1,4 +1,4 @@
-"""Secrets in environment variables: they are found, and no program or process that we start inherits one."""
+"""Secrets in environment variables can be read, but no program or process that we start inherits them."""
 
 import os
 import re
@@ -40,8 +40,8 @@ def _variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_variables")
-def test_a_secret_that_is_withheld_can_be_read_and_comes_back() -> None:
-    """Every secret that a configuration names, wherever it does, and those of the fixed names."""
+def test_a_withheld_secret_can_be_read_and_is_restored() -> None:
+    """Every secret that a configuration names in any place, and those under the fixed names, are withheld."""
     with withheld(_config()):
         assert not set(NAMES) & set(os.environ)
         for name in NAMES:
@@ -53,8 +53,8 @@ def test_a_secret_that_is_withheld_can_be_read_and_comes_back() -> None:
     assert from_environment().private_keys == (SecretSource(env="SHEETS_DECRYPT_PRIVATE_KEY"),)
 
 
-def test_a_variable_that_is_not_set_is_missing_however_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is kept from one time to the next."""
+def test_an_unset_variable_is_missing_even_if_it_was_set_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No value is kept between blocks."""
     monkeypatch.setenv("SURVEY_KEY", "geheim")
     with withheld(_config()):
         pass
@@ -65,8 +65,8 @@ def test_a_variable_that_is_not_set_is_missing_however_often(monkeypatch: pytest
 
 @pytest.mark.usefixtures("_variables")
 def test_a_worker_process_inherits_no_secret() -> None:
-    """A process of multiprocessing gets a copy of the environment, and in it there is none."""
-    systems.only_on("linux", "/proc is Linux's")
+    """A multiprocessing worker gets a copy of the environment without secrets."""
+    systems.only_on("linux", "only Linux has /proc")
     with withheld(_config()), get_context("spawn").Pool(1) as pool:
         inherited = pool.apply(_inherited)
     assert any(entry.startswith("PATH=") for entry in inherited)
@@ -78,13 +78,13 @@ def _inherited() -> list[str]:
 
 
 @pytest.mark.usefixtures("_variables")
-def test_a_program_of_the_system_gets_what_it_needs_and_nothing_else() -> None:
-    """Not even a secret of a configuration that was never read."""
+def test_a_system_program_gets_only_the_variables_it_needs() -> None:
+    """Not even a secret of a configuration that was never read is passed on."""
     assert not set(NAMES) & set(system_environment())
     assert {"PATH", "HOME"} & set(os.environ) <= set(system_environment())
 
 
-# Every child of every command, as the system sees it
+# Child processes of the commands
 
 
 def _children(world: World, secrets: dict[str, str], *arguments: object) -> list[str]:
@@ -102,7 +102,7 @@ def _children(world: World, secrets: dict[str, str], *arguments: object) -> list
 
 
 def test_no_child_of_a_pull_inherits_a_secret(world: World) -> None:
-    """Workers and a secret's command: their environments and arguments hold no secret."""
+    """The environments and arguments of workers and of a secret's command contain no secret."""
     require.patience("a survey that is large enough for workers is pulled under strace")
     (world.folder / "large").mkdir()
     survey = World.make(world.folder / "large", world.google, rows=7_200)
@@ -130,7 +130,7 @@ COMMANDS = [("status",), ("check",), *([("schedule", "status"), ("history",), ("
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_child_of_another_command_inherits_a_secret(world: World, command: tuple[str, ...]) -> None:
-    """Neither those that read the configuration nor those that do not."""
+    """No child gets a secret, whether or not the command reads the configuration."""
     secrets = {"SURVEY_KEY": world.survey.private_key.reveal(), "SHEETS_DECRYPT_PASSPHRASE": "geheim-7713"}
     world.keys["private_keys"] = [{"env": "SURVEY_KEY"}]
     world.configure()
@@ -141,14 +141,14 @@ def test_no_child_of_another_command_inherits_a_secret(world: World, command: tu
         assert children
 
 
-# What a program that a secret or a scheduler starts inherits
+# Programs started for a secret or for a scheduler
 
 
 SAYS_NAMES = "import os; print(' '.join(sorted(os.environ)))"
 
 
 def test_a_secrets_command_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three variables that hold secrets are dropped; everything else, also what names a file, is handed on."""
+    """The three variables with secrets are dropped; everything else, including names of files, is passed on."""
     for name in FIXED:
         monkeypatch.setenv(name, "geheim-5521")
     monkeypatch.setenv("SHEETS_DECRYPT_PASSPHRASE_FILE", "kept")
@@ -157,8 +157,8 @@ def test_a_secrets_command_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -
     assert {"PATH", "SHEETS_DECRYPT_PASSPHRASE_FILE"} <= set(names)
 
 
-def test_a_schedulers_program_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`crontab` starts an editor's and `systemctl` an agent's programs; none of them needs the keys."""
+def test_a_program_of_the_scheduler_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`crontab` starts an editor and `systemctl` an agent, and neither needs the keys."""
     for name in FIXED:
         monkeypatch.setenv(name, "geheim-5521")
     names = steps.reply((sys.executable, "-c", SAYS_NAMES)).stdout.decode().split()

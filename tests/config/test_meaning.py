@@ -1,4 +1,4 @@
-"""What a configuration means, and the commands and examples that show it."""
+"""The meaning of a configuration, and the commands and examples that show it."""
 
 import tomllib
 from pathlib import Path
@@ -30,13 +30,13 @@ GEHEIM = "geheim-5521"
     ],
 )
 def test_a_spreadsheet_is_named_by_its_url_or_id(text: str, spreadsheet_id: str, gid: int | None) -> None:
-    """What a browser shows can be pasted as it is."""
+    """The address in a browser can be pasted unchanged."""
     job = parse({"jobs": {"a": JOB | {"spreadsheet": text}}}, folder=Path("/base")).jobs["a"]
     assert (job.spreadsheet_id, job.gid) == (spreadsheet_id, gid)
 
 
 def test_relative_paths_are_relative_to_the_file() -> None:
-    """Output, key files and vaults are found beside the configuration; absolute paths and `~` stay what they are."""
+    """Output, key files and vaults are found beside the configuration; absolute paths and `~` keep their meaning."""
     content = {
         "google": {"credentials": "c.json", "ca_bundle": "~/ca.pem"},
         "keys": {"private_keys": {"file": "keys/a"}, "passphrases": {"file": "/abs/b"}},
@@ -54,7 +54,7 @@ def test_relative_paths_are_relative_to_the_file() -> None:
 
 
 def test_a_job_may_have_its_own_keys_vault_and_notifications() -> None:
-    """What is in a job wins over what holds for all."""
+    """A job's own settings win over the shared ones."""
     own = {"keys": {"passphrases": {"env": "OWN"}}, "vault": {"cryptomator": "w", "passphrase": {"env": "P"}},
            "notify": {"on": ["success"]}}  # fmt: skip
     shared = {
@@ -81,13 +81,13 @@ def test_a_job_may_have_its_own_keys_vault_and_notifications() -> None:
     ],
 )
 def test_a_source_has_a_label_without_its_arguments(source: dict[str, Any], kind: str, label: str) -> None:
-    """A command's arguments may hold what should not be shown."""
+    """A command's arguments may contain a secret, so they are not shown."""
     found = parse({"keys": {"passphrases": source}, "jobs": {"a": JOB}}, folder=Path("/base")).keys.passphrases[0]
     assert (found.kind, found.label) == (kind, label)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> None:
-    """Windows' editor puts one there."""
+def test_a_byte_order_mark_is_not_part_of_the_configuration(tmp_path: Path) -> None:
+    """Notepad on Windows writes one."""
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xef\xbb\xbf" + setup.example().encode())
     assert list(config.load(path).jobs) == ["baseline"]
@@ -96,8 +96,8 @@ def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> No
 # Commands and examples
 
 
-def test_validate_asks_nobody_and_reads_no_secret(world: World) -> None:
-    """`config validate` looks at the file alone."""
+def test_validate_contacts_no_one_and_reads_no_secret(world: World) -> None:
+    """`config validate` reads only the configuration file."""
     for path in (world.folder / "keys").iterdir():
         path.unlink()
     done = world.run("config", "validate", world.path)
@@ -109,7 +109,7 @@ def test_validate_asks_nobody_and_reads_no_secret(world: World) -> None:
 
 
 def test_the_example_is_a_valid_configuration(world: World) -> None:
-    """`config example` prints what `config validate` accepts."""
+    """`config validate` accepts the output of `config example`."""
     done = world.run("config", "example")
     assert done.code == 0
     path = world.folder / "example.toml"
@@ -117,8 +117,8 @@ def test_the_example_is_a_valid_configuration(world: World) -> None:
     assert world.run("config", "validate", path).code == 0
 
 
-def test_every_remark_of_the_example_is_a_setting_that_is_accepted() -> None:
-    """What the example shows behind # can be switched on as it is, one at a time."""
+def test_every_commented_setting_of_the_example_is_valid() -> None:
+    """Each setting that the example shows behind # is valid without changes when enabled on its own."""
     lines = setup.example().splitlines()
     for number, line in enumerate(lines):
         name, equals, _ = line.removeprefix("# ").partition(" = ")
@@ -127,7 +127,7 @@ def test_every_remark_of_the_example_is_a_setting_that_is_accepted() -> None:
             content = tomllib.loads(text)
             if name == "vault":
                 content["jobs"]["baseline"]["output"] = "surveys/a.csv"
-            content["keys"].pop("public_key", None)  # its example is a sentence
+            content["keys"].pop("public_key", None)  # the example's value is a sentence
             parse(content, folder=Path("/base"))
 
 
@@ -142,12 +142,12 @@ def test_every_key_is_explained(world: World) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.toml")), ids=lambda path: path.name)
 def test_every_example_in_the_repository_is_valid(path: Path) -> None:
-    """Each file in config/ loads as it is."""
+    """Each file in config/ loads unchanged."""
     assert config.load(path).jobs
 
 
-def test_there_are_examples_in_the_repository() -> None:
-    """The test above has something to try."""
+def test_the_repository_has_examples() -> None:
+    """Without an example, the test above would test nothing."""
     assert list((ROOT / "config").glob("*.toml"))
 
 
@@ -156,13 +156,13 @@ def test_there_are_examples_in_the_repository() -> None:
 
 @given(st.text())
 def test_any_text_survives_the_template(text: str) -> None:
-    """Whatever a user answers comes back from TOML as it was."""
+    """Any text that a user enters is read back from TOML unchanged."""
     assert tomllib.loads(f"a = {template.toml(text)}") == {"a": text}
 
 
 @given(st.dictionaries(st.sampled_from(["file", "env", "a_b"]), st.lists(st.text() | st.integers() | st.booleans())))
 def test_any_table_survives_the_template(table: dict[str, list[Any]]) -> None:
-    """Tables, lists, numbers and booleans do as well."""
+    """Tables, lists, numbers and booleans survive as well."""
     assert tomllib.loads(f"a = {template.toml(table)}") == {"a": table}
 
 

@@ -1,4 +1,4 @@
-"""What an output is written as: its ending decides, and another ending is refused."""
+"""The extension of an output decides its format, and unknown extensions are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from tests.survey import ENCRYPTED, World, csv_of
 
 
 @pytest.mark.parametrize("name", ["a.csv", "A.CSV", "b.c.xlsx", "survey.Dta"])
-def test_the_ending_says_what_is_written(name: str) -> None:
-    """An ending is read in any case, and only the last one counts."""
+def test_the_extension_decides_the_format(name: str) -> None:
+    """The extension is case-insensitive, and only the last one counts."""
     assert kind_of(Path("X:/surveys") / name) == Kind(Path(name).suffix.lower())
 
 
 @pytest.mark.parametrize("name", ["a.xls", "a", "a.csv.gpg", ".csv", "a.txt"])
-def test_another_ending_is_refused_with_a_next_step(name: str) -> None:
-    """A CSV is never written under the name of something else."""
+def test_an_unknown_extension_is_refused_with_a_next_step(name: str) -> None:
+    """A CSV is never written under the name of another format."""
     with pytest.raises(ConfigurationError, match=name) as refusal:
         kind_of(Path(name))
     assert ".xlsx (Excel)" in refusal.value.hint
@@ -31,8 +31,8 @@ def test_another_ending_is_refused_with_a_next_step(name: str) -> None:
         ("deidentified.output", {"deidentified": {"output": "second.txt"}}),
     ],
 )
-def test_a_configuration_with_another_ending_is_refused(world: World, key: str, settings: dict[str, Any]) -> None:
-    """The key is named, with a next step, before a key is read or anyone is asked."""
+def test_a_configuration_with_an_unknown_extension_is_refused(world: World, key: str, settings: dict[str, Any]) -> None:
+    """The key is named, with a next step, before a key is read or Google is contacted."""
     world.keep("private_keys", "not a key")
     world.configure(**settings)
     done = world.run("config", "validate", "--config", world.path)
@@ -41,7 +41,7 @@ def test_a_configuration_with_another_ending_is_refused(world: World, key: str, 
     assert ".dta (Stata)" in done.err
 
 
-def test_a_file_is_not_decrypted_into_another_ending(world: World, tmp_path: Path) -> None:
+def test_decrypt_file_refuses_an_unknown_extension(world: World, tmp_path: Path) -> None:
     """`decrypt-file --output o.xls` is refused before a key is read."""
     file = tmp_path / "download.csv"
     file.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet]))
@@ -53,8 +53,8 @@ def test_a_file_is_not_decrypted_into_another_ending(world: World, tmp_path: Pat
     assert not (tmp_path / "o.xls").exists()
 
 
-def test_a_one_off_run_refuses_another_ending(world: World) -> None:
-    """`--output survey` says what its ending must be."""
+def test_a_one_off_run_refuses_a_missing_extension(world: World) -> None:
+    """`--output survey` reports that the extension is missing."""
     url = world.google.url(world.spreadsheet, "data")
     done = world.run("pull", "--spreadsheet", url, "--columns", "name", "--output", world.folder / "survey")
     assert done.code == 2

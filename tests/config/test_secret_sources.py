@@ -1,4 +1,4 @@
-"""Where secrets come from, and that they go nowhere else."""
+"""Reading secrets from their sources, and keeping them from going anywhere else."""
 
 import os
 import pickle
@@ -36,8 +36,8 @@ def _file(folder: Path, content: bytes, mode: int = 0o600) -> SecretSource:
     return SecretSource(file=path)
 
 
-def test_a_secret_shows_itself_to_nobody() -> None:
-    """Neither print, format, repr nor pickle gives it away."""
+def test_a_secret_does_not_reveal_itself() -> None:
+    """Neither print, format, repr nor pickle reveals it."""
     secret = Secret(GEHEIM)
     assert f"{secret} {secret!r} {[secret]}" == "Secret(…) Secret(…) [Secret(…)]"
     with pytest.raises(TypeError, match="not pickled"):
@@ -58,35 +58,33 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     ],
 )
 def test_one_line_break_at_the_end_is_not_part_of_a_secret(tmp_path: Path, content: str, secret: str) -> None:
-    """What an editor adds is taken off, and nothing else."""
+    """Only what an editor adds is removed."""
     assert secrets.resolve(_file(tmp_path, content.encode())).reveal() == secret
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n"])
 def test_an_empty_secret_is_missing(tmp_path: Path, content: bytes) -> None:
-    """A file with nothing in it is called empty."""
+    """A file without content is reported as empty."""
     assert _refused(_file(tmp_path, content)).message.endswith("is empty")
 
 
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    """On a system with permissions the file must be its owner's alone; the hint is the command that makes it so."""
-    systems.only_on("posix", "permissions are not told by mode bits here")
+    """On a system with permissions only the owner may read the file; the hint is the command that ensures this."""
+    systems.only_on("posix", "access is not controlled by mode bits here")
     error = _refused(_file(tmp_path, GEHEIM.encode(), 0o640))
     assert "can be read by others" in error.message
     assert error.hint.startswith("chmod 600 ")
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """It may be missing, a folder, or no text."""
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
+    """It may be missing, a folder, or not text."""
     assert "no such file" in _refused(SecretSource(file=tmp_path / "nothing")).message
     assert "is a directory" in _refused(SecretSource(file=tmp_path)).message
     assert "not text in UTF-8" in _refused(_file(tmp_path, b"\xff\xfe" + GEHEIM.encode("utf-16"))).message
 
 
-def test_a_secret_that_was_given_in_place_of_its_file_is_not_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`SHEETS_DECRYPT_LEGACY_SECRET_FILE=the-secret` names no file, and the error would repeat the secret."""
+def test_a_secret_given_instead_of_its_file_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SHEETS_DECRYPT_LEGACY_SECRET_FILE=the-secret` names no existing file, and an error could quote the secret."""
     monkeypatch.chdir(tmp_path)
     for path in (Path(GEHEIM), tmp_path / GEHEIM):
         error = _refused(SecretSource(file=path))
@@ -95,10 +93,10 @@ def test_a_secret_that_was_given_in_place_of_its_file_is_not_shown(
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
-def test_a_secret_is_read_from_a_small_regular_file_alone(
+def test_a_secret_is_read_only_from_a_small_regular_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A named pipe would block a nightly run for ever, a device or a large file would fill the memory."""
+    """A named pipe would block a nightly run forever; a device or a large file would fill the memory."""
     place = tmp_path / "survey"
     if kind == "pipe":
         systems.only_on("posix", "only POSIX has named pipes in folders")
@@ -115,7 +113,7 @@ def test_a_secret_is_read_from_a_small_regular_file_alone(
 
 
 def test_an_environment_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set it is read, unset it is named."""
+    """A variable that is set is read, and one that is not is named."""
     monkeypatch.setenv("SURVEY_SECRET", GEHEIM)
     assert secrets.resolve(SecretSource(env="SURVEY_SECRET")).reveal() == GEHEIM
     monkeypatch.delenv("SURVEY_SECRET")
@@ -123,7 +121,7 @@ def test_an_environment_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_command_is_run_without_a_shell() -> None:
-    """Its output is the secret; its complaints and its arguments are shown to no one."""
+    """Its output is the secret; its errors and its arguments are not shown."""
     assert secrets.resolve(SecretSource(command=(sys.executable, "-c", PRINT.format(GEHEIM)))).reveal() == GEHEIM
     failing = SecretSource(command=(sys.executable, "-c", f"import sys; sys.exit('{GEHEIM}')"))
     assert _refused(failing).message == f"the command {sys.executable} gave no secret: it ended with code 1"
@@ -131,15 +129,15 @@ def test_a_command_is_run_without_a_shell() -> None:
     assert missing in _refused(SecretSource(command=("no-such-program", GEHEIM))).message
 
 
-def test_a_command_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that waits for someone must not hold a nightly run for ever."""
+def test_a_command_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that waits for a person must not block a nightly run forever."""
     monkeypatch.setattr(secrets, "_COMMAND_SECONDS", 0.2)
     error = _refused(SecretSource(command=(sys.executable, "-c", "import time; time.sleep(600)")))
     assert "no answer within 0.2 seconds" in error.message
 
 
 def test_a_systemd_credential_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It lies in the folder that systemd names, and only by its name there."""
+    """It is read from the folder that systemd names, and only by its name there."""
     source = SecretSource(credential="survey")
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     assert "CREDENTIALS_DIRECTORY is not set" in _refused(source).message
@@ -151,23 +149,23 @@ def test_a_systemd_credential_is_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_prompt_needs_a_terminal() -> None:
-    """A run that no one watches does not wait for an answer."""
+    """A run without a terminal does not wait for an answer."""
     assert "this run has no terminal" in _refused(SecretSource(prompt=True)).message
 
 
 def test_a_secret_is_asked_for_on_a_terminal(world: World) -> None:
-    """What is typed is not echoed, the question stays readable, and the pull goes on with it."""
+    """The typed secret is not echoed, the question stays readable, and the pull continues with the secret."""
     world.keys["legacy_secrets"] = [{"prompt": True}]
     world.configure()
     shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=[world.survey.legacy_secret.reveal()])
     assert code == 0
-    assert "\x1b" not in shown.partition("secret key: ")[0]  # no bar that would write over the question
+    assert "\x1b" not in shown.partition("secret key: ")[0]  # no progress bar that would overwrite the question
     survey.assert_nothing_leaked(shown, world.survey)
     assert world.csv() == world.whole()
 
 
 def test_no_answer_at_the_prompt_is_a_missing_key(world: World) -> None:
-    """Ctrl-D at the prompt is not a bug: there is no secret, and nothing is written."""
+    """Ctrl-D at the prompt is not a bug: the secret is missing, and nothing is written."""
     world.keys["legacy_secrets"] = [{"prompt": True}]
     world.configure()
     shown, code = on_a_terminal(world, "pull", "--config", world.path, answers=["\x04"])
@@ -189,8 +187,8 @@ def _one_off(world: World, environment: dict[str, str], *more: object) -> survey
 
 
 @pytest.mark.parametrize("form", ["", "_FILE", "_COMMAND"])
-def test_each_form_of_the_environment_serves_a_one_off_run(world: World, tmp_path: Path, form: str) -> None:
-    """NAME, NAME_FILE and NAME_COMMAND give the keys of a run without a configuration."""
+def test_each_form_of_environment_variable_works_in_a_one_off_run(world: World, tmp_path: Path, form: str) -> None:
+    """NAME, NAME_FILE and NAME_COMMAND provide the keys of a run without a configuration."""
     from tests import mounts
 
     given = {
@@ -212,30 +210,30 @@ def test_each_form_of_the_environment_serves_a_one_off_run(world: World, tmp_pat
 
 
 @pytest.mark.parametrize("text", ["op read 'x", "   ", '"'])
-def test_a_command_of_the_environment_that_is_none_is_told(world: World, text: str) -> None:
-    """A quote that is never closed, or nothing at all, is an error of the configuration, not a bug."""
+def test_an_invalid_command_in_the_environment_is_reported(world: World, text: str) -> None:
+    """An unclosed quote, or nothing at all, is a configuration error, not a bug."""
     done = _one_off(world, {"SHEETS_DECRYPT_PRIVATE_KEY_COMMAND": text}, "--output", "a.csv")
     assert done.code == 2
     assert "SHEETS_DECRYPT_PRIVATE_KEY_COMMAND" in done.err
     assert "hint: " in done.err
 
 
-def test_a_command_of_the_environment_is_split_as_its_system_does() -> None:
-    """On Windows a backslash is part of a path and quotes hold a path together; elsewhere the shell's rules hold."""
+def test_a_command_in_the_environment_is_split_by_the_systems_rules() -> None:
+    """On Windows, backslashes belong to paths and quotes keep a path together; elsewhere the shell's rules apply."""
     windows = secrets.split_command(r'"C:\Program Files\op.exe" read "op://a b/c"', windows=True)
     assert windows == (r"C:\Program Files\op.exe", "read", "op://a b/c")
     assert secrets.split_command(r"op read 'a b' c\ d", windows=False) == ("op", "read", "a b", "c d")
 
 
-def test_a_home_that_nobody_has_is_told(world: World) -> None:
-    """A file of the environment in an unknown user's home is an error of the configuration, not a bug."""
+def test_an_unknown_home_is_reported(world: World) -> None:
+    """A file in an unknown user's home, named by the environment, is a configuration error, not a bug."""
     done = _one_off(world, {"SHEETS_DECRYPT_PASSPHRASE_FILE": "~no-such-user/x"}, "--output", "a.csv")
     assert done.code == 2
     assert "SHEETS_DECRYPT_PASSPHRASE_FILE" in done.err
 
 
-def test_a_secret_of_the_environment_that_is_no_text_is_told(world: World) -> None:
-    """Bytes that are not UTF-8 can be no key; exit code 4."""
+def test_a_secret_in_the_environment_that_is_not_text_is_reported(world: World) -> None:
+    """Bytes that are not UTF-8 cannot be a key, so the exit code is 4."""
     world.keys["passphrases"] = [{"env": "SURVEY_PASSPHRASE"}]
     world.configure()
     done = world.pull(environment={"SURVEY_PASSPHRASE": "geheim\udcff"})
@@ -268,7 +266,7 @@ class FileKeyring(KeyringBackend):
 
 @pytest.fixture
 def keyring(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return the environment in which the system's keyring is a file of the test's."""
+    """Return an environment whose keyring is a file of the test."""
     folder = world.folder / "backend"
     folder.mkdir()
     (folder / "file_keyring.py").write_text(KEYRING)
@@ -277,8 +275,8 @@ def keyring(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {"PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring"}
 
 
-def test_a_key_of_the_keyring_decrypts(world: World, keyring: dict[str, str]) -> None:
-    """`keygen` puts the private key there, `secret` and a pull read it, and none of them shows it."""
+def test_a_key_in_the_keyring_decrypts(world: World, keyring: dict[str, str]) -> None:
+    """`keygen` stores the private key there, `secret` and a pull read it, and none of them shows it."""
     made = world.run("keygen", environment=keyring)
     assert made.code == 0
     assert "the private key is in the keyring as sheets-decrypt/private-key" in made.out
@@ -297,7 +295,7 @@ def test_a_key_of_the_keyring_decrypts(world: World, keyring: dict[str, str]) ->
     assert world.csv() == world.whole()
 
 
-def test_a_keyring_without_the_entry_or_without_a_session_is_told(world: World, keyring: dict[str, str]) -> None:
+def test_a_missing_keyring_entry_or_session_is_reported(world: World, keyring: dict[str, str]) -> None:
     """Both are exit code 4, with the next step."""
     world.keys["private_keys"] = [{"keyring": "survey/key"}]
     world.configure()
@@ -309,13 +307,13 @@ def test_a_keyring_without_the_entry_or_without_a_session_is_told(world: World, 
     assert "the keyring cannot be used here: NoKeyringError" in none.err
 
 
-def test_an_entry_of_the_keyring_has_a_service_and_a_name() -> None:
-    """Anything else is refused before the keyring is asked."""
+def test_a_keyring_entry_has_a_service_and_a_name() -> None:
+    """Anything else is refused before the keyring is opened."""
     with pytest.raises(ConfigurationError, match="service/name"):
         secrets.store("only", Secret(GEHEIM), replace=False)
 
 
-# A secret in place of its source's name
+# A secret pasted in place of a name
 
 
 PASTED = ("hunter2-§ geheim", "a passphrase that nobody guesses", "x" * 101, "pass\x1b[2J",
@@ -325,7 +323,7 @@ PASTED = ("hunter2-§ geheim", "a passphrase that nobody guesses", "x" * 101, "p
 @pytest.mark.parametrize("pasted", PASTED)
 @pytest.mark.parametrize("kind", ["env", "keyring", "credential"])
 def test_a_secret_in_place_of_a_name_is_not_shown(monkeypatch: pytest.MonkeyPatch, kind: str, pasted: str) -> None:
-    """Whoever pastes the secret itself reads that it was not found, and does not find it in a log."""
+    """A user who pastes the secret itself learns that it was not found, and it appears in no log."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     value = f"service/{pasted}" if kind == "keyring" else pasted
     source = SecretSource.model_validate({kind: value})
@@ -339,8 +337,8 @@ def test_a_secret_in_place_of_a_name_is_not_shown(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("source", [{"env": "SURVEY_KEY"}, {"keyring": "survey/key-1"}, {"credential": "survey.key"}])
-def test_a_name_is_shown(source: dict[str, str]) -> None:
-    """A name that looks like one is what the user needs to see."""
+def test_a_plausible_name_is_shown(source: dict[str, str]) -> None:
+    """A plausible name is shown, because the user needs to see it."""
     kind, name = next(iter(source.items()))
     found = SecretSource.model_validate(source)
     assert found.label == f"{kind} {name}"

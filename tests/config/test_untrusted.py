@@ -1,4 +1,4 @@
-"""Configurations and files that someone else may have put there or can read, and outputs that are one file."""
+"""Configurations and files that another user may have planted or can read, and outputs that are the same file."""
 
 import os
 from pathlib import Path
@@ -14,10 +14,10 @@ from tests.survey import World
 JOB: dict[str, Any] = {"spreadsheet": "1AbCdEfGh", "columns": ["name"], "output": "out/a.csv"}
 
 
-# A configuration that lies in the current folder
+# A configuration in the current folder
 
 
-def _lying_about(world: World) -> Path:
+def _put_in_current_folder(world: World) -> Path:
     """Put the configuration where it is found without being named; its command leaves a trace."""
     place = world.folder / "work/config/sheets-decrypt.toml"
     place.parent.mkdir(parents=True)
@@ -42,10 +42,10 @@ def _assert_refused(world: World, place: Path, words: str) -> None:
 
 @pytest.mark.parametrize("part", ["file", "folder", "current folder"])
 @pytest.mark.parametrize("sticky", [0, 0o1000])
-def test_a_configuration_here_that_everybody_can_write_is_refused(world: World, part: str, sticky: int) -> None:
-    """What anybody can put there would run anybody's commands; it can be named by who trusts it."""
+def test_a_world_writable_configuration_here_is_refused(world: World, part: str, sticky: int) -> None:
+    """Anyone could make it run their commands; a user who trusts it can name it."""
     systems.only_on("posix", "mode bits mean nothing here")
-    place = _lying_about(world)
+    place = _put_in_current_folder(world)
     shared = {"file": place, "folder": place.parent, "current folder": place.parent.parent}[part]
     shared.chmod(0o666 if part == "file" else 0o777 | sticky)
     _assert_refused(world, place, f"{shared} can be written by everybody")
@@ -57,22 +57,22 @@ def test_a_configuration_here_that_everybody_can_write_is_refused(world: World, 
 
 @pytest.mark.parametrize("part", ["file", "folder", "current folder"])
 def test_a_configuration_here_of_another_user_is_refused(world: World, part: str) -> None:
-    """A colleague's folder does not decide what this user runs."""
+    """Another user's folder does not decide what this user runs."""
     systems.root("posix", "only root can give a file away")
-    place = _lying_about(world)
+    place = _put_in_current_folder(world)
     theirs = {"file": place, "folder": place.parent, "current folder": place.parent.parent}[part]
     os.chown(theirs, 12345, -1)
     _assert_refused(world, place, f"{theirs} belongs to another user")
 
 
-def test_a_configuration_here_of_ones_own_is_used(world: World) -> None:
-    """In a folder that only its owner can write, and one that a group can, nothing needs to be named."""
-    place = _lying_about(world)
+def test_the_users_own_configuration_here_is_used(world: World) -> None:
+    """In a folder that only its owner, or a group, can write to, the configuration need not be named."""
+    place = _put_in_current_folder(world)
     place.parent.chmod(0o775)
     assert world.run("config", "validate", folder=place.parent.parent).code == 0
 
 
-# Outputs that are one file
+# Outputs that are the same file
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_configuration_here_of_ones_own_is_used(world: World) -> None:
         ({"output": "zo\u00eb.csv"}, {"output": "zoe\u0308.csv"}),
     ],
 )
-def test_two_outputs_that_a_drive_takes_for_one_are_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Windows, macOS and vaults know one file by several spellings."""
+def test_two_outputs_that_are_one_file_on_a_drive_are_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """On Windows, on macOS and in vaults, several spellings name the same file."""
     folder = {"cryptomator": "vault", "passphrase": {"prompt": True}}
     content = {"vaults": {"v": folder, "V": folder}, "jobs": {"a": JOB | one, "b": JOB | other}}
     with pytest.raises(ConfigurationError, match="name another file"):
@@ -94,7 +94,7 @@ def test_two_outputs_that_a_drive_takes_for_one_are_refused(one: dict[str, Any],
 
 
 def test_outputs_of_different_names_are_accepted() -> None:
-    """The same name in another vault, in another place, or with another ending, is another file."""
+    """The same name in another vault, in another place, or with another extension, is another file."""
     folder = {"passphrase": {"prompt": True}}
     vaults = {name: folder | {"cryptomator": name} for name in ("v", "w")}
     jobs = {
@@ -112,7 +112,7 @@ def test_outputs_of_different_names_are_accepted() -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
 @pytest.mark.parametrize("named", [True, False])
 def test_a_key_file_that_others_can_read_is_a_warning(world: World, mode: int, named: bool) -> None:
-    """`check` says what to run, and goes on with the key all the same."""
+    """`check` shows the command to run, and still uses the key."""
     systems.only_on("posix", "mode bits mean nothing here")
     environment = {} if named else {"GOOGLE_APPLICATION_CREDENTIALS": str(world.google.key_file)}
     if not named:
@@ -132,7 +132,7 @@ def test_a_key_file_that_others_can_read_is_a_warning(world: World, mode: int, n
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
 def test_a_configuration_is_a_small_regular_file(tmp_path: Path, kind: str) -> None:
-    """A named pipe would block for ever, a device or a large file would fill the memory."""
+    """A named pipe would block forever; a device or a large file would fill the memory."""
     place = tmp_path / "sheets-decrypt.toml"
     if kind == "pipe":
         systems.only_on("posix", "only POSIX has named pipes in folders")

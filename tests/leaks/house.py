@@ -132,7 +132,7 @@ def furnished(folder: Path, rows: int) -> Iterator[House]:
         _programs(world)
         house = House(world, Canaries(texts_of(world)))
         yield house
-        for number, (path, body) in enumerate(web.told):
+        for number, (path, body) in enumerate(web.received):
             house.places.content[f"request {number}"] = f"{path.replace(PING, '')}\n{body}".encode()
         for number, mail in enumerate(mails.received):
             house.places.content[f"mail {number}"] = mail

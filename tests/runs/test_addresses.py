@@ -1,4 +1,4 @@
-"""The addresses under [notify], looked at by `check` and `config validate`, and tried by `notify test`."""
+"""The addresses under [notify]: `check` and `config validate` examine them, and `notify test` tries them."""
 
 from collections.abc import Iterator
 
@@ -18,16 +18,16 @@ SECRET = "0f1e2d3c-secret"
 
 @pytest.fixture
 def web(world: World) -> Iterator[Web]:
-    """Run a web server, and hold that nothing sent to it contains an answer, a token or a secret."""
+    """Run a web server, and check that nothing sent to it contains an answer, a token or a secret."""
     require.module("apprise")
     with web_server() as server:
         yield server
-    for path, body in server.told:
+    for path, body in server.received:
         survey.assert_nothing_leaked(path + body, world.survey)
 
 
 def test_a_test_message_reaches_every_address(world: World, web: Web) -> None:
-    """It names the job, whatever `on` says; the heartbeat's state and what is remembered of the job stay the same."""
+    """It names the job, whatever `on` says; the heartbeat's state and the job's saved state do not change."""
     world.configure(
         notify={"healthchecks": f"{web.url}/ping", "urls": [f"json://127.0.0.1:{web.port}/{SECRET}"], "on": ["success"]}
     )
@@ -38,13 +38,13 @@ def test_a_test_message_reaches_every_address(world: World, web: Web) -> None:
         "baseline: urls, number 1 (json://127.0.0.1): delivered",
     ]
     assert web.paths() == ["/ping/log", f"/{SECRET}"]
-    assert web.told[0][1] == "job: baseline\nstatus: this is a test message\nnext step: none\n"
-    assert "sheets-decrypt: baseline: this is a test message" in web.told[1][1]
+    assert web.received[0][1] == "job: baseline\nstatus: this is a test message\nnext step: none\n"
+    assert "sheets-decrypt: baseline: this is a test message" in web.received[1][1]
     assert memory(world).last_run == ""
 
 
-def test_what_happened_is_said_for_each_address(world: World, web: Web) -> None:
-    """Refused, of no service, or not to be read: each with its reason, none with its secret."""
+def test_the_result_is_reported_for_each_address(world: World, web: Web) -> None:
+    """A refused, an unsupported and an unreadable address are each reported with the reason but without the secret."""
     world.keep("empty", "")
     web.codes = {"/refused": 403}
     world.configure(
@@ -66,7 +66,7 @@ def test_what_happened_is_said_for_each_address(world: World, web: Web) -> None:
 
 
 def test_jobs_that_share_their_addresses_send_one_message(world: World, web: Web) -> None:
-    """Twenty surveys with one mailbox are one message; `--job` names one of them."""
+    """Twenty surveys with one mailbox cause one message; `--job` chooses one of them."""
     jobs: dict[str, dict[str, object]] = {name: {"output": f"{name}.csv"} for name in ("one", "two", "three")}
     jobs["three"]["notify"] = {"healthchecks": f"{web.url}/three"}
     world.configure(jobs)
@@ -74,13 +74,13 @@ def test_jobs_that_share_their_addresses_send_one_message(world: World, web: Web
         file.write(f'[notify]\nurls = ["json://127.0.0.1:{web.port}/all"]\n')
     assert world.run("notify", "test", "--config", world.path).code == 0
     assert web.paths() == ["/all", "/three/log"]
-    assert "one, two: this is a test message" in web.told[0][1]
+    assert "one, two: this is a test message" in web.received[0][1]
     assert world.run("notify", "test", "--config", world.path, "--job", "three").code == 0
     assert web.paths() == ["/three/log"]
 
 
-def test_without_an_address_there_is_nothing_to_try(world: World) -> None:
-    """That is an error: whoever tries expects a message."""
+def test_notify_test_without_an_address_is_an_error(world: World) -> None:
+    """That is an error, because a user who tests expects a message."""
     done = world.run("notify", "test", "--config", world.path)
     assert (done.code, done.out) == (2, "")
     assert "no address is configured under [notify]" in done.err
@@ -96,8 +96,8 @@ PROBLEMS = (
 )
 
 
-def test_check_looks_at_the_addresses(world: World) -> None:
-    """What cannot work is a warning, and sends nothing; the pull goes well without it."""
+def test_check_examines_the_addresses(world: World) -> None:
+    """An address that cannot work is a warning, and nothing is sent; the pull succeeds without it."""
     require.module("apprise")
     world.configure(notify=BROKEN)
     done = world.run("check", "--config", world.path)
@@ -112,8 +112,8 @@ def test_check_looks_at_the_addresses(world: World) -> None:
     assert "ok      baseline: notify: 2 addresses look right" in world.run("check", "--config", world.path).out
 
 
-def test_validate_looks_at_the_addresses_without_reading_a_secret(world: World) -> None:
-    """A file that does not exist and a variable that is not set are named; a command is not run."""
+def test_validate_examines_the_addresses_without_reading_a_secret(world: World) -> None:
+    """A missing file and an unset variable are named; a command is not run."""
     require.module("apprise")
     ran = world.folder / "ran"
     sources: list[object] = [{"command": ["touch", str(ran)]}, {"env": "NOT_SET_ANYWHERE"}]
@@ -128,8 +128,8 @@ def test_validate_looks_at_the_addresses_without_reading_a_secret(world: World) 
     assert not ran.exists()
 
 
-def test_addresses_are_read_from_where_they_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that cannot be read is blank, with a warning; what is kept secret is right as long as it is there."""
+def test_addresses_are_read_from_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unreadable address is blank, with a warning; an address kept as a secret is valid if its source exists."""
     monkeypatch.setenv("CHECK", f"https://hc.example/{SECRET}")
     settings = {"healthchecks": {"env": "CHECK"}, "urls": [{"env": "NOT_SET"}], "on": ["success"], "locked_after": 5}
     section = Notify.model_validate(settings)

@@ -1,4 +1,4 @@
-"""Addresses under [notify], and the guard around every service: nothing of them is sent in these tests."""
+"""Addresses under [notify], and the guard around every service; these tests send nothing."""
 
 import threading
 
@@ -20,8 +20,8 @@ from sheets_decrypt.runs import heartbeat, notify
         ("hc.example/uuid", "an address without a scheme"),
     ],
 )
-def test_an_address_is_named_without_what_may_be_secret(url: str, named: str) -> None:
-    """By its scheme, and by its host where that is not a part of a password or a token."""
+def test_an_address_is_named_without_possible_secrets(url: str, named: str) -> None:
+    """It is named by its scheme, and by its host unless that may be part of a password or a token."""
     assert notify._where(url) == named
 
 
@@ -39,18 +39,18 @@ def test_an_address_is_named_without_what_may_be_secret(url: str, named: str) ->
     ],
 )
 def test_a_heartbeat_needs_a_web_address(url: str, usable: bool) -> None:
-    """With a host, and without a blank or a character that cannot be seen."""
+    """The address has a host, and neither a blank nor an invisible character."""
     assert heartbeat.is_web_address(url) == usable
 
 
-def test_a_step_is_below_the_checks_address() -> None:
-    """Whatever its path ends with."""
+def test_a_step_is_appended_to_the_checks_path() -> None:
+    """The step is appended to the path, however that ends."""
     assert heartbeat._below("http://hc.example/aX/?create=1", "start") == "http://hc.example/aX/start?create=1"
     assert heartbeat._below("http://hc.example/aX/", "") == "http://hc.example/aX/"
 
 
-def test_a_service_never_holds_the_program_back_nor_breaks_it() -> None:
-    """It runs in a thread that ends with the program; of what it raises only the name is told."""
+def test_a_service_never_blocks_or_breaks_the_program() -> None:
+    """It runs in a thread that ends with the program, and only the name of an exception is reported."""
     assert heartbeat.guarded(lambda: str(threading.current_thread().daemon), heartbeat.LIMITS) == "True"
 
     def broken() -> str:

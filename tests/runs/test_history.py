@@ -1,4 +1,4 @@
-"""The history beside a CSV in the vault, also where someone else has put something in its place."""
+"""The history beside a CSV in the vault, including a history planted by another user."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.survey import World
 
 @pytest.fixture
 def vault(tmp_path: Path) -> CryptomatorVault:
-    """Return an empty vault, opened."""
+    """Return an empty, open vault."""
     return quick_vault.create(tmp_path / "v", Secret("x"))
 
 
@@ -33,8 +33,8 @@ def _run(job: str = "baseline", path: str = "/v/a.csv") -> Record:
     return run.finish(Result.WRITTEN, 0)
 
 
-def test_runs_are_read_as_they_were_added(vault: CryptomatorVault) -> None:
-    """Oldest first; where there is no history there are no runs."""
+def test_runs_are_read_back_in_order(vault: CryptomatorVault) -> None:
+    """The oldest run comes first; without a history there are no runs."""
     assert read_history(vault, "a.csv") == []
     runs = [_run("one"), _run("two")]
     for run in runs:
@@ -46,18 +46,18 @@ def _plain(run: Record) -> dict[str, object]:
     return dict(json.loads(run.line()))
 
 
-def test_what_is_no_record_is_passed_over(vault: CryptomatorVault) -> None:
-    """Torn lines, lines of something else and bytes that are no text hide nothing."""
+def test_invalid_records_are_skipped(vault: CryptomatorVault) -> None:
+    """Torn lines, other JSON and bytes that are not text hide no record."""
     with vault.replace(history_name("a.csv")) as file:
         file.write(b'{"job": "early"}\n[1]\n\xff\xfe\n\n{"job": "to')
     append_history(vault, "a.csv", _run("late"))
     assert [run["job"] for run in read_history(vault, "a.csv")] == ["early", "late"]
 
 
-def test_a_history_that_grew_too_long_is_cut_to_its_newer_half(
+def test_a_history_that_is_too_long_is_cut_to_its_newer_half(
     vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It never grows for ever, the newest runs stay, and no line is torn."""
+    """It never grows without limit, the newest runs stay, and no line is torn."""
     size = len(_run().line()) + 1
     monkeypatch.setattr(history, "_LARGEST", 10 * size)
     for number in range(25):
@@ -68,16 +68,16 @@ def test_a_history_that_grew_too_long_is_cut_to_its_newer_half(
     assert len(jobs) >= 5
 
 
-def test_a_path_that_is_no_text_does_not_stop_the_history(vault: CryptomatorVault) -> None:
-    """On Linux a file's name may be any bytes; its line is JSON all the same."""
-    systems.only_on("posix", "names of files are text on Windows")
+def test_a_path_that_is_not_text_does_not_stop_the_history(vault: CryptomatorVault) -> None:
+    """On Linux a file name may be any bytes; its line is still JSON."""
+    systems.only_on("posix", "file names are text on Windows")
     name = os.fsdecode(b"/v/\xff.csv")
     append_history(vault, "a.csv", _run(path=name))
     assert read_history(vault, "a.csv")[0]["output"]["path"] == name
 
 
 def test_a_history_of_any_size_takes_little_memory(vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever can write into the vault may have put a large file there: only its last lines are read."""
+    """Only the last lines are read, because anyone who can write to the vault may have put a large file there."""
     monkeypatch.setattr(history, "_LARGEST", 10_000)
     with vault.replace(history_name("a.csv")) as file:
         for _ in range(300):
@@ -94,8 +94,8 @@ def test_a_history_of_any_size_takes_little_memory(vault: CryptomatorVault, monk
 @example(b"aa\n", 1)
 @example(b"aaaa\n", 5)
 @example(b"a\naaa\na\n", 5)
-def test_the_end_of_a_file_is_as_many_whole_lines_as_fit(content: bytes, most: int) -> None:
-    """Whatever its size, and however it is read; a line that was cut is left out."""
+def test_the_tail_of_a_file_has_as_many_whole_lines_as_fit(content: bytes, most: int) -> None:
+    """The tail is right for any size and any way of reading; a line that was cut is omitted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(history, "_CHUNK", 3)
         tail = history._tail(BytesIO(content), most)
@@ -103,7 +103,7 @@ def test_the_end_of_a_file_is_as_many_whole_lines_as_fit(content: bytes, most: i
 
 
 def test_a_history_may_be_as_long_as_its_limit(vault: CryptomatorVault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first line that does not fit cuts it, and not the one before."""
+    """Only the first line beyond the limit shortens it, not the line before."""
     size = len(_run().line()) + 1
     for lines in (1, 2):
         monkeypatch.setattr(history, "_LARGEST", lines * size)
@@ -112,8 +112,8 @@ def test_a_history_may_be_as_long_as_its_limit(vault: CryptomatorVault, monkeypa
         assert len(read_history(vault, f"{lines}.csv")) == lines
 
 
-def test_the_last_run_that_left_a_csv_says_what_it_counted(vault: CryptomatorVault) -> None:
-    """Behind it may be runs that failed, and lines of something else; where nobody says, it is not known."""
+def test_the_last_counts_are_those_of_the_last_run_with_a_csv(vault: CryptomatorVault) -> None:
+    """Failed runs and other lines after it are skipped; if no run has counts, they are unknown."""
     assert last_counts(vault, "a.csv") is None
     for rows in (7, 8):
         append_history(vault, "a.csv", replace(_run(), rows_written=rows))
@@ -137,8 +137,8 @@ PLANTED = (
 
 
 @pytest.mark.parametrize("line", PLANTED, ids=range(len(PLANTED)))
-def test_a_line_that_is_no_record_stops_nothing(world: World, line: str) -> None:
-    """`history` shows what it can, and a pull goes well."""
+def test_an_invalid_record_stops_nothing(world: World, line: str) -> None:
+    """`history` shows the valid records, and a pull succeeds."""
     with world.vault.replace("surveys/baseline.csv.runs.jsonl") as file:
         file.write(line.encode() + b"\n")
     assert world.pull().code == 0

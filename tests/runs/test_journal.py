@@ -1,4 +1,4 @@
-"""What this computer remembers of each run, and `history`, which puts it beside what the vault knows."""
+"""The journal of runs on this computer, and `history`, which merges it with the vault's history."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from tests.unattended_parts import configuration, record
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the memory below the test's own folder."""
+    """Keep the journal below the test's own folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
 
 
@@ -32,8 +32,8 @@ def _remembered(tmp_path: Path, *runs: Record) -> list[dict[str, object]]:
     return journal.read(config, "baseline")
 
 
-def test_a_run_is_remembered_by_its_time_and_what_a_message_may_say(tmp_path: Path) -> None:
-    """Time, exit code, kind of result, and after a success the number of rows."""
+def test_a_run_is_recorded_with_its_time_and_the_contents_of_a_message(tmp_path: Path) -> None:
+    """It has the time, the exit code, the kind of result, and after a success the number of rows."""
     good = _run(rows_read=6).finish(Result.WRITTEN, 0)
     locked = _run().fail(VaultLocked("X: does not exist"))
     busy = _run().fail(RunUnderWay("another run is under way"))
@@ -48,8 +48,8 @@ def test_a_run_is_remembered_by_its_time_and_what_a_message_may_say(tmp_path: Pa
     ]
 
 
-def test_a_journal_is_read_by_people_too(tmp_path: Path) -> None:
-    """Letters beyond ASCII are not spelt out; a failed run is called that."""
+def test_a_journal_is_readable_for_people(tmp_path: Path) -> None:
+    """Letters beyond ASCII are not escaped, and a failed run is called failed."""
     config = configuration(tmp_path, Ménages={})
     journal.add(config, "Ménages", _run().fail(VaultLocked("locked")))
     [run] = journal.read(config, "Ménages")
@@ -57,8 +57,8 @@ def test_a_journal_is_read_by_people_too(tmp_path: Path) -> None:
     assert "Ménages" in state.file_of(config, "Ménages", "runs/*.jsonl").read_text(encoding="utf-8")
 
 
-def test_a_run_that_was_stopped_from_outside_is_remembered_as_that(tmp_path: Path) -> None:
-    """It could not say so itself: it has a start, no end, and no exit code."""
+def test_a_run_stopped_from_outside_is_recorded_as_such(tmp_path: Path) -> None:
+    """It could not report this itself: it has a start, but no end and no exit code."""
     config = configuration(tmp_path)
     journal.add_stopped(config, "baseline", "2026-03-06T06:30:00Z")
     assert journal.read(config, "baseline") == [
@@ -71,8 +71,8 @@ def test_a_run_that_was_stopped_from_outside_is_remembered_as_that(tmp_path: Pat
     ]
 
 
-def test_the_journal_is_no_oracle(tmp_path: Path) -> None:
-    """How many cells failed, what that led to, whether the CSV changed and what the Sheet says are not in it."""
+def test_the_journal_is_not_an_oracle(tmp_path: Path) -> None:
+    """It has no count of failed cells, none of their consequences, no change of the CSV, and no text from the Sheet."""
     partial = _run(failure_count=3, rows_read=6).finish(Result.PARTIAL, 3)
     wrong = _run().fail(KeyWrong('column "EVIL": 7 of 7 tokens', hint="EVIL"))
     refused = _run().fail(CellsRefused("3 cells could not be decrypted, the first in row 2"))
@@ -87,7 +87,7 @@ def test_the_journal_is_no_oracle(tmp_path: Path) -> None:
 
 
 def test_the_newest_runs_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The journal does not grow."""
+    """The journal does not grow without limit."""
     monkeypatch.setattr(journal, "KEPT", 5)
     runs = [_run(rows_read=number).finish(Result.WRITTEN, 0) for number in range(8)]
     assert [run["rows_read"] for run in _remembered(tmp_path, *runs)] == [3, 4, 5, 6, 7]
@@ -95,7 +95,7 @@ def test_the_newest_runs_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\n", b"[1]\n5\n", b"[" * 100_000, b'{"job": "to'])
 def test_a_broken_journal_hides_no_later_run(tmp_path: Path, content: bytes) -> None:
-    """Whatever is in the file, the next run is remembered."""
+    """Whatever the file contains, the next run is recorded."""
     config = configuration(tmp_path)
     file = state.file_of(config, "baseline", "runs/*.jsonl")
     file.parent.mkdir(parents=True)
@@ -106,8 +106,8 @@ def test_a_broken_journal_hides_no_later_run(tmp_path: Path, content: bytes) -> 
 # From the command line
 
 
-def test_history_is_in_the_order_of_time_across_jobs(world: World) -> None:
-    """Runs that this computer remembers stand between those in the vault, each once, with what the vault knows."""
+def test_history_is_in_chronological_order_across_jobs(world: World) -> None:
+    """Runs in this computer's journal appear between those in the vault, each once, with the vault's details."""
     jobs: dict[str, dict[str, object]] = {"one": {"output": "one.csv"}, "two": {"output": "two.csv"}}
     world.configure(jobs)
     world.pull()
@@ -128,7 +128,7 @@ def test_history_is_in_the_order_of_time_across_jobs(world: World) -> None:
 
 
 def test_history_can_be_read_while_the_vault_is_locked(world: World) -> None:
-    """It shows that runs failed because of that, and says what is missing; the vault's part is back afterwards."""
+    """It shows that runs failed for this reason and what is missing; later, the vault's details are shown again."""
     assert world.pull().code == 0
     shutil.move(world.vault_folder, world.folder / "away")
     assert world.pull().code == 7
@@ -148,10 +148,10 @@ def test_history_can_be_read_while_the_vault_is_locked(world: World) -> None:
     ]
 
 
-def test_a_run_that_was_stopped_from_outside_is_in_the_history(world: World) -> None:
-    """It could not say so itself: it is shown while it is the last one, and after the next one."""
+def test_a_run_stopped_from_outside_is_in_the_history(world: World) -> None:
+    """It could not report this itself; it is shown both while it is the last run and after the next one."""
     config = world.load()
-    state.running(config, "baseline", "2026-03-06T06:30:00Z").__enter__()  # dropped with the lock, as by a kill
+    state.running(config, "baseline", "2026-03-06T06:30:00Z").__enter__()  # its lock is released, as after a kill
     for runs in (1, 2):
         shown = world.run("history", "--config", world.path).out.splitlines()[1:]
         assert len(shown) == runs
@@ -183,7 +183,7 @@ SHORT: dict[str, object] = {
 @pytest.mark.parametrize("runs", [[SHORT], [SHORT, LONG]])
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_history_loses_nothing_on_a_narrow_screen(width: int, runs: list[dict[str, object]]) -> None:
-    """The hour, the job, the counts and every word of a message are on the screen, whole."""
+    """The time, the job, the counts and every word of a message are on the screen in full."""
     words = seen_at(width, _table(runs))
     assert_in_order(["1204", "rows,", "2391", "cells", "decrypted,", "3", "cells", "could", "not"], words)
     for run in runs:

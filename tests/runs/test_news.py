@@ -1,4 +1,4 @@
-"""What is said about a run to whoever is notified: a fixed vocabulary, and nothing that could be an oracle."""
+"""Messages about a run use a fixed vocabulary and reveal nothing that could be used as an oracle."""
 
 import pytest
 from hypothesis import given
@@ -22,8 +22,8 @@ def _news(run: Record, before: JobState = JobState(), patience: int = 3) -> News
 
 
 @given(count=st.integers(1, 10_000), other=st.integers(1, 10_000), rows=st.integers(0, 10_000))
-def test_how_many_cells_failed_and_what_that_led_to_is_not_said(count: int, other: int, rows: int) -> None:
-    """One cell or all, a CSV with tokens, a wrong key, `on_error = "fail"`: the same words and the same code."""
+def test_the_number_of_failed_cells_and_its_consequence_are_not_reported(count: int, other: int, rows: int) -> None:
+    """One cell or all, a CSV with tokens, a wrong key, `on_error = "fail"`: the words and the code are the same."""
     wrong = KeyWrong(f'column "phone": key 1a2b did not decrypt {count} of {other} tokens', hint=f"{count}")
     runs = [
         _record(failure_count=count, rows_read=rows, rows_written=rows).finish(Result.PARTIAL, 3),
@@ -40,16 +40,16 @@ def test_how_many_cells_failed_and_what_that_led_to_is_not_said(count: int, othe
     assert not set("0123456789") & set(subject + text)
 
 
-def test_whether_the_csv_changed_is_not_said() -> None:
-    """An editor who puts one token in another's place would learn whether the two answers are equal."""
+def test_messages_do_not_reveal_whether_the_csv_changed() -> None:
+    """Otherwise an editor who replaces one token with another would learn whether the two answers are equal."""
     written = _record(rows_read=6).finish(Result.WRITTEN, 0)
     unchanged = _record(rows_read=6).finish(Result.UNCHANGED, 0)
     assert _news(written) == _news(unchanged)
     assert "rows: 6" in body(_news(written))
 
 
-def test_nothing_that_the_sheet_supplies_is_said() -> None:
-    """Titles of tabs, names of columns and Google's own texts reach errors and hints, and stop there."""
+def test_no_text_from_the_sheet_is_in_a_message() -> None:
+    """Tab titles, column names and Google's own texts appear in errors and hints, but in no message."""
     run = _record(worksheet=EVIL, warnings=[EVIL], notes=[EVIL])
     news = _news(run.fail(NotShared(f"tab {EVIL}", hint=f"did you mean {EVIL}?")))
     assert "example.org" not in body(news) + title(news)
@@ -59,12 +59,12 @@ def test_nothing_that_the_sheet_supplies_is_said() -> None:
 
 @pytest.mark.parametrize(("code", "event"), [(0, Event.SUCCESS), (3, Event.FAILURE), (6, Event.FAILURE)])
 def test_each_result_is_an_event(code: int, event: Event) -> None:
-    """A run without failed cells is a success; every other one is a failure."""
+    """A run without failed cells is a success, and every other run is a failure."""
     assert _news(record(code)).event is event
 
 
 def test_a_recovery_follows_a_failure_that_was_reported() -> None:
-    """After a reported failure the next good run is a recovery, and the one after it is not."""
+    """After a reported failure the next good run is a recovery, and the one after that is not."""
     state = JobState().after(record(6), 3)
     assert _news(record(0), state).event is Event.RECOVERY
     assert _news(record(0), state.after(record(0), 3)).event is Event.SUCCESS
@@ -97,13 +97,13 @@ GOOGLE = "Google could not be reached or had no quota left; try later"
         ),
     ],
 )
-def test_what_is_sent_after_a_first_run(run: Record, news: News) -> None:
-    """The job, the code, the result in words, the rows after a success, and what a person should do."""
+def test_the_message_after_a_first_run_is_complete(run: Record, news: News) -> None:
+    """The message has the job, the code, the result in words, the rows after a success, and the next step."""
     assert _news(run) == news
 
 
-def test_what_lasts_is_a_failure_of_so_many_runs() -> None:
-    """With the code and the number of runs, for the heartbeat and for people."""
+def test_a_lasting_condition_is_a_failure_with_the_number_of_runs() -> None:
+    """The code and the number of runs go to the heartbeat and to people."""
     locked = _news(record(7, locked=True), _locked(2, JobState(), 3))
     unlock = "unlock the vault"
     assert locked == News("baseline", 7, "the vault was locked, 3 runs in a row", Event.FAILURE, next_step=unlock)
@@ -115,7 +115,7 @@ def test_what_lasts_is_a_failure_of_so_many_runs() -> None:
 
 @pytest.mark.parametrize("patience", [1, 2, 3])
 def test_a_locked_vault_is_reported_once_it_has_lasted(patience: int) -> None:
-    """Until `locked_after` runs the heartbeat hears "skipped", then a failure; a message follows every so many runs."""
+    """Until `locked_after` runs the heartbeat gets "skipped", then a failure; each further multiple sends a message."""
     state, events, codes = JobState(), [], []
     for _ in range(2 * patience + 1):
         run = _record().fail(VaultLocked("locked"))
@@ -134,19 +134,19 @@ def test_a_locked_vault_is_reported_once_it_has_lasted(patience: int) -> None:
 
 @pytest.mark.parametrize(("locked", "event"), [(2, Event.SUCCESS), (3, Event.RECOVERY), (4, Event.RECOVERY)])
 def test_the_end_of_a_locked_vault_is_news_only_if_it_was_reported(locked: int, event: Event) -> None:
-    """Exactly from `locked_after` runs on."""
+    """It is news from exactly `locked_after` runs on."""
     assert _news(record(0), _locked(locked, JobState(), 3)).event is event
 
 
 @pytest.mark.parametrize("code", [3, 6])
 def test_a_failure_before_a_locked_night_is_not_forgotten(code: int) -> None:
-    """It was reported, so the next good run is a recovery, although the vault was locked in between."""
+    """It was reported, so the next good run is a recovery even if the vault was locked in between."""
     state = _locked(1, JobState().after(record(code), 3), 3)
     assert _news(record(0), state).event is Event.RECOVERY
 
 
-def test_a_run_that_finds_another_one_is_reported_once_that_has_lasted() -> None:
-    """Silent until `locked_after` runs, then a failure; the other run's success is a recovery."""
+def test_a_busy_run_is_reported_once_the_condition_has_lasted() -> None:
+    """Nothing is sent until `locked_after` runs, then a failure is; the other run's success is a recovery."""
     run = _record().fail(RunUnderWay("another run is under way"))
     states = [JobState()]
     for _ in range(4):
@@ -160,8 +160,8 @@ def test_a_run_that_finds_another_one_is_reported_once_that_has_lasted() -> None
     assert _news(record(0), states[2]).event is Event.SUCCESS
 
 
-def test_a_failure_ends_a_row_of_runs_that_found_another_one() -> None:
-    """It is reported at once, as what it is."""
+def test_a_failure_ends_a_series_of_busy_runs() -> None:
+    """It is reported at once, under its own code."""
     state = JobState().after(_record().fail(RunUnderWay("another run is under way")), 3)
     news = _news(record(6), state)
     assert (news.code, news.event) == (6, Event.FAILURE)

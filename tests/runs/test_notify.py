@@ -1,4 +1,4 @@
-"""Telling how a run went: real local servers, also down, slow and broken; never a secret and never an exception."""
+"""Notifications through real local servers, also down, slow and broken ones: never a secret and never an exception."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ from tests import require
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 QUICK: Final = Limits(seconds=20, tries=2, pause=0, deadline=60)
-IMPATIENT: Final = replace(QUICK, seconds=0.2)  # for servers that never answer
+IMPATIENT: Final = replace(QUICK, seconds=0.2)  # for servers that never respond
 DONE: Final = News("baseline", 0, "done", Event.SUCCESS, rows=120)
 RECOVERED: Final = replace(DONE, event=Event.RECOVERY)
 FAILED: Final = News("baseline", 6, "failed with exit code 6", Event.FAILURE, next_step="try again later")
@@ -38,7 +38,7 @@ EVERYTHING: Final = frozenset(Event)
 
 @dataclass
 class Received:
-    """What a server got: a path or an address, and a body; and how it answers."""
+    """The requests to a server, each a path or an address and a body, and the server's next answers."""
 
     port: int = 0
     answers: list[int] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Received:
 
     @property
     def paths(self) -> list[str]:
-        """The paths that were asked for, without the secret that they begin with."""
+        """The requested paths, without the secret at their start."""
         return [path.removeprefix(f"/{SECRET}") for path, _ in self.requests]
 
     @property
@@ -60,14 +60,14 @@ class Received:
 
 @pytest.fixture
 def web() -> Iterator[Received]:
-    """Run a web server that answers 200, or what `answers` names first."""
+    """Run a web server that answers 200, or the next of `answers`."""
     with serving() as received:
         yield received
 
 
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
-    """Run such a server; a redirect leads to `/elsewhere`, and to 202 belongs a text that never comes."""
+    """Run such a server; a redirect points to `/elsewhere`, and a 202 announces a body that never comes."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,7 +81,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Received]:
             if 300 <= status < 400:
                 self.send_header("Location", "/elsewhere")
             if status == 202:
-                self.send_header("Content-Length", "9")  # and then nothing
+                self.send_header("Content-Length", "9")  # but no body follows
             self.end_headers()
 
         def log_message(self, *arguments: object) -> None:
@@ -138,7 +138,7 @@ def mail(answer: str = "250 OK") -> Iterator[Received]:
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """Run a server that takes connections and never says a word; give its port."""
+    """Run a server that accepts connections and never answers; yield its port."""
     held = threading.Event()
 
     class Handler(socketserver.BaseRequestHandler):
@@ -158,7 +158,7 @@ def silent() -> Iterator[int]:
 
 
 @pytest.fixture
-def nobody() -> int:
+def unused_port() -> int:
     """Return a port on which no program listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -167,17 +167,17 @@ def nobody() -> int:
 
 
 def require_apprise() -> None:
-    """Go on only where apprise is installed."""
+    """Skip the test unless apprise is installed."""
     require.that(find_spec("apprise"), "apprise is not installed")
 
 
 def mail_url(port: int) -> str:
-    """Return apprise's address of a mail server, with a password in it."""
+    """Return apprise's address for a mail server, with a password in it."""
     return f"mailto://user:{SECRET}@127.0.0.1:{port}?from=job@example.org&to=me@example.org&mode=insecure"
 
 
 def test_the_heartbeat_follows_the_convention(web: Received) -> None:
-    """Start, success, and failure with the exit code, behind the check's path and before its query."""
+    """Start, success, and failure with the exit code are appended to the check's path, before its query."""
     settings = Recipients(healthchecks=f"{web.url}/?create=1")
     assert announce_start(settings, "baseline", QUICK) == []
     assert announce(settings, DONE, QUICK) == []
@@ -191,7 +191,7 @@ def test_the_heartbeat_follows_the_convention(web: Received) -> None:
 
 
 def test_without_settings_nothing_is_sent() -> None:
-    """No address, no message, no warning."""
+    """Without an address, there is no message and no warning."""
     assert announce_start(Recipients(), "baseline") == []
     assert announce(Recipients(on=EVERYTHING), FAILED) == []
 
@@ -200,18 +200,18 @@ def test_without_settings_nothing_is_sent() -> None:
     ("answers", "asked", "problem"),
     [([500, 200], 2, ""), ([429], 2, ""), ([500, 503], 2, "it answered 503"), ([404], 1, "it answered 404")],
 )
-def test_a_broken_heartbeat_is_tried_again_and_told(
+def test_a_failed_heartbeat_is_tried_again_and_reported(
     web: Received, answers: list[int], asked: int, problem: str
 ) -> None:
-    """A server's trouble is tried again, within bounds; a refusal is not; neither is an error of the run."""
+    """A server error is tried again, within limits; a refusal is not; neither fails the run."""
     web.answers += answers
     warnings = announce(Recipients(healthchecks=web.url), DONE, QUICK)
     assert len(web.requests) == asked
     assert warnings == ([f"the heartbeat to http://127.0.0.1 failed: {problem}"] if problem else [])
 
 
-def test_what_a_service_answers_is_not_read(web: Received) -> None:
-    """Its code is enough: a text that has no end, or never comes, holds nothing back."""
+def test_the_body_of_an_answer_is_not_read(web: Received) -> None:
+    """The status code is enough: a body that never ends or never comes does not hold up a run."""
     web.answers += [202]
     assert announce(Recipients(healthchecks=web.url), DONE, QUICK) == []
     assert len(web.requests) == 1
@@ -219,7 +219,7 @@ def test_what_a_service_answers_is_not_read(web: Received) -> None:
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
-    """What a run reports goes to the configured address alone, and a redirect is reported."""
+    """A run's report goes only to the configured address, and a redirect is reported."""
     web.answers += [status]
     warnings = announce(Recipients(healthchecks=web.url), DONE, QUICK)
     assert web.paths == [""]
@@ -227,7 +227,7 @@ def test_a_heartbeat_follows_no_redirect(web: Received, status: int) -> None:
 
 
 def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another program's password is not sent along; one that the address itself holds is."""
+    """Another program's password is not sent, but one in the address itself is."""
     netrc = tmp_path / "netrc"
     netrc.write_text(f"default login me password {SECRET}\n")
     netrc.chmod(0o600)
@@ -237,8 +237,10 @@ def test_a_heartbeat_takes_no_login_from_netrc(web: Received, tmp_path: Path, mo
     assert web.logins == [None, "Basic dXNlcjp3b3Jk"]
 
 
-def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its proxy, and the certificates that it trusts; a server that has another one hears nothing."""
+def test_a_heartbeat_uses_the_environments_proxy_and_certificates(
+    web: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It uses the environment's proxy and trusted certificates; a server with another certificate receives nothing."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{web.port}")
     assert announce(Recipients(healthchecks="http://check.invalid/x"), DONE, QUICK) == []
     assert web.paths == ["http://check.invalid/x"]
@@ -251,15 +253,15 @@ def test_a_heartbeat_takes_the_environments_way(web: Received, tmp_path: Path, m
     assert secure.paths == ["/x"]
 
 
-def test_a_heartbeat_that_is_down_or_slow_is_a_warning(nobody: int, silent: int) -> None:
-    """No one there, and no one who answers: a warning without the URL's secret."""
-    for port, name in ((nobody, "ConnectionError"), (silent, "ReadTimeout")):
+def test_a_heartbeat_that_is_down_or_slow_is_a_warning(unused_port: int, silent: int) -> None:
+    """If no server listens or answers, the warning does not contain the URL's secret."""
+    for port, name in ((unused_port, "ConnectionError"), (silent, "ReadTimeout")):
         settings = Recipients(healthchecks=f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}")
         assert announce_start(settings, "baseline", IMPATIENT) == [f"the heartbeat to http://127.0.0.1 failed: {name}"]
 
 
-def test_a_service_that_outlives_every_time_out_is_left_behind(silent: int) -> None:
-    """The deadline counts whatever a service does."""
+def test_a_service_that_exceeds_every_timeout_is_abandoned(silent: int) -> None:
+    """The deadline applies whatever a service does."""
     settings = Recipients(healthchecks=f"http://127.0.0.1:{silent}/x")
     warnings = announce(settings, DONE, replace(QUICK, seconds=10, deadline=0.1))
     assert warnings == ["the heartbeat to http://127.0.0.1 failed: no answer within 0.1 seconds"]
@@ -267,14 +269,14 @@ def test_a_service_that_outlives_every_time_out_is_left_behind(silent: int) -> N
 
 @pytest.mark.parametrize("url", ["not a url", "ftp://example.org/x", "http://[broken", "http:///x"])
 def test_a_wrong_address_is_a_warning(url: str) -> None:
-    """Whatever the configuration says, the run goes on."""
+    """Whatever the configuration says, the run continues."""
     warnings = announce(Recipients(healthchecks=url), DONE, QUICK)
     assert len(warnings) == 1
     assert url not in warnings[0]
 
 
-def test_a_mail_tells_of_a_failure() -> None:
-    """Job, state, code and hint reach a real mail server."""
+def test_a_mail_reports_a_failure() -> None:
+    """Job, status, code and hint reach a real mail server."""
     with mail() as received:
         settings = Recipients(urls=(mail_url(received.port),))
         assert announce(settings, FAILED, QUICK) == []
@@ -284,8 +286,8 @@ def test_a_mail_tells_of_a_failure() -> None:
         assert line in body
 
 
-def test_the_text_of_a_mail_is_text() -> None:
-    """Whatever a text contains, no link and no picture arrives in the part that a mail program shows as HTML."""
+def test_the_text_of_a_mail_contains_no_markup() -> None:
+    """Whatever a text contains, the part that a mail program shows as HTML has no link and no picture."""
     link = '<a href="https://example.org/x">sign in</a><img src="https://example.org/y">'
     with mail() as received:
         urls = (mail_url(received.port), mail_url(received.port) + "&format=html")
@@ -296,10 +298,15 @@ def test_the_text_of_a_mail_is_text() -> None:
     assert not [html for html in received.html if "<a " in html or "<img" in html]
 
 
-def test_several_services_are_told_and_each_failure_is_its_own(web: Received, nobody: int) -> None:
-    """One service that is down does not keep the next from being told."""
+def test_several_services_are_notified_and_each_failure_is_separate(web: Received, unused_port: int) -> None:
+    """A service that is down does not keep the next one from being notified."""
     require_apprise()
-    urls = (mail_url(nobody), f"json://user:{SECRET}@127.0.0.1:{web.port}/{SECRET}", "nonsense", f"no-such://{SECRET}")
+    urls = (
+        mail_url(unused_port),
+        f"json://user:{SECRET}@127.0.0.1:{web.port}/{SECRET}",
+        "nonsense",
+        f"no-such://{SECRET}",
+    )
     warnings = announce(Recipients(urls=urls), FAILED, QUICK)
     assert web.paths == [""]
     assert "sheets-decrypt: baseline: failed with exit code 6" in web.requests[0][1]
@@ -310,7 +317,7 @@ def test_several_services_are_told_and_each_failure_is_its_own(web: Received, no
 
 
 def test_a_message_server_that_is_slow_or_broken_is_a_warning(web: Received, silent: int) -> None:
-    """A stall beyond the time-out and a 500, by web and by mail."""
+    """A stall beyond the timeout and a server error each cause a warning, by web and by mail."""
     require_apprise()
     web.answers += [500]
     hosts = (f"json://127.0.0.1:{silent}/", mail_url(silent), f"json://127.0.0.1:{web.port}/")
@@ -323,20 +330,20 @@ def test_a_message_server_that_is_slow_or_broken_is_a_warning(web: Received, sil
 
 
 def test_nothing_secret_is_printed_or_logged(
-    nobody: int, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    unused_port: int, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Apprise logs what it does; addresses hold passwords and tokens, and none of it gets out."""
+    """Apprise logs its actions; addresses contain passwords and tokens, none of which may appear."""
     require_apprise()
     caplog.set_level(logging.INFO)
     urls = (
-        mail_url(nobody),
-        f"json://user:{SECRET}@127.0.0.1:{nobody}/{SECRET}",
-        f"json://user:{SECRET}/x@127.0.0.1:{nobody}/",
-        f"ntfy://127.0.0.1:{nobody}/{SECRET}",
+        mail_url(unused_port),
+        f"json://user:{SECRET}@127.0.0.1:{unused_port}/{SECRET}",
+        f"json://user:{SECRET}/x@127.0.0.1:{unused_port}/",
+        f"ntfy://127.0.0.1:{unused_port}/{SECRET}",
         f"slack://{SECRET}",
         "json://[broken",
     )
-    warnings = announce(Recipients(f"http://127.0.0.1:{nobody}/{SECRET}", urls, EVERYTHING), FAILED, QUICK)
+    warnings = announce(Recipients(f"http://127.0.0.1:{unused_port}/{SECRET}", urls, EVERYTHING), FAILED, QUICK)
     said = " ".join([*warnings, *capfd.readouterr(), caplog.text])
     assert len(warnings) == 7
     assert SECRET not in said
@@ -344,7 +351,7 @@ def test_nothing_secret_is_printed_or_logged(
 
 
 def test_without_apprise_the_warning_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The messages are an extra; the run goes on without them."""
+    """Messages need an optional package; the run continues without it."""
     monkeypatch.setitem(sys.modules, "apprise", None)
     warnings = announce(Recipients(urls=("json://127.0.0.1/",)), FAILED, QUICK)
     assert warnings == ['messages to [notify] urls need apprise: in the project\'s folder run pip install ".[notify]"']
@@ -386,7 +393,7 @@ def test_messages_are_sent_on_the_chosen_events(web: Received, on: set[str], new
     assert [(each["type"], each["title"], each["message"].splitlines()[1]) for each in messages] == expected
 
 
-def test_a_run_may_be_kept_from_the_heartbeat(web: Received) -> None:
-    """What is neither a success nor a failure yet sends no heartbeat."""
+def test_a_heartbeat_can_be_withheld(web: Received) -> None:
+    """A run that is neither a success nor a failure yet sends no heartbeat."""
     assert announce(Recipients(healthchecks=web.url), replace(FAILED, beat=False), QUICK) == []
     assert web.requests == []

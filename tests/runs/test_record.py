@@ -1,4 +1,4 @@
-"""The run record, and its words."""
+"""The run record and its wording."""
 
 import getpass
 import json
@@ -25,7 +25,7 @@ def _run(**more: object) -> Record:
 
 
 def test_a_record_is_json_with_the_keys_of_the_design() -> None:
-    """Everything in it survives JSON; `output` and `error` stand there only where there is one."""
+    """All of its values survive JSON; `output` and `error` are present only if they apply."""
     done = _run().finish(Result.WRITTEN, 0)
     content = json.loads(done.line())
     assert tuple(content) == (*RECORD_KEYS, "output")
@@ -36,8 +36,8 @@ def test_a_record_is_json_with_the_keys_of_the_design() -> None:
     assert failed["rows_written"] == 0
 
 
-def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
-    """Its text could hold a value."""
+def test_an_unexpected_error_is_reported_by_its_type_and_place() -> None:
+    """The error's own text could contain a value."""
     with pytest.raises(KeyError) as caught:
         dict[str, int]()["geheim"]
     done = _run().fail(caught.value)
@@ -52,20 +52,20 @@ def test_an_unexpected_error_is_told_by_its_type_and_place() -> None:
 @pytest.mark.parametrize(
     ("error", "locked"), [(VaultLocked, True), (VaultNotEncrypted, True), (VaultUnusable, False), (KeyMissing, False)]
 )
-def test_a_vault_that_is_not_there_is_locked(error: type[SheetsDecryptError], locked: bool) -> None:
-    """On Linux a locked vault's mount point is an ordinary folder, which is not encrypted."""
+def test_a_missing_vault_counts_as_locked(error: type[SheetsDecryptError], locked: bool) -> None:
+    """On Linux a locked vault's mount point is an ordinary, unencrypted folder."""
     found = _run().fail(error("x")).error
     assert found is not None
     assert found.locked is locked
 
 
 def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a container a user id may have no entry; that is no reason to fail."""
+    """In a container a user id may have no entry, which must not fail a run."""
 
-    def nobody() -> str:
+    def no_entry() -> str:
         raise OSError("no entry")
 
-    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(getpass, "getuser", no_entry)
     assert _run().finish(Result.WRITTEN, 0).user == "unknown"
 
 
@@ -74,7 +74,7 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("far_from_utc")
 def test_a_record_has_its_times_in_utc() -> None:
-    """Whatever the zone of the time, and of the computer."""
+    """Times are converted to UTC from any zone, whatever the computer's own zone is."""
     assert (
         record.timestamp(datetime(2026, 1, 31, 7, 30, 5, tzinfo=timezone(timedelta(hours=1)))) == "2026-01-31T06:30:05Z"
     )
@@ -87,7 +87,7 @@ def test_a_record_has_its_times_in_utc() -> None:
     [
         ("2026-01-31T06:30:10Z", "2026-01-31 07:30 +01:00"),
         ("2026-07-31T23:30:10Z", "2026-08-01 01:30 +02:00"),
-        ("2026-07-31 06:30", "2026-07-31 06:30 +02:00"),  # as schedulers spell a time: local
+        ("2026-07-31 06:30", "2026-07-31 06:30 +02:00"),  # the local time of a scheduler
         (datetime(2026, 1, 31, 6, 30, tzinfo=UTC), "2026-01-31 07:30 +01:00"),
         ("", ""),
         ("yesterday", "yesterday"),
@@ -97,7 +97,7 @@ def test_a_record_has_its_times_in_utc() -> None:
 def test_a_person_reads_local_time_with_its_offset(
     time: str | datetime, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Summer time is that of the day; what is not a time is shown as it is."""
+    """Summer time depends on the date; text that is not a time is shown unchanged."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
     clock.tzset()
     try:
@@ -107,7 +107,7 @@ def test_a_person_reads_local_time_with_its_offset(
         clock.tzset()
 
 
-# In words
+# Wording
 
 
 def _summary(status: Result, **more: object) -> str:
@@ -115,7 +115,7 @@ def _summary(status: Result, **more: object) -> str:
 
 
 def test_each_status_is_a_line() -> None:
-    """A person reads what happened, to how many rows and where."""
+    """A person reads what happened, to how many rows, and where."""
     cells = " (1 cell decrypted in 1 column)"
     assert _summary(Result.WRITTEN) == f"baseline: wrote 2 rows to /v/a.csv{cells}"
     assert _summary(Result.WRITTEN, dry_run=True) == f"baseline: would write 2 rows to /v/a.csv{cells}"
@@ -132,7 +132,7 @@ def test_each_status_is_a_line() -> None:
 
 
 def test_failures_are_named_by_row_column_and_reason() -> None:
-    """The first ten, and how many more."""
+    """The first ten are listed, and the rest is counted."""
     failures = [CellFailure(row, "name", Reason.DAMAGED) for row in range(2, 102)]
     few = _run(failures=failures[:2], failure_count=2).finish(Result.PARTIAL, 3)
     assert failing(few) == [f'row {row}, column "name": the token is cut off or was changed' for row in (2, 3)]
@@ -146,15 +146,15 @@ def test_failures_are_named_by_row_column_and_reason() -> None:
 
 
 @pytest.mark.parametrize("error", [VaultLocked, KeyMissing, VaultUnusable])
-def test_a_failed_record_raises_its_error_where_that_is_asked_for(error: type[SheetsDecryptError]) -> None:
+def test_a_failed_record_raises_its_error_on_request(error: type[SheetsDecryptError]) -> None:
     """The class, the message and the hint are those of the error that ended the run."""
     with pytest.raises(error) as caught:
         _run().fail(error("x does not exist", hint="make it")).raise_for_status()
     assert (caught.value.message, caught.value.hint) == ("x does not exist", "make it")
 
 
-def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
-    """Its text could hold a value: neither the error nor what it was raised from shows it."""
+def test_a_record_of_a_bug_raises_an_error_without_its_text() -> None:
+    """The text could contain a value, so neither the error nor its cause shows it."""
     failed = _run().fail(ValueError("geheim"))
     with pytest.raises(SheetsDecryptError, match="unexpected error: ValueError") as caught:
         failed.raise_for_status()
@@ -162,11 +162,11 @@ def test_a_record_of_a_bug_raises_without_the_bug_s_text() -> None:
 
 
 @pytest.mark.parametrize("status", [Result.WRITTEN, Result.UNCHANGED, Result.PARTIAL])
-def test_a_run_that_left_a_csv_raises_nothing(status: Result) -> None:
-    """Cells that stay encrypted are a status, and not an error."""
+def test_a_run_with_a_csv_raises_nothing(status: Result) -> None:
+    """Cells that stay encrypted are a status, not an error."""
     _run().finish(status, 3 if status is Result.PARTIAL else 0).raise_for_status()
 
 
-def test_a_line_is_read_by_people_too() -> None:
-    """Letters beyond ASCII are not spelt out."""
+def test_a_line_is_readable_for_people() -> None:
+    """Letters beyond ASCII are not escaped."""
     assert '"job": "Ménages"' in _run(job="Ménages").finish(Result.WRITTEN, 0).line()

@@ -1,4 +1,4 @@
-"""The report for people beside an output."""
+"""The human-readable report beside an output."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def _run(**more: object) -> Record:
 
 
 def _lines(run: Record) -> list[str]:
-    """Return a report's lines below the title and the time of the run, which are the same in every one."""
+    """Return a report's lines below the title and the time, which are the same in every report."""
     title, rule, blank, when, *more = lines_of(run)
     assert (title, rule, blank) == ("baseline", "========", "")
     assert when == f"Run      {local_time(run.finished)} on pc by ana"
@@ -34,7 +34,7 @@ TAB = 'Sheet    tab "data"'
 
 
 def test_a_report_is_read_from_top_to_bottom() -> None:
-    """The result, the files, each column's cells, what stayed encrypted, what to look into, and what to do."""
+    """It has the result, the files, each column's cells, what stayed encrypted, warnings and notes, and what to do."""
     failing = [CellFailure(row, "name", Reason.WRONG_KEY) for row in range(2, 62)]
     columns = {"name": ColumnCount(1, 2, 3, 4, 61, {}, ()), "phone": ColumnCount(0, 0, 0, 0, 0, {}, ())}
     run = _run(output=CSV_FILE, also=[WORKBOOK], columns=columns, failures=failing, failure_count=61)
@@ -67,7 +67,7 @@ def test_a_report_is_read_from_top_to_bottom() -> None:
 
 
 def test_a_report_of_a_run_without_a_problem_is_short() -> None:
-    """A file has no tab; two cells are two."""
+    """A file has no tab, and two cells use the plural."""
     run = _run(output=CSV_FILE, columns={"name": ColumnCount(2, 0, 0, 0, 0, {}, ())}, worksheet="")
     assert _lines(run.finish(Result.UNCHANGED, 0)) == [
         "Result   nothing changed since the run before: 3 rows; 2 cells decrypted",
@@ -81,15 +81,15 @@ def test_a_report_of_a_run_without_a_problem_is_short() -> None:
     ]
 
 
-def test_a_file_with_a_cell_that_is_not_decrypted_is_not_called_ready() -> None:
-    """Also where there is no warning."""
+def test_a_file_with_an_undecrypted_cell_is_not_called_ready() -> None:
+    """The last section says what to do about the cell, even without a warning."""
     failing = [CellFailure(2, "name", Reason.WRONG_KEY)]
     steps = _lines(_run(output=CSV_FILE, failures=failing, failure_count=1).finish(Result.PARTIAL, 3))[-3:]
     assert [step.split()[0] for step in steps] == ["What", "Look", "If"]
 
 
-def test_a_report_of_a_failure_names_the_cells_only_where_that_helps() -> None:
-    """With a wrong key every cell fails; the 51st cell is one more."""
+def test_a_report_of_a_failure_names_the_cells_only_if_useful() -> None:
+    """With a wrong key every cell fails, so none is named; the 51st cell is counted as one more."""
     failing = [CellFailure(2, "name", Reason.WRONG_KEY)] * 51
     wrong = _run(failures=failing, failure_count=51).fail(KeyWrong("the key is wrong", hint="ask"))
     unchanged = "  Nothing was written: the existing file, if any, is unchanged."
@@ -105,8 +105,8 @@ def test_a_report_of_a_failure_names_the_cells_only_where_that_helps() -> None:
     ]
 
 
-def test_only_a_report_or_nothing_is_replaced_by_a_report(tmp_path: Path) -> None:
-    """An empty file of its name holds nothing; the refusal names another one, with the next step."""
+def test_a_report_replaces_only_a_report_or_an_empty_file(tmp_path: Path) -> None:
+    """An empty file with its name may be replaced; the refusal names any other file, with the next step."""
     vault = quick_vault.create(tmp_path / "v", Secret("x"))
     for content in (b"", b"\xef\xbb\xbfa\r\n=\r\n"):
         with vault.replace("a.report.txt") as file:
@@ -133,7 +133,7 @@ def _report(world: World, name: str = REPORT) -> list[str]:
 
 
 def test_a_run_leaves_a_report_beside_its_output(world: World) -> None:
-    """When, where, how many rows, what was decrypted in each column, and that there is nothing to do."""
+    """It says when, where, how many rows, what was decrypted in each column, and that nothing is left to do."""
     world.configure(also=["surveys/baseline.xlsx"])
     assert world.pull().code == 0
     lines = _report(world)
@@ -148,7 +148,7 @@ def test_a_run_leaves_a_report_beside_its_output(world: World) -> None:
 
 
 def test_a_report_names_what_stayed_encrypted_and_why(world: World) -> None:
-    """Row, column and reason, and never a value."""
+    """It names row, column and reason, never a value."""
     sheet = [list(row) for row in world.survey.sheet]
     sheet[3][HEADER.index("name")] = str(sheet[3][HEADER.index("name")])[:-8]
     world.google.replace_rows(world.spreadsheet, "data", sheet)
@@ -160,7 +160,7 @@ def test_a_report_names_what_stayed_encrypted_and_why(world: World) -> None:
 
 
 def test_a_run_that_failed_reports_what_to_do(world: World) -> None:
-    """Also where nothing was written: the error, its next step, and that the file is as it was."""
+    """If nothing was written, it has the error, the next step, and that the file is unchanged."""
     assert world.pull().code == 0
     world.keep("private_keys", "not a key")
     done = world.pull()
@@ -173,7 +173,7 @@ def test_a_run_that_failed_reports_what_to_do(world: World) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_a_warning(world: World) -> None:
-    """The run is what it was without it."""
+    """The result of the run does not change."""
     with world.vault.replace(f"{REPORT}/in the way") as file:
         file.write(b"x")
     done = world.pull()
@@ -181,8 +181,8 @@ def test_a_report_that_cannot_be_written_is_a_warning(world: World) -> None:
     assert "warning: baseline: the report could not be written" in done.err
 
 
-def test_a_report_replaces_a_report_alone(world: World) -> None:
-    """A file of that name that a person has written is kept, and the run is what it was without it."""
+def test_a_report_does_not_replace_another_file(world: World) -> None:
+    """A file with that name written by a person is kept, and the result of the run does not change."""
     with world.vault.replace(REPORT) as file:
         file.write(b"what I noted of the baseline\n====\n")
     done = world.pull()
@@ -191,8 +191,8 @@ def test_a_report_replaces_a_report_alone(world: World) -> None:
     assert world.csv(REPORT) == b"what I noted of the baseline\n====\n"
 
 
-def test_a_report_of_a_job_that_was_renamed_is_replaced(world: World) -> None:
-    """Also where the name has letters of every kind."""
+def test_a_report_of_a_renamed_job_is_replaced(world: World) -> None:
+    """The old report is recognised even if its job name has letters beyond ASCII."""
     with world.vault.replace(REPORT) as file:
         file.write("".join(f"{line}\r\n" for line in ("Ménages-2025", "============")).encode("utf-8-sig"))
     assert world.pull().code == 0
@@ -200,13 +200,13 @@ def test_a_report_of_a_job_that_was_renamed_is_replaced(world: World) -> None:
 
 
 def test_a_dry_run_leaves_no_report(world: World) -> None:
-    """It writes nothing."""
+    """A dry run writes nothing."""
     assert world.pull("--dry-run").code == 0
     assert world.csv(REPORT) is None
 
 
 def test_a_column_cannot_forge_a_line_of_the_report(world: World) -> None:
-    """A name in the Sheet with line breaks or direction marks stays on its line, spelt out."""
+    """A column name with line breaks or direction marks stays on its line, escaped."""
     name = "na\r\nWhat to do\n  send it to \u202eus"
     header = [name if cell == "name" else cell for cell in HEADER]
     world.google.replace_rows(world.spreadsheet, "data", [header, *world.survey.sheet[1:]])
@@ -217,8 +217,8 @@ def test_a_column_cannot_forge_a_line_of_the_report(world: World) -> None:
     assert any("\\u000d\\u000aWhat to do" in line and "\\u202e" in line for line in lines)
 
 
-def test_a_file_that_is_decrypted_has_a_report_too(world: World, tmp_path: Path) -> None:
-    """`decrypt-file` says what it did, and remembers it beside its output."""
+def test_decrypt_file_leaves_a_report(world: World, tmp_path: Path) -> None:
+    """`decrypt-file` leaves a report and a history beside its output."""
     file = tmp_path / "download.csv"
     file.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet]))
     with mounts.gocryptfs(tmp_path) as drive:
@@ -230,7 +230,7 @@ def test_a_file_that_is_decrypted_has_a_report_too(world: World, tmp_path: Path)
 
 
 def test_a_report_says_what_is_in_place_after_a_failure(world: World) -> None:
-    """The de-identified CSV could not be written; the vault's CSV was."""
+    """The de-identified CSV could not be written, but the vault's CSV was."""
     folder = world.folder / "open"
     folder.mkdir()
     world.configure(deidentified={"output": str(folder / "second.csv")})

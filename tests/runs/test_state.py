@@ -1,4 +1,4 @@
-"""What this machine remembers of each job, also where the memory is broken or cannot be kept."""
+"""The state that this computer keeps of each job, even if the state is broken or cannot be saved."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from tests.unattended_parts import configuration, memory, record
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the memory below the test's own folder."""
+    """Keep the state below the test's own folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
 
 
@@ -27,7 +27,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def test_a_success_forgets_failures_and_a_failure_keeps_the_last_success() -> None:
-    """Failures in a row are counted until a run goes well; partial runs go well; rows are those of good runs."""
+    """Consecutive failures are counted until a run succeeds, even partially; rows are those of successful runs."""
     held = JobState().after(record(0, finished="2026-03-06T06:30:10Z", rows=5))
     assert held == JobState("2026-03-06T06:30:10Z", "2026-03-06T06:30:10Z", rows=(5,))
     held = held.after(record(6, finished="2026-03-07T06:30:10Z"))
@@ -41,8 +41,8 @@ def test_a_success_forgets_failures_and_a_failure_keeps_the_last_success() -> No
     assert held == JobState("2026-03-10T06:30:10Z", "2026-03-10T06:30:10Z", 3, rows=(5, 8), reported=True)
 
 
-def test_a_failure_ends_what_was_under_way_and_says_what_to_do() -> None:
-    """With the message and its next step, if it has any; rows and the last success stay."""
+def test_a_failure_ends_the_run_under_way_and_says_what_to_do() -> None:
+    """It has the message and the next step, if any; rows and the last success stay."""
     before = JobState("1", "1", 0, rows=(5,), running_since="2026-03-06T06:30:00Z", busy_runs=2)
     after = before.after(record(6))
     expected = JobState("2026-03-06T06:30:10Z", "1", 6, "it broke", 1, 0, (5,), "", 0, reported=True, hint="mend it")
@@ -52,8 +52,8 @@ def test_a_failure_ends_what_was_under_way_and_says_what_to_do() -> None:
 
 
 def test_the_files_of_a_job_are_found_by_every_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their names come from the output's absolute path, and inside of a vault from its name there as well."""
-    systems.only_on("posix", "the path is one of POSIX")
+    """Their names derive from the output's absolute path, and inside a vault also from its name there."""
+    systems.only_on("posix", "the path is a POSIX path")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     vault = {"cryptomator": "vault", "passphrase": {"prompt": True}}
     config = configuration(Path("/conf"), plain={"output": "a.csv"}, inside={"output": "a.csv", "vault": vault})
@@ -68,33 +68,33 @@ def test_the_files_of_a_job_are_found_by_every_version(tmp_path: Path, monkeypat
             assert (folder / "locks" / f"{name}.running").is_file()
 
 
-def test_a_full_or_damaged_vault_is_no_locked_one() -> None:
-    """Exit code 7 tells of full, damaged and unencrypted places too: those are failures at once."""
+def test_a_full_or_damaged_vault_does_not_count_as_locked() -> None:
+    """Exit code 7 also covers full, damaged and unencrypted places, which are failures at once."""
     assert JobState().after(record(7)).locked_runs == 0
     assert JobState().after(record(7, locked=True)).locked_runs == 1
 
 
 def test_the_last_thirty_row_counts_stay() -> None:
-    """The memory does not grow."""
+    """The state does not grow without limit."""
     held = JobState()
     for rows in range(40):
         held = held.after(record(rows=rows))
     assert held.rows == tuple(range(10, 40))
 
 
-def test_what_is_saved_is_read_again_and_nobody_else_looks_into_it(tmp_path: Path) -> None:
-    """A job's memory comes back as it was; its folder is the user's alone."""
+def test_the_state_is_read_back_and_private(tmp_path: Path) -> None:
+    """A job's state is read back unchanged, and only this user can read its folder."""
     config = configuration(tmp_path)
     held = JobState("2026-03-06T06:30:10Z", "2026-03-05T06:30:10Z", 9, 'column "é\ud800"', 1, 0, (1, 2))
     state.change(config, "baseline", lambda _: held)
-    assert state.load(config, "baseline") == replace(held, message='column "é?"')  # half a character has no bytes
+    assert state.load(config, "baseline") == replace(held, message='column "é?"')  # a lone surrogate has no UTF-8
     [file] = _files(tmp_path)
-    assert os.name == "nt" or file.parent.stat().st_mode & 0o777 == 0o700  # in AppData it is the user's alone anyway
+    assert os.name == "nt" or file.parent.stat().st_mode & 0o777 == 0o700  # on Windows, AppData is private anyway
 
 
-@pytest.mark.system("windows", "elsewhere a file that is open can be replaced")
-def test_a_memory_that_is_held_open_for_a_moment_is_written(tmp_path: Path) -> None:
-    """A virus scanner that looks at it is waited for: a success that was forgotten would look like an old one."""
+@pytest.mark.system("windows", "other systems can replace an open file")
+def test_a_state_file_held_open_for_a_moment_is_written(tmp_path: Path) -> None:
+    """A virus scanner that reads the file is waited for, because a lost success would look like an old one."""
     config = configuration(tmp_path)
     state.change(config, "baseline", lambda _: JobState(exit_code=6))
     [file] = _files(tmp_path)
@@ -106,8 +106,8 @@ def test_a_memory_that_is_held_open_for_a_moment_is_written(tmp_path: Path) -> N
     assert state.load(config, "baseline") == JobState(exit_code=9)
 
 
-def test_a_job_that_is_renamed_keeps_its_memory(tmp_path: Path) -> None:
-    """The memory belongs to what the job writes; another output, or another vault, is another memory."""
+def test_a_renamed_job_keeps_its_state(tmp_path: Path) -> None:
+    """The state belongs to the job's output; another output, or another vault, has another state."""
     held = JobState("2026-03-06T06:30:10Z", exit_code=6)
     state.change(configuration(tmp_path, baseline={"output": "a.csv"}), "baseline", lambda _: held)
     vault = {"cryptomator": "vault", "passphrase": {"prompt": True}}
@@ -117,8 +117,8 @@ def test_a_job_that_is_renamed_keeps_its_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("vault", [None, {"cryptomator": "vault", "passphrase": {"prompt": True}}])
-def test_the_way_the_configuration_is_named_does_not_matter(tmp_path: Path, vault: dict[str, object] | None) -> None:
-    """`--config ../conf/x.toml` and its absolute path lead to the same memory."""
+def test_the_path_of_the_configuration_does_not_matter(tmp_path: Path, vault: dict[str, object] | None) -> None:
+    """`--config ../conf/x.toml` and its absolute path find the same state."""
     held = JobState("2026-03-06T06:30:10Z", exit_code=6)
     job = {"output": "a.csv"} | ({"vault": vault} if vault else {})
     state.change(configuration(tmp_path / "conf", baseline=job), "baseline", lambda _: held)
@@ -136,8 +136,8 @@ def test_the_way_the_configuration_is_named_does_not_matter(tmp_path: Path, vaul
         b'{"rows": [1, -2]}', b'{"rows": [1e400]}', b'{"rows": [null]}',
     ],
 )  # fmt: skip
-def test_a_broken_memory_is_forgotten(tmp_path: Path, content: bytes) -> None:
-    """Whatever the file contains, it counts as no memory."""
+def test_a_broken_state_is_ignored(tmp_path: Path, content: bytes) -> None:
+    """Whatever the file contains, it counts as no state."""
     config = configuration(tmp_path)
     state.change(config, "baseline", lambda _: JobState(exit_code=6))
     [file] = _files(tmp_path)
@@ -146,8 +146,8 @@ def test_a_broken_memory_is_forgotten(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "pipe", "huge"])
-def test_a_broken_memory_stops_nothing(world: World, kind: str) -> None:
-    """A pull goes well, `status` works, and the memory is whole again afterwards."""
+def test_a_broken_state_stops_nothing(world: World, kind: str) -> None:
+    """A pull succeeds, `status` works, and the state is valid again afterwards."""
     world.pull()
     [file] = _files(world.folder)
     file.unlink()
@@ -165,8 +165,8 @@ def test_a_broken_memory_stops_nothing(world: World, kind: str) -> None:
     assert (memory(world).exit_code, memory(world).failed_runs) == (9, 1)
 
 
-def test_a_memory_of_a_later_version_is_read(tmp_path: Path) -> None:
-    """A key that this version does not know is passed over."""
+def test_the_state_of_a_later_version_is_read(tmp_path: Path) -> None:
+    """A key unknown to this version is ignored."""
     config = configuration(tmp_path)
     state.change(config, "baseline", lambda _: JobState("2026-03-06T06:30:10Z"))
     [file] = _files(tmp_path)
@@ -175,8 +175,8 @@ def test_a_memory_of_a_later_version_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["jobs", "jobs/file"])
-def test_a_memory_that_cannot_be_kept_stops_nothing(world: World, place: str) -> None:
-    """Where the folder or the file cannot be written, the run stands all the same, and leaves nothing half-written."""
+def test_a_state_that_cannot_be_saved_stops_nothing(world: World, place: str) -> None:
+    """If the folder or the file cannot be written, the run still succeeds and leaves nothing half written."""
     world.pull()
     [file] = _files(world.folder)
     folder = file.parent
@@ -192,8 +192,8 @@ def test_a_memory_that_cannot_be_kept_stops_nothing(world: World, place: str) ->
         assert [path for path in folder.iterdir() if path.is_file()] == []
 
 
-def test_no_answer_is_remembered(world: World) -> None:
-    """What lies in the state folder holds no answer, token or secret, whatever went wrong."""
+def test_the_state_contains_no_answer(world: World) -> None:
+    """Whatever went wrong, the state folder contains no answer, token or secret."""
     world.pull()
     world.configure(columns=["nobody"])
     world.pull()
@@ -206,8 +206,8 @@ def test_no_answer_is_remembered(world: World) -> None:
     assert not [secret for secret in world.survey.confidential() if secret in text]
 
 
-def test_a_run_that_was_stopped_from_outside_leaves_its_start(tmp_path: Path) -> None:
-    """The system drops its lock, so that it does not look like a run under way; the next run is not kept out."""
+def test_a_run_stopped_from_outside_leaves_its_start(tmp_path: Path) -> None:
+    """The system releases its lock, so it does not look like a run under way and does not block the next run."""
     config = configuration(tmp_path)
     run = state.running(config, "baseline", "2026-03-06T06:30:00Z")
     assert run.__enter__()
@@ -222,8 +222,8 @@ def test_a_run_that_was_stopped_from_outside_leaves_its_start(tmp_path: Path) ->
     assert state.load(config, "baseline").running_since == ""
 
 
-def test_a_second_run_does_not_take_the_place_of_the_first(tmp_path: Path) -> None:
-    """The start that is remembered is that of the run under way."""
+def test_a_second_run_does_not_replace_the_first(tmp_path: Path) -> None:
+    """The recorded start is that of the run under way."""
     config = configuration(tmp_path)
     with state.running(config, "baseline", "2026-03-06T06:30:00Z"):
         with state.running(config, "baseline", "2026-03-06T07:30:00Z") as before:
@@ -231,8 +231,8 @@ def test_a_second_run_does_not_take_the_place_of_the_first(tmp_path: Path) -> No
         assert state.load(config, "baseline").running_since == "2026-03-06T06:30:00Z"
 
 
-def test_changes_from_several_processes_are_all_kept(tmp_path: Path) -> None:
-    """Reading and writing back is one step: of forty changes at once none is lost."""
+def test_simultaneous_changes_are_all_kept(tmp_path: Path) -> None:
+    """Reading and writing back is one step, so none of forty simultaneous changes is lost."""
     config = configuration(tmp_path)
 
     def count() -> None:
@@ -250,8 +250,8 @@ def test_changes_from_several_processes_are_all_kept(tmp_path: Path) -> None:
 # A path that is not UTF-8
 
 
-def test_a_job_whose_path_is_not_utf_8_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CSV is written by then: what the machine remembers of it must not fail."""
+def test_a_job_whose_path_is_not_utf_8_has_a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CSV is already written by then, so saving the state must not fail."""
     systems.only_on("posix", "paths are text here")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     config = configuration(Path(os.fsdecode(b"/vault/caf\xe9")))
@@ -259,14 +259,14 @@ def test_a_job_whose_path_is_not_utf_8_is_remembered(tmp_path: Path, monkeypatch
     assert state.load(config, "baseline").exit_code == 7
 
 
-def test_a_path_that_is_no_text_at_all_is_remembered(tmp_path: Path) -> None:
-    """Half a pair of surrogates, as Windows allows it, is a path like any other."""
+def test_a_path_that_is_not_unicode_has_a_state(tmp_path: Path) -> None:
+    """A lone surrogate, which Windows allows, is part of a path like any other character."""
     config = configuration(Path("/vault/\ud800"))
     state.change(config, "baseline", lambda _: JobState(exit_code=7))
     assert state.load(config, "baseline") == JobState(exit_code=7)
 
 
 def test_a_job_that_never_ran_is_not_running(tmp_path: Path) -> None:
-    """Asking leaves no trace of it."""
+    """Asking leaves no file."""
     assert not state.is_running(configuration(tmp_path), "baseline")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The user's crontab, and how a test waits for Debian's cron."""
+"""The user's crontab, and waiting for Debian's cron."""
 
 import os
 import subprocess
@@ -9,11 +9,11 @@ from typing import Final
 import pytest
 
 PATIENCE: Final = 130
-"""Seconds: cron looks at crontabs once a minute, so that a task for every minute has run after two."""
+"""Seconds: cron checks its crontabs once a minute, so a job for every minute has run within two."""
 
 
 def crontab() -> bytes | None:
-    """Return the user's crontab, or None; through an editor, since Debian's `crontab -l` does not print every byte."""
+    """Return the user's crontab or None, using an editor, since Debian's `crontab -l` does not print every byte."""
     if subprocess.run(["crontab", "-l"], capture_output=True, check=False).returncode:
         return None
     editor = {**os.environ, "VISUAL": "/bin/cat", "EDITOR": "/bin/cat"}
@@ -21,7 +21,7 @@ def crontab() -> bytes | None:
 
 
 def put_crontab(content: bytes | None) -> None:
-    """Make `content` the user's crontab; None takes it away."""
+    """Replace the user's crontab with `content`, or remove it for None."""
     if content is None:
         subprocess.run(["crontab", "-r"], capture_output=True, check=False)
     else:
@@ -29,7 +29,7 @@ def put_crontab(content: bytes | None) -> None:
 
 
 def wait_for(path: Path) -> bytes:
-    """Wait until `path` holds something, at most `PATIENCE` seconds, and give it."""
+    """Wait until `path` has content, at most `PATIENCE` seconds, and return it."""
     for _ in range(PATIENCE * 2):
         if path.exists() and path.stat().st_size:
             return path.read_bytes()

@@ -1,4 +1,4 @@
-"""The tasks that the tests of `schedule/` install, and programs that stand in for a system's own."""
+"""Tasks that the tests of `schedule/` install, and stand-ins for system programs."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FOLDER = PurePosixPath("/home/you/.local/share/pipx/venvs/sheets-decrypt/lib/pyt
 
 WEEKDAY_MORNINGS = parse(daily="06:30", weekdays="mon-fri")
 
-# What a stand-in for crontab does, in the shell's language; its table is a file.
+# A stand-in for crontab, in the shell's language; its table is a file.
 CRONTAB = """#!/bin/sh
 printf '["%s"]\\n' "$1" >>calls
 case $1 in
@@ -31,7 +31,7 @@ esac
 
 
 def command(python: PurePath, config: PurePath, log: PurePath, name: str = "baseline") -> tuple[str, ...]:
-    """Return the command that a schedule of `name` runs."""
+    """Return the command that the schedule `name` runs."""
     options = ("--config", str(config), "--quiet", "--log", str(log), "--retry", "10", "--job", name)
     return (str(python), "-m", "sheets_decrypt", "pull", *options)
 
@@ -57,18 +57,18 @@ def ran(steps: list[Step]) -> list[tuple[str, ...]]:
 
 
 def found(replies: dict[tuple[str, ...], Reply] | None = None, **files: bytes) -> Found:
-    """Return what a backend finds."""
+    """Return the files and replies that a backend finds."""
     return Found({Path(path): content for path, content in files.items()}, replies or {})
 
 
 class StandIn:
-    """A program on PATH that notes how it is called and answers by a script in Python.
+    """A program on PATH that logs its calls and answers with a script in Python.
 
     Args:
-        folder: Where it and its notes lie; it must be on PATH.
+        folder: The folder for the program and its log; it must be on PATH.
         name: The program's name.
-        script: What it does with `arguments` (a list) and `state` (a `pathlib.Path` of a folder of its own). One that
-            begins with `#!/bin/sh` is in the shell's language instead, works in that folder, and starts sooner.
+        script: Its code, which can use `arguments` (a list) and `state` (the `pathlib.Path` of its folder). One that
+            begins with `#!/bin/sh` is a shell script instead, runs in that folder, and starts sooner.
     """
 
     def __init__(self, folder: Path, name: str, script: str) -> None:

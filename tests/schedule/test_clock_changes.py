@@ -1,4 +1,4 @@
-"""Where clocks go forward, an hour of that day does not exist: a run that is due in it is made up for, or announced."""
+"""An hour skipped by a clock change does not exist on that day: its runs are made up for, or announced."""
 
 import os
 import re
@@ -33,13 +33,13 @@ SKIPPED = [
     ("Asia/Beirut", "00:30"),
     ("Europe/Berlin", "02:30"),
     ("America/New_York", "02:00"),
-    ("Australia/Lord_Howe", "02:15"),  # the clock goes forward by half an hour
+    ("Australia/Lord_Howe", "02:15"),  # the clocks go forward by half an hour
 ]
 
 
 @pytest.fixture
 def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Return a function that moves this machine to a zone."""
+    """Return a function that moves this machine to another time zone."""
     systems.only_on("posix", "Windows has one time zone for all programs")
 
     def move(zone: str) -> None:
@@ -67,7 +67,7 @@ def systemd_runs(zone: str, timing: Timing) -> list[datetime]:
 
 @pytest.mark.parametrize(("zone", "at"), SKIPPED)
 def test_systemd_runs_every_day(zone: str, at: str, in_zone: Callable[[str], None]) -> None:
-    """Once on each day of four years, at the time that was asked for wherever it exists."""
+    """It runs once on each day of four years, at the requested time wherever that exists."""
     in_zone(zone)
     runs = systemd_runs(zone, parse(daily=at))
     assert Counter(run.date() for run in runs) == Counter(DAYS)
@@ -76,8 +76,8 @@ def test_systemd_runs_every_day(zone: str, at: str, in_zone: Callable[[str], Non
 
 
 @pytest.mark.parametrize("timing", [parse(cron="*/15 2,14 * * *"), parse(cron="0,30 1-3 * * sun")])
-def test_systemd_makes_up_once_for_several_times(timing: Timing, in_zone: Callable[[str], None]) -> None:
-    """One run is enough for an hour of them, and none is added where the timing runs at the moved time anyway."""
+def test_systemd_makes_up_once_for_several_lost_times(timing: Timing, in_zone: Callable[[str], None]) -> None:
+    """One run makes up for an hour of several, and none is added if the timing runs at the moved time anyway."""
     in_zone("Europe/Berlin")
     runs = systemd_runs("Europe/Berlin", timing)
     spring = [run for run in runs if run.date() == date(2027, 3, 28)]
@@ -92,8 +92,8 @@ def _exists(zone: str, at: datetime) -> bool:
 
 
 @pytest.mark.parametrize(("zone", "at"), SKIPPED)
-def test_the_runs_that_are_lost_are_known(zone: str, at: str, in_zone: Callable[[str], None]) -> None:
-    """Python's own zones agree on each of them for ten years."""
+def test_lost_runs_are_known(zone: str, at: str, in_zone: Callable[[str], None]) -> None:
+    """Python's own time zones agree on each lost run for ten years."""
     in_zone(zone)
     lost = lost_to_clock_changes(parse(daily=at), TODAY)
     days = [TODAY.date() + timedelta(days=number) for number in range(3660)]
@@ -103,7 +103,7 @@ def test_the_runs_that_are_lost_are_known(zone: str, at: str, in_zone: Callable[
 
 
 def test_intervals_and_zones_without_changes_lose_nothing(in_zone: Callable[[str], None]) -> None:
-    """An interval is as long as ever, and most of the world's clocks never change."""
+    """An interval keeps its length, and most of the world's clocks never change."""
     in_zone("Europe/Berlin")
     for timing in (Every(45), parse(cron="*/15 * * * *"), parse(cron="30 * * * *"), parse(daily="03:00")):
         assert lost_to_clock_changes(timing, TODAY) == []
@@ -113,7 +113,7 @@ def test_intervals_and_zones_without_changes_lose_nothing(in_zone: Callable[[str
 
 
 def test_the_extra_runs_do_not_look_like_a_change_by_hand(in_zone: Callable[[str], None]) -> None:
-    """The timer is still read back as it was installed, also years later and in another zone."""
+    """The timer is still read back as installed, even years later and in another zone."""
     in_zone("Europe/Berlin")
     timing = parse(daily="02:30")
     files = {Path(path): text.encode() for path, text in Systemd(HOME, "you", TODAY).render(task(timing)).items()}
@@ -125,7 +125,7 @@ def test_the_extra_runs_do_not_look_like_a_change_by_hand(in_zone: Callable[[str
 
 
 def _notes(backend: Backend, timing: Timing) -> str:
-    """Return the notes on a schedule that is installed."""
+    """Return the notes on an installed schedule."""
     [(path, text)] = backend.render(windows_task(timing) if backend.name == "task-scheduler" else task(timing)).items()
     commands = backend.look("baseline").commands
     found = Found({Path(path): text.encode()}, {argv: Reply(0, text.encode()) for argv in commands})
@@ -140,10 +140,10 @@ NOTED = [
 
 
 @pytest.mark.parametrize(("backend", "expression"), NOTED)
-def test_a_scheduler_that_may_leave_a_run_out_says_so(
+def test_a_scheduler_that_may_skip_a_run_says_so(
     backend: Backend, expression: str, in_zone: Callable[[str], None]
 ) -> None:
-    """The day is named where it is installed and in the status; neither Apple nor Microsoft promises such a run."""
+    """Installation and status name the day; neither Apple nor Microsoft promises to make up for such a run."""
     in_zone("Europe/Berlin")
     assert "on 2027-03-28 the clocks go forward past 02:" in _notes(backend, parse(cron=expression))
     assert "clocks" not in _notes(backend, parse(cron="30 3 * * *"))
@@ -151,8 +151,8 @@ def test_a_scheduler_that_may_leave_a_run_out_says_so(
     assert "clocks" not in _notes(backend, parse(cron=expression))
 
 
-def test_cron_makes_up_for_a_fixed_time_by_itself(in_zone: Callable[[str], None]) -> None:
-    """cron(8) runs it at once; Debian's was seen to. Only a `*` in minute or hour is left out."""
+def test_cron_makes_up_for_a_fixed_time(in_zone: Callable[[str], None]) -> None:
+    """Cron(8) runs it at once, as Debian's cron was observed to do; only a `*` in minute or hour is skipped."""
     in_zone("Europe/Berlin")
     assert "clocks" not in _notes(Cron("you", HOME, TODAY), parse(cron="0,30 2 * * *"))
 
@@ -170,8 +170,8 @@ TZ=Europe/Berlin exec faketime -f "@2027-03-28 01:59:30" cron -f
 """
 
 
-def test_debians_cron_makes_up_for_a_fixed_time_and_not_for_a_starred_one(tmp_path: Path) -> None:
-    """Debian's own cron, with a clock that goes forward after half a minute and a spool of its own."""
+def test_debians_cron_makes_up_for_a_fixed_time_but_not_for_a_starred_one(tmp_path: Path) -> None:
+    """Debian's own cron runs with its own spool and a clock that goes forward after half a minute."""
     require.patience("a clock has to go forward")
     systems.root("posix", "only root can start cron")
     for program in ("cron", "faketime", "unshare"):

@@ -1,4 +1,4 @@
-"""`sheets-decrypt schedule` as a user runs it, with Debian's cron; and unattended runs."""
+"""`sheets-decrypt schedule` as a user runs it, with Debian's cron, and unattended runs."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def _log(world: World, name: str = "all-jobs") -> Path:
 
 
 def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron: Callable[[Path], bytes]) -> None:
-    """One command, and a minute later the CSV is in the vault; nothing is printed, and removal leaves no trace."""
+    """After one command, the CSV is in the vault a minute later; nothing is printed, and removal leaves no trace."""
     home = world.folder / "home"
     home.mkdir(exist_ok=True)
     theirs = f'# mine é\nMAILTO=""\nHOME={home}\n\n5 5 * * * /usr/bin/true 50\\%\n# end'.encode() + b" \n"
@@ -50,7 +50,7 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
     installed = crontab()
     assert installed is not None
     assert installed.startswith(theirs)
-    running_cron(state.file_of(world.load(), "baseline"))  # which exists as soon as the run has begun
+    running_cron(state.file_of(world.load(), "baseline"))  # this file exists as soon as the run has begun
     until = time.monotonic() + 60
     while not state.load(world.load(), "baseline").last_run and time.monotonic() < until:
         time.sleep(0.1)
@@ -70,12 +70,12 @@ def test_cron_pulls_into_the_vault_and_status_says_so(world: World, running_cron
 
 @pytest.fixture
 def empty_crontab(own_crontab: None, world: World) -> World:
-    """Return a world whose user's crontab is empty."""
+    """Return a world whose user has an empty crontab."""
     return world
 
 
 def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_crontab: World) -> None:
-    """`show` changes nothing; a second `install` replaces the first; `run-now` runs what is there."""
+    """`show` changes nothing; a second `install` replaces the first; `run-now` runs the installed schedule."""
     world = empty_crontab
     assert _schedule(world, "status").out == "nothing is scheduled\n"
     shown = _schedule(world, "show", "--config", world.path, "--daily", "6:30", "--weekdays", "mon-fri")
@@ -97,8 +97,8 @@ def test_a_schedule_is_shown_installed_twice_read_back_run_and_removed(empty_cro
     assert _schedule(world, "remove").out == "nothing is scheduled\n"
 
 
-def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) -> None:
-    """A run that fails is not "started": the user sees its exit code and its log, and the log has the error once."""
+def test_run_now_waits_for_a_run_and_reports_its_exit_code(empty_crontab: World) -> None:
+    """A failed run is not reported as started: the user sees its exit code and its log, which has the error once."""
     world = empty_crontab
     world.configure(columns=["nobody"])
     _install(world, "--daily", "06:30", "--job", "baseline")
@@ -111,16 +111,16 @@ def test_run_now_tells_how_a_run_ended_that_it_waited_for(empty_crontab: World) 
     assert re.match(r'\d{4}.{19} error: baseline: "nobody" not found in row 1', lines[0])
 
 
-def test_what_is_not_there_cannot_be_run(empty_crontab: World) -> None:
-    """The error says what to do, and with `auto` the same."""
+def test_run_now_without_a_schedule_is_an_error(empty_crontab: World) -> None:
+    """The error says what to do, also with `auto`."""
     for options in (CRON, ()):
         done = empty_crontab.run("schedule", "run-now", "--job", "baseline", *options)
         assert (done.code, done.out) == (2, "")
         assert "schedule install" in done.err
 
 
-def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> None:
-    """Also where only one job has a schedule; a name that has none gets those that do."""
+def test_run_now_without_a_name_runs_the_installed_schedule(empty_crontab: World) -> None:
+    """A single job's schedule is run as well; for a job without one, the message lists those that have."""
     world = empty_crontab
     _install(world, "--daily", "06:30", "--job", "baseline")
     done = world.run("schedule", "run-now")
@@ -134,9 +134,9 @@ def test_without_a_name_whatever_is_installed_is_run(empty_crontab: World) -> No
     assert _schedule(world, "remove", "--job", "baseline").out == "baseline: removed\n"
 
 
-@pytest.mark.system("posix", "on Windows, status asks Task Scheduler alone")
+@pytest.mark.system("posix", "on Windows, status asks only Task Scheduler")
 def test_each_configuration_has_its_own_schedule_in_status(world: World, programs: Path) -> None:
-    """A survey that is pulled by hand is not overdue because another configuration is scheduled."""
+    """A survey pulled by hand is not overdue because another configuration is scheduled."""
     StandIn(programs, "crontab", CRONTAB)
     other = world.path.with_name("other.toml")
     other.write_bytes(world.path.read_bytes())
@@ -151,7 +151,7 @@ def test_each_configuration_has_its_own_schedule_in_status(world: World, program
 
 
 def test_a_proxy_that_only_this_terminal_has_is_reported(world: World) -> None:
-    """Whoever schedules a pull that works by hand learns what it would lack."""
+    """A user whose pull works by hand learns what a scheduled run would lack."""
     proxy = {"HTTPS_PROXY": "http://proxy:3128"}
     config = world.path.read_text(encoding="utf-8")
     world.path.write_text(re.sub(r"(?m)^proxy = .*$", "", config), encoding="utf-8")
@@ -163,14 +163,14 @@ def test_a_proxy_that_only_this_terminal_has_is_reported(world: World) -> None:
 
 
 def test_show_needs_no_time(world: World) -> None:
-    """It is there to look at, and says what it assumed."""
+    """`show` only displays, and says what time it assumed."""
     done = _schedule(world, "show", "--config", world.path)
     assert (done.code, "30 6 * * *" in done.out) == (0, True)
     assert done.err == "note: no time is given; this is for --daily 06:30\n"
 
 
-def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
-    """A schedule is removed where it is, whichever scheduler this system prefers."""
+def test_auto_finds_a_schedule_of_any_scheduler(empty_crontab: World) -> None:
+    """A schedule is removed from its scheduler, whichever one this system prefers."""
     _install(empty_crontab)
     done = empty_crontab.run("schedule", "remove")
     assert (done.code, done.out) == (0, "all jobs: removed\n")
@@ -189,7 +189,7 @@ def test_auto_finds_what_another_scheduler_has(empty_crontab: World) -> None:
 def test_a_secret_that_needs_a_person_is_refused(
     empty_crontab: World, source: dict[str, object], backend: str, why: str, instead: str
 ) -> None:
-    """Nothing is installed, and the hint names a source that works; `show` prints it, with the same warning."""
+    """Nothing is installed, and the hint names a source that works; `show` prints it with the same warning."""
     world = empty_crontab
     world.keys["private_keys"] = [source]
     world.configure()
@@ -205,7 +205,7 @@ def test_a_secret_that_needs_a_person_is_refused(
 
 
 def test_a_credential_that_the_service_loads_is_accepted(world: World) -> None:
-    """`--credential NAME=FILE` goes into the unit, and only systemd takes it."""
+    """`--credential NAME=FILE` is written to the unit, and only systemd accepts it."""
     world.keys["private_keys"] = [{"credential": "key"}]
     world.configure()
     arguments = (
@@ -237,8 +237,8 @@ def test_a_credential_that_the_service_loads_is_accepted(world: World) -> None:
         (("--every", "1h", "--jitter", "-1"), "jitter"),
     ],
 )
-def test_what_cannot_be_scheduled_is_refused(empty_crontab: World, options: tuple[str, ...], words: str) -> None:
-    """A wrong option is an error of its own, and nothing is installed."""
+def test_invalid_schedule_options_are_refused(empty_crontab: World, options: tuple[str, ...], words: str) -> None:
+    """Each wrong option has its own error, and nothing is installed."""
     done = _install(empty_crontab, "--backend", "cron", *options)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
@@ -246,7 +246,7 @@ def test_what_cannot_be_scheduled_is_refused(empty_crontab: World, options: tupl
 
 
 def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
-    """A job whose key comes from the environment of a person cannot run by itself."""
+    """A job whose key comes from a user's environment cannot run unattended."""
     empty_crontab.keys.clear()
     empty_crontab.configure()
     done = _install(empty_crontab)
@@ -254,11 +254,11 @@ def test_jobs_without_a_key_are_refused(empty_crontab: World) -> None:
     assert 'job "baseline" has no key in the configuration' in done.err
 
 
-# Unattended
+# Unattended runs
 
 
 def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> None:
-    """Without a locale, a terminal, an input and a PATH worth the name, `--quiet` prints nothing."""
+    """Without a locale, a terminal, standard input or a usable PATH, `--quiet` prints nothing."""
     home = world.folder / "bare"
     home.mkdir()
     variables = (f"HOME={home}", "LOGNAME=you", "SHELL=/bin/sh", "PATH=/usr/bin:/bin")
@@ -272,16 +272,16 @@ def test_a_pull_works_in_a_bare_environment_and_says_nothing(world: World) -> No
     assert world.csv() == world.whole()
 
 
-def test_jitter_puts_a_run_off(world: World, waits: list[float]) -> None:
-    """A run waits for a moment between none and the seconds given, before it tells anybody of its start."""
+def test_jitter_delays_a_run(world: World, waits: list[float]) -> None:
+    """A run waits between zero and the given seconds before it notifies anyone of its start."""
     assert world.pull("--jitter", "3600").code == 0
     assert world.pull().code == 0
     assert 0 < waits[0] <= 3600
     assert waits[1] == 0
 
 
-def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A vault that was locked for some minutes is no failed run, and no one is notified of one."""
+def test_a_temporary_failure_is_tried_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vault that was locked for some minutes does not make a failed run, and no one is notified."""
     away = world.folder / "locked"
     slept: list[float] = []
 
@@ -299,8 +299,8 @@ def test_a_failure_that_may_pass_is_tried_once_more(world: World, monkeypatch: p
     assert world.csv() == world.whole()
 
 
-def test_a_failure_that_stays_is_reported_once(world: World, waits: list[float]) -> None:
-    """After the second attempt there is no third, and the exit code is the failure's."""
+def test_a_lasting_failure_is_reported_once(world: World, waits: list[float]) -> None:
+    """After the second attempt there is no third, and the exit code is that of the failure."""
     world.google.fault(Fault("values", times=None))
     done = world.pull("--retry", "1")
     assert (done.code, waits.count(60)) == (6, 1)
@@ -309,8 +309,8 @@ def test_a_failure_that_stays_is_reported_once(world: World, waits: list[float])
     assert done.err.count("error: ") == 1
 
 
-def test_what_waiting_cannot_mend_is_not_tried_again(world: World, waits: list[float]) -> None:
-    """A column that does not exist will not exist in ten minutes."""
+def test_a_permanent_failure_is_not_tried_again(world: World, waits: list[float]) -> None:
+    """A column that does not exist will not exist in ten minutes either."""
     world.configure(columns=["nobody"])
     done = world.pull("--retry", "10")
     assert (done.code, 600 in waits) == (9, False)
@@ -318,7 +318,7 @@ def test_what_waiting_cannot_mend_is_not_tried_again(world: World, waits: list[f
 
 @pytest.fixture
 def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Event]]:
-    """Return a pull that waits for Google's rows, and so holds the lock, and the event that lets Google answer it."""
+    """Return a pull that waits for Google's rows and so holds the lock, and the event that lets Google answer."""
     asked, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -340,8 +340,10 @@ def holder(world: World) -> Iterator[tuple[subprocess.Popen[bytes], threading.Ev
         process.wait()
 
 
-def test_of_two_runs_at_once_one_works(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
-    """The second ends with code 8, leaves the state of the job alone, and does not disturb the first."""
+def test_only_one_of_two_simultaneous_runs_works(
+    world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]
+) -> None:
+    """The second ends with exit code 8, leaves the job's state unchanged, and does not disturb the first."""
     process, go_on = holder
     done = world.pull()
     assert (done.code, done.out) == (8, "")
@@ -355,7 +357,7 @@ def test_of_two_runs_at_once_one_works(world: World, holder: tuple[subprocess.Po
 
 
 def test_a_killed_run_leaves_no_lock(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
-    """The system drops the lock with the process, so that the next run starts at once."""
+    """The system releases the lock with the process, so the next run starts at once."""
     process, _ = holder
     process.kill()
     assert process.wait(120) != 0
@@ -364,7 +366,7 @@ def test_a_killed_run_leaves_no_lock(world: World, holder: tuple[subprocess.Pope
 
 
 def test_a_run_waits_for_another(world: World, holder: tuple[subprocess.Popen[bytes], threading.Event]) -> None:
-    """With `--wait` the second run goes on as soon as the first has ended; `tests/story` has the short form."""
+    """With `--wait`, the second run continues as soon as the first has ended; `tests/story` has the short form."""
     require.patience("two processes wait for each other")
     process, go_on = holder
     results: list[Done] = []
@@ -382,8 +384,8 @@ def test_a_run_waits_for_another(world: World, holder: tuple[subprocess.Popen[by
 
 
 @pytest.mark.system("posix", "the scheduler is cron")
-def test_a_crontab_that_cannot_be_read_is_not_an_empty_one(world: World, programs: Path) -> None:
-    """Where nothing can be run, the user learns why."""
+def test_an_unreadable_crontab_does_not_count_as_empty(world: World, programs: Path) -> None:
+    """If nothing can be run, the user learns why."""
     StandIn(programs, "crontab", "sys.exit('You are not allowed to use this program')")
     done = world.run("schedule", "run-now", *CRON, environment={"PATH": os.environ["PATH"]})
     assert (done.code, done.out) == (2, "")

@@ -1,4 +1,4 @@
-"""The user's crontab: our block and nothing else; Debian's own cron runs it at the end."""
+"""Only our block in the user's crontab changes; at the end, Debian's own cron runs it."""
 
 import json
 import shlex
@@ -27,14 +27,14 @@ THEIRS = "MAILTO=me@example.org\n\n# backup\n5 5 * * * /usr/local/bin/backup 50\
 
 
 def holding(text: str) -> Found:
-    """Return what is found if the crontab contains `text`."""
+    """Return the replies for a crontab with the content `text`."""
     content = text.encode("utf-8", "surrogateescape")
     shown = content.replace(b"\r", rb"\r").replace(b"\b", rb"\b")
     return Found(replies={LIST: Reply(0, shown), EXACT: Reply(0, content)})
 
 
 def test_the_block_has_absolute_paths_a_log_and_marks() -> None:
-    """What goes into the crontab works without a PATH, keeps what is said, and can be found again."""
+    """The entry works without a PATH, logs its output, and can be found again."""
     lines = BACKEND.render(task())["crontab"].splitlines()
     assert lines[0] == "# >>> sheets-decrypt: baseline"
     assert lines[2] == "# timing: daily 06:30 mon-fri"
@@ -44,7 +44,7 @@ def test_the_block_has_absolute_paths_a_log_and_marks() -> None:
 
 
 def test_a_percent_sign_is_escaped_and_jitter_is_an_option() -> None:
-    """To cron `%` is a line break; and cron cannot put off a run, so that the command does."""
+    """To cron, `%` is a line break; and since cron cannot delay a run, the command does."""
     odd = Task(
         "a",
         ("/opt/50%/python", "it's"),
@@ -59,13 +59,13 @@ def test_a_percent_sign_is_escaped_and_jitter_is_an_option() -> None:
 
 
 def test_an_interval_across_hours_takes_several_lines() -> None:
-    """45 minutes are exact, in three lines of one block."""
+    """45 minutes are kept exactly, with three lines in one block."""
     block = BACKEND.render(task(Every(45)))["crontab"]
     assert sum(not line.startswith("#") for line in block.splitlines()) == 3
 
 
-def test_what_cron_cannot_do_is_refused() -> None:
-    """An uneven interval, a command that cron would cut off, and a credential that only systemd has."""
+def test_schedules_that_cron_cannot_run_are_refused() -> None:
+    """These are an uneven interval, a command that cron would cut off, and a credential, which needs systemd."""
     with pytest.raises(ConfigurationError, match="every 7m"):
         BACKEND.render(task(Every(7)))
     base = task()
@@ -85,7 +85,7 @@ def test_what_cron_cannot_do_is_refused() -> None:
 
 @pytest.mark.parametrize("letter", ["b", "é", "€", "𝔘"])
 def test_the_longest_command_is_counted_in_bytes(letter: str) -> None:
-    """Debian's cron cuts a command off at 1000 bytes, whatever its letters: 990 are accepted, and no more."""
+    """Debian's cron cuts a command off at 1000 bytes, whatever its letters: up to 990 are accepted."""
 
     def command(padding: int) -> bytes:
         folder = PurePosixPath("/" + letter * (800 // len(letter.encode())) + "f" * padding)
@@ -104,7 +104,7 @@ crontabs = st.tuples(st.lists(lines), st.sampled_from(["", "\n", "\r\n"])).map(l
 
 @given(crontabs.filter(lambda text: "sheets-decrypt" not in text), crontabs)
 def test_every_other_byte_survives_install_and_remove(before: str, after: str) -> None:
-    """Whatever the crontab holds (CRLF, no final line break …), it is the same again after a removal."""
+    """Whatever the crontab contains (CRLF, no final line break …), it is unchanged after a removal."""
     once = with_block(before, task())
     assert once.startswith(before)
     assert with_block(once, task()) == once
@@ -114,8 +114,8 @@ def test_every_other_byte_survives_install_and_remove(before: str, after: str) -
     assert without_block(followed, "baseline") == gone + "# theirs\n"
 
 
-def test_a_new_timing_takes_the_place_of_the_old_one() -> None:
-    """Installing again replaces the block in its place; a second copy goes."""
+def test_a_new_timing_replaces_the_old_one() -> None:
+    """Installing again replaces the block in place and removes a second copy."""
     text = with_block("# first", task()) + "# last\n" + BACKEND.render(task())["crontab"] + "# end\n"
     changed = with_block(text, task(parse(daily="7:00")))
     assert changed.count("# >>> sheets-decrypt: baseline") == 1
@@ -126,7 +126,7 @@ def test_a_new_timing_takes_the_place_of_the_old_one() -> None:
 
 
 def test_a_block_that_is_not_closed_is_left_alone() -> None:
-    """A half of a block could end anywhere: nothing is guessed."""
+    """Half a block could end anywhere, so nothing is guessed."""
     cut = BACKEND.render(task())["crontab"].replace("# <<< sheets-decrypt: baseline\n", "")
     other = BACKEND.render(task(name="endline"))["crontab"]
     for text in (cut, cut + other, cut + BACKEND.render(task())["crontab"]):
@@ -134,7 +134,7 @@ def test_a_block_that_is_not_closed_is_left_alone() -> None:
             BACKEND.remove("baseline", holding(text))
 
 
-def test_only_no_crontab_counts_as_an_empty_one() -> None:
+def test_only_a_missing_crontab_counts_as_empty() -> None:
     """A crontab that cannot be read is never overwritten."""
     assert len(BACKEND.install(task(), NO_CRONTAB)) == 1
     for reply in (Reply(1, b"", "You (you) are not allowed to use this program (crontab)"), Reply(None), Reply(1)):
@@ -142,8 +142,8 @@ def test_only_no_crontab_counts_as_an_empty_one() -> None:
             BACKEND.install(task(), Found(replies={LIST: reply}))
 
 
-def test_a_crontab_that_is_shown_otherwise_than_it_is_is_not_written_back() -> None:
-    """Debian shows a carriage return as two characters: what cannot be read exactly is never overwritten."""
+def test_a_crontab_not_shown_exactly_is_not_written_back() -> None:
+    """Debian shows a carriage return as two characters; a crontab that cannot be read exactly is never overwritten."""
     steps = BACKEND.install(task(), holding("# theirs\r\n"))
     assert isinstance(steps[0], Run)
     assert (steps[0].stdin or b"").startswith(b"# theirs\r\n# >>> ")
@@ -153,17 +153,17 @@ def test_a_crontab_that_is_shown_otherwise_than_it_is_is_not_written_back() -> N
 
 
 def test_installing_twice_does_nothing_the_second_time() -> None:
-    """The crontab is written only where it changes."""
+    """The crontab is written only if it changes."""
     assert BACKEND.install(task(), holding(with_block(THEIRS, task()))) == []
     assert BACKEND.remove("baseline", holding(THEIRS)) == []
 
 
 def test_an_empty_crontab_is_removed() -> None:
-    """Where nothing but our block was there, no empty crontab stays."""
+    """If it contained only our block, no empty crontab remains."""
     assert BACKEND.remove("baseline", holding(with_block("", task()))) == [Run(("crontab", "-r"))]
 
 
-def test_the_status_tells_what_is_there() -> None:
+def test_the_status_describes_the_installed_schedule() -> None:
     """Timing, next run and command are read from the crontab."""
     status = BACKEND.status("baseline", holding(with_block(THEIRS, task())))
     assert (status.installed, status.timing, status.next_run) == (True, "daily 06:30 mon-fri", "2026-03-09 06:30")
@@ -182,27 +182,27 @@ def test_the_status_tells_what_is_there() -> None:
     ],
 )
 def test_a_change_by_hand_shows(old: str, new: str, timing: str, next_run: str | None) -> None:
-    """The status believes the entry and not our comment."""
+    """The status relies on the entry, not on our comment."""
     status = BACKEND.status("baseline", holding(with_block("", task()).replace(old, new)))
     assert (status.timing, status.next_run) == (timing, next_run)
     assert any("changed by hand" in note for note in status.notes)
 
 
 def test_a_block_whose_entry_was_commented_out_is_not_installed() -> None:
-    """The marks alone run nothing."""
+    """Marks without an entry run nothing."""
     text = with_block("", task()).replace("30 6 *", "# 30 6 *")
     assert not BACKEND.status("baseline", holding(text)).installed
 
 
 def test_every_schedule_is_listed() -> None:
-    """Also that of all jobs, whose name no job can have."""
+    """The list includes the schedule of all jobs, whose name no job can have."""
     text = with_block(with_block(THEIRS, task()), task(name=ALL_JOBS))
     assert BACKEND.names(holding(text)) == ("baseline", ALL_JOBS)
 
 
 @pytest.mark.system("posix", "cron's command is for a POSIX shell")
-def test_run_now_runs_in_the_bare_environment_and_gives_the_exit_code(tmp_path: Path) -> None:
-    """The command sees what cron would give it, is not put off, and its exit code comes back."""
+def test_run_now_uses_the_bare_environment_and_returns_the_exit_code(tmp_path: Path) -> None:
+    """The command sees cron's environment, is not delayed, and its exit code is returned."""
     report = tmp_path / "50% done"
     code = "import json, os, sys; open(sys.argv[1], 'w').write(json.dumps([sorted(os.environ), sys.argv])); sys.exit(6)"
     command = (sys.executable, "-c", code, str(report))
@@ -215,13 +215,13 @@ def test_run_now_runs_in_the_bare_environment_and_gives_the_exit_code(tmp_path: 
 
 
 def test_run_now_without_a_schedule_says_so() -> None:
-    """There is nothing to run."""
+    """Without a schedule, nothing can be run."""
     with pytest.raises(ConfigurationError, match="no schedule for baseline in cron"):
         BACKEND.run_now("baseline", NO_CRONTAB)
 
 
-def test_crontab_gives_every_byte_back(own_crontab: None) -> None:
-    """With the system's own crontab, install and remove leave the user's lines byte for byte."""
+def test_the_systems_crontab_keeps_every_byte(own_crontab: None) -> None:
+    """With the system's own crontab, install and remove keep the user's lines byte for byte."""
     backend = install.backend_named("cron")
     for theirs in (
         b"# caf\xe9\r\n\n5 5 1 1 * true 50\\%\n",
@@ -241,7 +241,7 @@ def test_crontab_gives_every_byte_back(own_crontab: None) -> None:
 
 
 def test_cron_runs_it_in_its_bare_environment(tmp_path: Path, running_cron: Callable[[Path], bytes]) -> None:
-    """Debian's cron starts the installed command within two minutes; what it prints is in the log."""
+    """Debian's cron starts the installed command within two minutes, and its output is in the log."""
     theirs = b'# mine \xe9\r\nMAILTO=""\n'
     put_crontab(theirs)
     folder = tmp_path / "it's 100% & more"
@@ -269,8 +269,8 @@ def test_cron_runs_it_in_its_bare_environment(tmp_path: Path, running_cron: Call
 
 
 @pytest.mark.system("posix", "cron's command is for a POSIX shell")
-def test_the_block_is_what_a_shell_reads(tmp_path: Path) -> None:
-    """A shell takes the command apart into exactly the words that were meant."""
+def test_a_shell_reads_the_command_as_intended(tmp_path: Path) -> None:
+    """A shell splits the command into exactly the intended words."""
     line = BACKEND.render(task())["crontab"].splitlines()[3].split(maxsplit=5)[5].replace("\\%", "%")
     words = shlex.split(line)
     assert tuple(words[3:-2]) == task().command

@@ -1,6 +1,6 @@
-"""`config/schedules/` holds what each backend installs; this keeps it so.
+"""`config/schedules/` contains what each backend installs; these tests keep it up to date.
 
-After a change, write the examples anew with
+After a change, rewrite the examples with
 
     python -c "from tests.schedule.test_examples import write; write()"
 """
@@ -28,7 +28,7 @@ EXAMPLES: list[tuple[Backend, Task]] = [
 
 
 def examples() -> dict[str, bytes]:
-    """Return the files' names and contents."""
+    """Return the names and contents of the files."""
     found = {}
     for backend, entry in EXAMPLES:
         for path, text in backend.render(entry).items():
@@ -37,17 +37,17 @@ def examples() -> dict[str, bytes]:
 
 
 def write() -> None:
-    """Write the examples anew."""
+    """Rewrite the examples."""
     for name, content in examples().items():
         (FOLDER / name).write_bytes(content)
 
 
 @pytest.mark.parametrize("name", sorted(examples()))
-def test_the_example_is_what_is_installed(name: str) -> None:
-    """Each file is, byte for byte, what its backend makes."""
+def test_each_example_matches_the_installed_file(name: str) -> None:
+    """Each file is, byte for byte, the output of its backend."""
     assert (FOLDER / name).read_bytes() == examples()[name]
 
 
-def test_there_is_no_other_example() -> None:
-    """A file that nothing generates would grow old."""
+def test_no_other_example_exists() -> None:
+    """A file that nothing generates would become outdated."""
     assert {path.name for path in FOLDER.iterdir()} == set(examples())

@@ -1,4 +1,4 @@
-"""The one place that runs a scheduler's programs: it believes what it reads back, and leaves nothing half done."""
+"""The module that runs the schedulers' programs verifies each result and leaves nothing half done."""
 
 import os
 import sys
@@ -26,22 +26,22 @@ NOW = datetime(2026, 3, 6, 7, 0)  # noqa: DTZ001  (local time)
 
 
 def here(tmp_path: Path, base: Task | None = None) -> Task:
-    """Return a task whose log lies in a folder of the test."""
+    """Return a task whose log is in a folder of the test."""
     base = base or task()
     if isinstance(base.log, PurePosixPath):
-        systems.only_on("posix", "the schedule is one of Linux or macOS, whose paths begin with /")
+        systems.only_on("posix", "the schedule is for Linux or macOS, whose paths begin with /")
     return replace(base, log=PurePath(tmp_path / "logs" / "baseline.log"))
 
 
-def test_windows_said_created_and_there_is_no_task(programs: Path, tmp_path: Path) -> None:
-    """The system has reported success with no task there: only what is read back counts."""
+def test_a_task_that_windows_did_not_create_is_an_error(programs: Path, tmp_path: Path) -> None:
+    """Windows has reported success without creating a task, so the task is read back."""
     StandIn(programs, "schtasks", "sys.exit(1 if '/Query' in arguments else 0)")
     with pytest.raises(ConfigurationError, match="reported success, but the schedule of baseline does not exist"):
         install.install(install.backend_named("task-scheduler"), here(tmp_path, windows_task()))
 
 
-def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
-    """A failed command is an error in the program's own words, and its temporary file is gone."""
+def test_a_programs_error_message_is_reported(programs: Path, tmp_path: Path) -> None:
+    """A failed command is an error in the program's own words, and its temporary file is removed."""
     StandIn(programs, "schtasks", "sys.exit('ERROR: Access is denied.')")
     backend = TaskScheduler(tmp_path / "xml", datetime(2026, 3, 6))  # noqa: DTZ001  (local time)
     with pytest.raises(ConfigurationError, match=r"schtasks /Create /TN failed: ERROR: Access is denied\."):
@@ -50,7 +50,7 @@ def test_what_a_program_says_is_told(programs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.system("posix", "the scheduler is cron")
-def test_a_removal_that_removed_nothing_is_an_error(programs: Path) -> None:
+def test_a_removal_without_effect_is_an_error(programs: Path) -> None:
     """A schedule that still exists after its removal is reported."""
     table = StandIn(programs, "crontab", CRONTAB.replace("rm crontab", ":"))
     backend = install.backend_named("cron")
@@ -69,9 +69,9 @@ def test_no_scheduler_at_all_is_an_error(programs: Path, monkeypatch: pytest.Mon
             install.install(backend, here(tmp_path))
 
 
-@pytest.mark.system("posix", "launchd's names hold a number of POSIX's users")
-def test_auto_takes_what_the_system_has(programs: Path) -> None:
-    """Task Scheduler, launchd, systemd where the user's own instance answers, else cron."""
+@pytest.mark.system("posix", "launchd's names contain a POSIX user id")
+def test_auto_chooses_the_systems_scheduler(programs: Path) -> None:
+    """It chooses Task Scheduler, launchd, systemd if the user's own instance answers, or else cron."""
     StandIn(programs, "systemctl", "sys.exit(0 if (state / 'on').exists() else 'Failed to connect to bus')")
     assert install.backend_named("auto", platform="win32").name == "task-scheduler"
     assert install.backend_named("auto", platform="darwin").name == "launchd"
@@ -86,7 +86,7 @@ def test_auto_takes_what_the_system_has(programs: Path) -> None:
 
 
 def test_a_second_scheduler_is_reported(programs: Path, tmp_path: Path) -> None:
-    """Two schedules of one job would run into each other's lock."""
+    """Two schedules of one job would compete for its lock."""
     StandIn(programs, "crontab", CRONTAB)
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
     StandIn(programs, "loginctl", "print('yes')")
@@ -101,7 +101,7 @@ def test_a_second_scheduler_is_reported(programs: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["baseline", ALL_JOBS])
 def test_the_schedule_of_another_configuration_is_not_replaced(name: str, programs: Path, tmp_path: Path) -> None:
-    """Its survey would no longer be pulled, and nothing would say so; the error names it, and the way to replace it."""
+    """The other survey would silently no longer be pulled; the error names it and says how to replace it."""
     StandIn(programs, "crontab", CRONTAB)
     cron = install.backend_named("cron")
     odd = replace(
@@ -119,8 +119,8 @@ def test_the_schedule_of_another_configuration_is_not_replaced(name: str, progra
 
 
 @pytest.mark.parametrize("name", ["c.toml", "my c.toml", "50% c.toml", "it's $c.toml", "Zoë.toml"])
-def test_each_scheduler_reads_back_which_configuration_it_pulls(name: str) -> None:
-    """An installed schedule uses the configuration that it was made for, and none whose path only contains that one."""
+def test_each_scheduler_reads_back_its_configuration(name: str) -> None:
+    """An installed schedule uses its own configuration, and none whose path merely contains that path."""
     for backend, made in (
         (Cron("you", Path("/home/you"), NOW), task()),
         (Systemd(Path("/units"), "you", NOW), task()),
@@ -140,8 +140,8 @@ def test_each_scheduler_reads_back_which_configuration_it_pulls(name: str) -> No
 
 @pytest.mark.parametrize(("code", "noted"), [(1, True), (0, False), (2, False)])
 def test_a_cron_that_does_not_run_is_reported(code: int, noted: bool, programs: Path, tmp_path: Path) -> None:
-    """In WSL or a container nothing starts it, and a crontab alone pulls nothing; where pgrep fails, no one knows."""
-    systems.only_on("linux", "macOS starts its cron by itself")
+    """In WSL or a container nothing starts cron, so a crontab pulls nothing; if pgrep fails, nothing is reported."""
+    systems.only_on("linux", "macOS starts cron when it is needed")
     StandIn(programs, "crontab", CRONTAB)
     StandIn(programs, "pgrep", f"sys.exit({code} if arguments == ['-x', 'cron|crond'] else 9)")
     cron = install.backend_named("cron")
@@ -149,8 +149,8 @@ def test_a_cron_that_does_not_run_is_reported(code: int, noted: bool, programs: 
         assert any("cron does not seem to be running" in note for note in status.notes) == noted
 
 
-def test_since_when_a_schedule_runs_is_known(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It counts from when its timing was installed: the same once more changes nothing, and a removal forgets it."""
+def test_the_start_of_a_schedule_is_known(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dates from the installation of its timing: reinstalling keeps it, and a removal forgets it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     StandIn(programs, "crontab", CRONTAB)
     cron = install.backend_named("cron")
@@ -170,8 +170,8 @@ def test_since_when_a_schedule_runs_is_known(programs: Path, tmp_path: Path, mon
     assert install.status(cron, "baseline").since is None
 
 
-def test_a_job_that_is_also_in_the_schedule_of_all_jobs_is_reported(programs: Path, tmp_path: Path) -> None:
-    """Whichever comes second, the user learns that the job is pulled twice; another configuration is not meant."""
+def test_a_job_also_in_the_schedule_of_all_jobs_is_reported(programs: Path, tmp_path: Path) -> None:
+    """Whichever comes second, the user learns that the job is pulled twice; another configuration does not count."""
     StandIn(programs, "crontab", CRONTAB)
     cron = install.backend_named("cron")
     assert "twice" not in "".join(install.install(cron, here(tmp_path)).notes)
@@ -196,7 +196,7 @@ print("LoadState=loaded\\nActiveState=active")
 
 
 def test_an_installation_that_fails_leaves_nothing_behind(programs: Path, tmp_path: Path) -> None:
-    """Neither units nor folders: the next attempt starts from the same state."""
+    """No units and no folders remain, so the next attempt starts from the same state."""
     systemctl = StandIn(programs, "systemctl", FAILING_SYSTEMCTL)
     StandIn(programs, "loginctl", "print('yes')")
     (systemctl.state / "broken").touch()
@@ -208,8 +208,8 @@ def test_an_installation_that_fails_leaves_nothing_behind(programs: Path, tmp_pa
     assert [path for path in sorted(tmp_path.rglob("*")) if path.name != "calls"] == before
 
 
-def test_a_replacement_that_fails_leaves_the_former_schedule(programs: Path, tmp_path: Path) -> None:
-    """Its files are as they were."""
+def test_a_failed_replacement_keeps_the_previous_schedule(programs: Path, tmp_path: Path) -> None:
+    """The schedule's files are unchanged."""
     systemctl = StandIn(programs, "systemctl", FAILING_SYSTEMCTL)
     StandIn(programs, "loginctl", "print('yes')")
     StandIn(programs, "crontab", CRONTAB)
@@ -222,8 +222,8 @@ def test_a_replacement_that_fails_leaves_the_former_schedule(programs: Path, tmp
     assert {path: path.read_bytes() for path in (Path.home() / ".config/systemd/user").iterdir()} == before
 
 
-def test_a_crontab_that_is_refused_keeps_the_former_schedule(programs: Path, tmp_path: Path) -> None:
-    """`crontab` reports an error and has changed nothing; neither do we."""
+def test_a_refused_crontab_keeps_the_previous_schedule(programs: Path, tmp_path: Path) -> None:
+    """If `crontab` reports an error and changes nothing, neither do we."""
     table = StandIn(programs, "crontab", CRONTAB.replace("cat >crontab", "cat >&2; exit 1"))
     backend = install.backend_named("cron")
     theirs = backend.render(task())["crontab"]
@@ -233,8 +233,8 @@ def test_a_crontab_that_is_refused_keeps_the_former_schedule(programs: Path, tmp
     assert (table.state / "crontab").read_text() == theirs
 
 
-def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, tmp_path: Path) -> None:
-    """A user who may not use cron can use systemd."""
+def test_an_unavailable_scheduler_does_not_stop_another(programs: Path, tmp_path: Path) -> None:
+    """A user who is not allowed to use cron can use systemd."""
     StandIn(programs, "crontab", "sys.exit('You are not allowed to use this program')")
     StandIn(programs, "systemctl", "print('LoadState=loaded\\nActiveState=active')")
     StandIn(programs, "loginctl", "print('yes')")
@@ -246,7 +246,7 @@ def test_a_scheduler_that_cannot_be_asked_does_not_stop_another(programs: Path, 
 
 
 def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Interpreter, configuration, log and folder do not depend on where the schedule starts."""
+    """Interpreter, configuration, log and folder do not depend on the schedule's working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     entry = pull_task("baseline", Path("c.toml"), DAILY, jitter=60, retry=10, credentials={"key": Path("k")})
@@ -263,7 +263,7 @@ def test_the_scheduled_pull_has_absolute_paths(tmp_path: Path, monkeypatch: pyte
 
 
 def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
-    """pythonw.exe is used where it lies beside python.exe."""
+    """pythonw.exe is used if it is beside python.exe."""
     python = tmp_path / "python.exe"
     assert interpreter(str(python)) == str(python)
     (tmp_path / "pythonw.exe").touch()
@@ -283,14 +283,14 @@ def test_windows_runs_without_a_console_window(tmp_path: Path) -> None:
         ({"jitter": 100_000}, "--jitter 100000 is out of range"),
     ],
 )
-def test_what_cannot_stand_in_a_schedule_is_refused(changes: dict[str, Any], message: str) -> None:
-    """A relative path, a line break and a jitter of days."""
+def test_invalid_values_of_a_schedule_are_refused(changes: dict[str, Any], message: str) -> None:
+    """A relative path, a line break, and a jitter of more than a day are refused."""
     with pytest.raises(ConfigurationError, match=message):
         replace(task(), **changes)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path) -> None:
-    """A file in the place of a folder stops the installation before the scheduler is touched."""
+def test_an_unwritable_folder_is_reported(tmp_path: Path, programs: Path) -> None:
+    """A file in place of a folder stops the installation before the scheduler is changed."""
     crontab = StandIn(programs, "crontab", CRONTAB)
     (tmp_path / "logs").touch()
     with pytest.raises(ConfigurationError, match=r"logs.*cannot be written"):
@@ -300,8 +300,8 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, programs: Path)
         steps.carry_out([Write(tmp_path / "logs" / "a", b"")])
 
 
-def test_files_are_looked_at_and_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A missing file is not an error; one that another user owns is."""
+def test_files_are_read_and_an_unreadable_one_is_reported(tmp_path: Path) -> None:
+    """A missing file is not an error, but an unreadable one is."""
     (tmp_path / "folder.txt").mkdir()
     (tmp_path / "b.txt").write_bytes(b"b")
     found = steps.read(Look(files=(tmp_path / "a", tmp_path / "b.txt"), commands=(("no-such-program",),)))
@@ -312,7 +312,7 @@ def test_files_are_looked_at_and_one_that_cannot_be_read_is_told(tmp_path: Path)
 
 
 def test_steps_are_carried_out_in_order(tmp_path: Path) -> None:
-    """A file, a program that reads it, tries until they are used up, and the file is gone."""
+    """A file is written, a program reads it until its tries are used up, and the file is removed."""
     file = tmp_path / "folder" / "a"
     shell = require.program("sh")
     code = steps.carry_out(
@@ -338,21 +338,21 @@ def test_steps_are_carried_out_in_order(tmp_path: Path) -> None:
 
 
 def test_a_program_that_does_not_answer_is_stopped() -> None:
-    """A scheduler that hangs does not hang us; unchecked, it counts as a failure."""
+    """A scheduler that hangs does not hang the program; in an unchecked step it counts as a failure."""
     sleep = require.program("sleep")
     assert steps.carry_out([Run((sleep, "60"), checked=False, seconds=0.05)]) == 1
     with pytest.raises(ConfigurationError, match="did not answer"):
         steps.carry_out([Run((sleep, "60"), seconds=0.05)])
 
 
-def test_a_failure_without_words_tells_its_code() -> None:
-    """A program that fails in silence."""
+def test_a_silent_failure_reports_its_exit_code() -> None:
+    """A program that fails silently is reported with its exit code."""
     with pytest.raises(ConfigurationError, match="failed: exit code 1"):
         steps.carry_out([Run((require.program("false"),))])
 
 
-def test_units_go_where_systemd_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """XDG_CONFIG_HOME counts where it is absolute, as its specification says."""
+def test_units_are_written_where_systemd_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """XDG_CONFIG_HOME counts only if it is absolute, as its specification says."""
     for value, folder in ((str(tmp_path), tmp_path), ("relative", Path.home() / ".config")):
         monkeypatch.setenv("XDG_CONFIG_HOME", value)
         backend = install.backend_named("systemd")

@@ -1,4 +1,4 @@
-"""A launchd agent: its property list is parsed, and a stand-in launchctl notes what is asked of it."""
+"""A launchd agent: its property list is parsed, and a stand-in launchctl logs its calls."""
 
 import os
 import plistlib
@@ -37,13 +37,13 @@ match arguments:
 
 
 def content(entry: Task) -> dict[str, Any]:
-    """Return what the property list holds."""
+    """Return the parsed property list."""
     loaded: dict[str, Any] = plistlib.loads(BACKEND.render(entry)[str(FILE)].encode())
     return loaded
 
 
 def test_the_property_list_holds_everything() -> None:
-    """Absolute paths, the log, no core dump, and a time for each weekday, Sunday being 0."""
+    """It has absolute paths, the log, no core dump, and a time for each weekday, Sunday being 0."""
     holds = content(task())
     assert holds["Label"] == "sheets-decrypt-baseline"
     assert tuple(holds["ProgramArguments"]) == task().command
@@ -57,22 +57,22 @@ def test_the_property_list_holds_everything() -> None:
     assert content(task(jitter=60))["ProgramArguments"][-2:] == ["--jitter", "60"]
 
 
-def test_an_interval_that_divides_a_day_is_a_calendar_which_catches_up() -> None:
-    """`StartInterval` leaves out what falls into sleep; it is used only where no calendar keeps the interval."""
+def test_an_interval_that_divides_a_day_becomes_a_calendar_that_catches_up() -> None:
+    """`StartInterval` skips runs that fall into sleep, so it is used only if no calendar keeps the interval."""
     assert starts(Every(30)) == {"StartCalendarInterval": [{"Minute": 0}, {"Minute": 30}]}
     assert starts(Every(1)) == {"StartCalendarInterval": [{}]}
     assert len(starts(Every(45))["StartCalendarInterval"]) == 32
     assert starts(Every(50)) == {"StartInterval": 3000}
 
 
-def test_either_day_becomes_entries_of_their_own() -> None:
-    """The 13th or a Friday."""
+def test_a_day_and_a_weekday_become_separate_entries() -> None:
+    """By cron's rule the 13th or a Friday matches, so each gets its own entry."""
     entries = starts(parse(cron="0 6 13 * fri"))["StartCalendarInterval"]
     assert entries == [{"Minute": 0, "Hour": 6, "Day": 13}, {"Minute": 0, "Hour": 6, "Weekday": 5}]
 
 
-def test_what_launchd_cannot_do_is_refused() -> None:
-    """A day and a weekday at once, and thousands of entries."""
+def test_schedules_that_launchd_cannot_run_are_refused() -> None:
+    """A day combined with a weekday, thousands of entries, and a credential are refused."""
     with pytest.raises(ConfigurationError, match="cannot combine days of the month with weekdays"):
         starts(parse(cron="0 6 */2 * sun"))
     with pytest.raises(ConfigurationError, match="takes 3000 entries"):
@@ -86,12 +86,12 @@ def test_what_launchd_cannot_do_is_refused() -> None:
 
 
 def holding(text: str, code: int = 0) -> Found:
-    """Return what is found if the property list exists, with the exit code of `launchctl print`."""
+    """Return the files and replies for a property list, with the exit code of `launchctl print`."""
     return Found({FILE: text.encode()}, {PRINT: Reply(code)})
 
 
-def test_the_status_tells_what_is_there() -> None:
-    """Timing, next run and command are read from the property list; launchd says whether it is loaded."""
+def test_the_status_describes_the_installed_schedule() -> None:
+    """Timing, next run and command are read from the property list; launchd reports whether it is loaded."""
     text = BACKEND.render(task())[str(FILE)]
     status = BACKEND.status("baseline", holding(text))
     assert (status.installed, status.timing, status.next_run) == (True, "daily 06:30 mon-fri", "2026-03-09 06:30")
@@ -104,26 +104,26 @@ def test_the_status_tells_what_is_there() -> None:
 
 @pytest.mark.parametrize(("old", "new"), [("<integer>30<", "<integer>31<"), ("timing: daily", "timing: never")])
 def test_a_change_by_hand_shows(old: str, new: str) -> None:
-    """The status believes the keys and not our comment."""
+    """The status relies on the keys, not on our comment."""
     status = BACKEND.status("baseline", holding(BACKEND.render(task())[str(FILE)].replace(old, new)))
     assert (status.timing, status.next_run) == ("changed by hand", None)
 
 
 @pytest.mark.parametrize("text", ["", "<plist", "not a list", "<plist><string>a</string></plist>"])
-def test_a_broken_property_list_is_no_crash(text: str) -> None:
+def test_a_broken_property_list_counts_as_changed(text: str) -> None:
     """A property list that cannot be read counts as changed."""
     assert BACKEND.status("baseline", holding(text)).timing == "changed by hand"
 
 
 def test_an_interval_without_a_calendar_has_no_known_next_run() -> None:
-    """The scheduler counts it from when it was loaded."""
+    """The scheduler counts the interval from when the agent was loaded."""
     status = BACKEND.status("baseline", holding(BACKEND.render(task(Every(50)))[str(FILE)]))
     assert (status.timing, status.next_run) == ("every 50m", None)
 
 
-@pytest.mark.system("posix", "launchd is macOS's")
+@pytest.mark.system("posix", "launchd is part of macOS")
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
-    """Files and calls of a whole life; a `bootstrap` that is not ready yet is tried again."""
+    """Files and calls are right from installation to removal; a `bootstrap` that is not ready yet is tried again."""
     launchctl = StandIn(programs, "launchctl", LAUNCHCTL)
     agents = Path.home() / "Library" / "LaunchAgents"
     agents.mkdir(parents=True)

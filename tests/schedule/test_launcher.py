@@ -1,4 +1,4 @@
-"""`sheets-decrypt launcher`: what a double click runs, with every path that a folder can have, and the window stays."""
+"""`sheets-decrypt launcher`: a double click works with any path of a folder, and the window stays open."""
 
 import os
 import shlex
@@ -26,7 +26,7 @@ NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=
 
 
 def _shell_line(path: Path) -> str:
-    """Return what a desktop runs for a launcher, as its specification says: unescape value, then field codes."""
+    """Return the command that a desktop runs for a launcher, by its specification: unescape, then field codes."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".command":
         return shlex.quote(str(path))
@@ -35,7 +35,7 @@ def _shell_line(path: Path) -> str:
 
 
 def _odd_world(folder: Path, google: Sandbox) -> tuple[World, Launcher]:
-    """Make a world, an interpreter and a package in folders whose names have everything that a shell could take."""
+    """Create a world, an interpreter and a package in folders whose names contain every shell metacharacter."""
     place = folder / ODDER
     (place / "bin").mkdir(parents=True)
     python = place / "bin/python"
@@ -51,7 +51,7 @@ def _odd_world(folder: Path, google: Sandbox) -> tuple[World, Launcher]:
 def test_a_double_click_pulls_and_the_window_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: System
 ) -> None:
-    """The CSV is in the vault, its line on the screen, and the window waits for a key; no path confuses a shell."""
+    """The CSV is in the vault, the result on the screen, and the window waits for a key; no path confuses a shell."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with Sandbox(tmp_path / "google") as google:
         world, launcher = _odd_world(tmp_path, google)
@@ -73,8 +73,8 @@ def test_a_double_click_pulls_and_the_window_stays(
 @pytest.mark.system("posix", "a shell runs it")
 @pytest.mark.parametrize("system", ["macos", "linux"])
 @pytest.mark.parametrize("gone", ["python", "package"])
-def test_where_the_program_has_gone_the_window_says_so(tmp_path: Path, system: System, gone: str) -> None:
-    """It names the interpreter, says what to do, waits for a key, and ends with a code of failure."""
+def test_the_window_reports_a_missing_program(tmp_path: Path, system: System, gone: str) -> None:
+    """It names the interpreter, says what to do, waits for a key, and ends with a failure's exit code."""
     place = tmp_path / ODDER
     place.mkdir()
     python = place / "python" if gone == "python" else Path(sys.executable)
@@ -92,10 +92,10 @@ def test_where_the_program_has_gone_the_window_says_so(tmp_path: Path, system: S
 @given(NAMES, NAMES)
 @example(ODDER, "%f %U %% %c")
 @example("a'b\"c", "-n $(id)")
-def test_every_path_reaches_the_program_as_it_is(
+def test_every_path_reaches_the_program_unchanged(
     tmp_path_factory: pytest.TempPathFactory, first: str, second: str
 ) -> None:
-    """A shell reads back from the Exec key and from the `.command` the very words that were put in."""
+    """A shell reads exactly the given words from the Exec key and from the `.command` file."""
     launcher = Launcher(
         PurePosixPath("/", first), "j", PurePosixPath("/bin", second), PurePosixPath("/", first, second)
     )
@@ -115,7 +115,7 @@ def test_every_path_reaches_the_program_as_it_is(
 
 
 def test_a_batch_file_keeps_percent_signs_and_quotes_every_path() -> None:
-    """`%` begins a variable in cmd even inside of quotes, so it is doubled; the lines end as Windows has them."""
+    """In cmd, `%` begins a variable even inside quotes, so it is doubled; lines end as on Windows."""
     place = PureWindowsPath(f"C:\\Users\\{ODD}")
     text = Launcher(place / "c.toml", "línea.1", place / "python.exe", place).render("windows")
     assert text.startswith("@echo off\r\nrem made by `sheets-decrypt launcher`")
@@ -141,7 +141,7 @@ def test_a_batch_file_keeps_percent_signs_and_quotes_every_path() -> None:
 def test_a_double_click_pulls_on_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, gone: bool
 ) -> None:
-    """Cmd takes nothing in a path for its own; where the program has gone, it says so; it waits for a key."""
+    """No character of a path is special to cmd; a missing program is reported; the window waits for a key."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = tmp_path / name
     folder.mkdir()
@@ -149,7 +149,7 @@ def test_a_double_click_pulls_on_windows(
         world = World.make(folder, google)
         python = folder / "python.exe" if gone else Path(sys.executable)
         path = write(Launcher(world.path, None, python, ROOT), tmp_path, "windows")
-        command = f'cmd /d /s /c ""{path}""'  # as the Explorer calls it
+        command = f'cmd /d /s /c ""{path}""'  # as Explorer calls it
         done = subprocess.run(command, env=world.environment(), input=b"x", capture_output=True, check=False)
         seen = (done.stdout + done.stderr).decode(errors="replace")
         assert ("baseline: wrote 6 rows" in seen) is not gone
@@ -162,8 +162,8 @@ def test_a_double_click_pulls_on_windows(
 # The command
 
 
-def test_the_command_writes_one_for_this_environment(world: World) -> None:
-    """It names the interpreter and configuration that it was made with, and may be made again."""
+def test_the_command_writes_a_launcher_for_this_environment(world: World) -> None:
+    """It names the interpreter and configuration it was created with, and can be created again."""
     for options, name in ([], "Pull all surveys"), (["--job", "baseline"], "Pull baseline"):
         world.run("launcher", world.folder, "--config", world.path, *options)
         done = world.run("launcher", world.folder, "--config", world.path, *options)
@@ -175,8 +175,8 @@ def test_the_command_writes_one_for_this_environment(world: World) -> None:
         assert_nothing_leaked(text, world.survey)
 
 
-def test_nothing_but_a_launcher_of_ours_is_replaced(world: World) -> None:
-    """A file, a folder or a link of the same name stays as it is."""
+def test_only_our_own_launcher_is_replaced(world: World) -> None:
+    """A file, a folder or a link with the same name stays unchanged."""
     ending = {"windows": ".cmd", "macos": ".command", "linux": ".desktop"}[system_here()]
     path = world.folder / f"Pull all surveys{ending}"
     path.write_text("mine")
@@ -190,14 +190,14 @@ def test_nothing_but_a_launcher_of_ours_is_replaced(world: World) -> None:
     ("arguments", "words"),
     [(["nowhere"], "nowhere is not a folder"), ([".", "--job", "other"], 'unknown job "other"')],
 )
-def test_a_launcher_that_could_not_work_is_refused(world: World, arguments: list[str], words: str) -> None:
-    """A folder that does not exist, and a job that the configuration does not have."""
+def test_an_unusable_launcher_is_refused(world: World, arguments: list[str], words: str) -> None:
+    """A missing folder and an unknown job are refused."""
     done = world.run("launcher", *arguments, "--config", world.path)
     assert (done.code, words in done.err) == (2, True)
 
 
 def test_a_path_with_a_line_break_is_refused() -> None:
-    """It could add lines of its own to the file."""
+    """A line break could add lines to the file."""
     path = PurePosixPath("/a\nb")
     with pytest.raises(ConfigurationError, match="cannot be printed"):
         Launcher(path, None, path, path).render("macos")

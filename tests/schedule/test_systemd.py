@@ -1,4 +1,4 @@
-"""A systemd user timer: `systemd-analyze verify` reads it, and a stand-in systemctl notes what is asked of it."""
+"""A systemd user timer: `systemd-analyze verify` reads it, and a stand-in systemctl logs its calls."""
 
 import subprocess
 from datetime import datetime
@@ -38,7 +38,7 @@ elif "show-environment" not in arguments and "enable" not in arguments and "star
 
 
 def odd_task(tmp_path: Path) -> Task:
-    """Return a task whose words hold everything that systemd reads in a way of its own."""
+    """Return a task whose arguments contain everything that is special to systemd."""
     words = ("100%", "$HOME", "${HOME}", 'a "b"', "c\\d", "it's", "é ü", "", ";", "%n")
     python = Path(require.program("sh"))
     config = tmp_path / "50% $x" / "c.toml"
@@ -57,7 +57,7 @@ def odd_task(tmp_path: Path) -> Task:
     ],
 )
 def test_systemd_accepts_the_units(tmp_path: Path, timing: Timing) -> None:
-    """`systemd-analyze verify` reads service and timer without a complaint."""
+    """`systemd-analyze verify` reads the service and the timer without complaints."""
     analyze = require.program("systemd-analyze")
     base = odd_task(tmp_path)
     entry = Task("é-ü", base.command, base.config, base.log, base.folder, timing, 60, base.credentials)
@@ -71,7 +71,7 @@ def test_systemd_accepts_the_units(tmp_path: Path, timing: Timing) -> None:
     assert done.returncode == 0
 
 
-def test_systemd_reads_every_word_of_the_command_as_it_was_meant(tmp_path: Path) -> None:
+def test_systemd_reads_every_word_of_the_command_as_intended(tmp_path: Path) -> None:
     """Quotes, backslashes, `%` and `$` are escaped by systemd's rules, and the credential is loaded."""
     service = Systemd(tmp_path, "you", NOW).render(odd_task(tmp_path))[
         str(tmp_path / "sheets-decrypt-baseline.service")
@@ -83,7 +83,7 @@ def test_systemd_reads_every_word_of_the_command_as_it_was_meant(tmp_path: Path)
 
 
 def test_the_timer_catches_up_and_spreads_the_runs() -> None:
-    """A run that was slept through is made up for, and jitter is systemd's own."""
+    """A run missed during sleep is made up for, and systemd itself applies the jitter."""
     timer = BACKEND.render(task(jitter=120))[str(UNITS / "sheets-decrypt-baseline.timer")]
     assert "OnCalendar=Mon..Fri *-*-* 06:30:00\n" in timer
     assert "Persistent=true\n" in timer
@@ -93,7 +93,7 @@ def test_the_timer_catches_up_and_spreads_the_runs() -> None:
 
 
 def test_either_day_takes_two_lines() -> None:
-    """In one line systemd wants the day and the weekday at once; two lines are cron's either."""
+    """One line would require both the day and the weekday; two lines mean either, as in cron."""
     timer = BACKEND.render(task(parse(cron="0 6 13 * fri")))[str(UNITS / "sheets-decrypt-baseline.timer")]
     assert "OnCalendar=*-*-13 06:00:00\nOnCalendar=Fri *-*-* 06:00:00\n" in timer
     daily = BACKEND.render(task(parse(cron="0 6 1-31 * fri")))[str(UNITS / "sheets-decrypt-baseline.timer")]
@@ -101,15 +101,15 @@ def test_either_day_takes_two_lines() -> None:
     assert "OnCalendar=*-*-* 06:00:00\n" in daily
 
 
-def test_an_interval_that_no_calendar_keeps_is_refused() -> None:
-    """`*:0/7` would run at :56 and :00."""
+def test_an_interval_that_no_calendar_can_keep_is_refused() -> None:
+    """`*:0/7` would run at :56 and again at :00."""
     with pytest.raises(ConfigurationError, match="every 7m"):
         BACKEND.render(task(Every(7)))
 
 
-@pytest.mark.system("posix", "the name of a unit has backslashes")
-def test_a_name_that_is_not_ascii_becomes_a_unit_and_comes_back() -> None:
-    """Units are named in ASCII."""
+@pytest.mark.system("posix", "a unit's name contains backslashes")
+def test_a_name_that_is_not_ascii_is_escaped_and_read_back() -> None:
+    """A unit's name must be ASCII, so the job's name is escaped and read back."""
     assert unit_name("é_1") == "sheets-decrypt-\\xc3\\xa9_1"
     found = Found({UNITS / f"{unit_name(name)}.timer": b"" for name in ("é_1", "𝔘", ALL_JOBS, "b.c-d")})
     assert set(BACKEND.names(found)) == {"é_1", "𝔘", ALL_JOBS, "b.c-d"}
@@ -117,7 +117,7 @@ def test_a_name_that_is_not_ascii_becomes_a_unit_and_comes_back() -> None:
 
 
 def reported(loaded: str = "loaded", active: str = "active", linger: str = "yes", **changed: bytes) -> Found:
-    """Return what is found if the timer is installed."""
+    """Return the files and replies for an installed timer."""
     files = {Path(path): text.encode() for path, text in BACKEND.render(task()).items()}
     files = {path: changed.get(path.suffix[1:], content) for path, content in files.items()}
     unit = unit_name("baseline")
@@ -131,8 +131,8 @@ def reported(loaded: str = "loaded", active: str = "active", linger: str = "yes"
     )
 
 
-def test_the_status_is_what_systemd_says() -> None:
-    """Timing from the unit, next run and state from systemd, and a hint where nothing runs without a session."""
+def test_the_status_is_read_from_systemd() -> None:
+    """The timing is read from the unit, next run and state from systemd; a note warns if runs need a session."""
     status = BACKEND.status("baseline", reported(linger="no"))
     assert (status.installed, status.timing) == (True, "daily 06:30 mon-fri")
     assert status.next_run == "Mon 2026-03-09 06:30:00 CET"
@@ -142,7 +142,7 @@ def test_the_status_is_what_systemd_says() -> None:
 
 
 def test_files_without_a_running_timer_are_not_installed() -> None:
-    """What lies in the folder runs nothing by itself."""
+    """Files in the folder run nothing unless systemd has loaded them."""
     for found in (reported(active="inactive"), reported(loaded="not-found"), reported(service=b"")):
         status = BACKEND.status("baseline", found)
         assert not status.installed
@@ -151,16 +151,16 @@ def test_files_without_a_running_timer_are_not_installed() -> None:
 
 
 def test_a_timing_changed_by_hand_shows() -> None:
-    """The status believes OnCalendar= and not our comment."""
+    """The status relies on OnCalendar=, not on our comment."""
     for timer in (b"[Timer]\nOnCalendar=hourly\n", b"# timing: never\n[Timer]\nOnCalendar=hourly\n"):
         status = BACKEND.status("baseline", reported(timer=timer))
         assert status.timing == "hourly"
         assert "changed by hand" in status.notes[0]
 
 
-@pytest.mark.system("posix", "systemd is Linux's")
+@pytest.mark.system("posix", "systemd is part of Linux")
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
-    """Files and calls of a whole life, with a systemctl that notes them; other units stay."""
+    """Files and calls are right from installation to removal, and other units stay."""
     systemctl = StandIn(programs, "systemctl", SYSTEMCTL)
     StandIn(programs, "loginctl", "print('no')")
     StandIn(programs, "crontab", "sys.exit('no crontab for you')")

@@ -1,4 +1,4 @@
-"""A Windows task: its XML obeys the published schema and means what was asked; a stand-in schtasks notes the calls."""
+"""A Windows task: its XML follows the published schema and the request; a stand-in schtasks logs its calls."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ match arguments:
         sys.exit("ERROR: Invalid syntax.")
 """
 
-# The published schema: a sequence keeps this order, an "all" knows no order, a choice takes one.
+# The published schema: a sequence is ordered, an "all" is not, a choice takes one.
 BASE = ["Enabled", "StartBoundary", "EndBoundary", "Repetition", "ExecutionTimeLimit"]
 SCHEDULES = {"ScheduleByDay", "ScheduleByWeek", "ScheduleByMonth", "ScheduleByMonthDayOfWeek"}
 DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
@@ -81,7 +81,7 @@ DURATION = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 
 
 def tree(timing: Timing, jitter: int = 0) -> ET.Element:
-    """Return the task's XML, read again from the bytes that schtasks gets, without its namespace."""
+    """Return the task's XML without its namespace, parsed from the bytes that schtasks gets."""
     content = encoded(task_xml(windows_task(timing, jitter=jitter)))
     assert content[:2] == b"\xff\xfe"
     text = content.decode("utf-16")
@@ -94,7 +94,7 @@ def tree(timing: Timing, jitter: int = 0) -> ET.Element:
 
 
 def seconds(duration: str) -> int:
-    """Read a duration such as PT1H30M."""
+    """Return the seconds of a duration such as PT1H30M."""
     match = DURATION.fullmatch(duration)
     assert match is not None, duration
     hours, minutes, rest = (int(number or 0) for number in match.groups())
@@ -102,7 +102,7 @@ def seconds(duration: str) -> int:
 
 
 def check_schema(root: ET.Element) -> None:
-    """Hold a task to the schema's rules."""
+    """Check a task against the schema's rules."""
     assert root.attrib == {"version": "1.2"}
     for element in root.iter():
         names = [child.tag for child in element]
@@ -122,7 +122,7 @@ def check_schema(root: ET.Element) -> None:
 
 
 def check_trigger(trigger: ET.Element) -> None:
-    """Hold a trigger to the order of triggerBaseType and of its extension."""
+    """Check a trigger's order of elements: that of triggerBaseType, then that of its extension."""
     order = [*BASE, "RandomDelay", *sorted(SCHEDULES)]
     names = [child.tag for child in trigger]
     assert names == sorted(names, key=order.index)
@@ -141,7 +141,7 @@ def check_trigger(trigger: ET.Element) -> None:
 
 
 def starts(root: ET.Element, first: datetime, last: datetime) -> set[datetime]:
-    """Return the times at which the Task Scheduler would start the task, by what its documentation says of triggers."""
+    """Return the times at which Task Scheduler would start the task, according to its documentation of triggers."""
     found = set()
     for trigger in root.iterfind("Triggers/*"):
         begin = datetime.fromisoformat(trigger.findtext("StartBoundary", ""))
@@ -151,7 +151,7 @@ def starts(root: ET.Element, first: datetime, last: datetime) -> set[datetime]:
             days = [begin + missed * timedelta(seconds=interval)]
             lasting = (last - days[0]).total_seconds()
         else:
-            # a day more at the front: its repetitions may reach into the first day asked for
+            # one day earlier, because its repetitions may reach into the first requested day
             at = [first + timedelta(days=number - 1) for number in range((last - first).days + 2)]
             days = [datetime.combine(day, begin.time()) for day in at if day_fits(trigger, day)]
             lasting = seconds(trigger.findtext("Repetition/Duration", "PT1S"))
@@ -195,9 +195,9 @@ timings = st.one_of(
 
 
 @example(parse(cron="0 6 * 3 mon"), date(2026, 3, 29))  # a fifth Monday is the last one
-@example(parse(cron="0 6 1 2 0-7"), date(2026, 2, 1))  # either day fits, and one of them always does
+@example(parse(cron="0 6 1 2 0-7"), date(2026, 2, 1))  # either day matches, and the weekday always does
 @given(timings, st.dates(date(2026, 1, 1), date(2027, 12, 31)))
-def test_the_task_starts_exactly_when_it_was_asked_to(timing: Timing, day: date) -> None:
+def test_the_task_starts_exactly_at_the_requested_times(timing: Timing, day: date) -> None:
     """Over three days, the triggers start at the times of the cron expression, or the task is refused."""
     first = datetime.fromisoformat(f"{day}T00:00:00")
     last = first + timedelta(days=3)
@@ -215,8 +215,8 @@ def test_the_task_starts_exactly_when_it_was_asked_to(timing: Timing, day: date)
     assert starts(root, first, last) == expected
 
 
-def test_the_task_runs_as_the_user_and_at_every_chance() -> None:
-    """The drive letter of a vault belongs to the user's session; a laptop sleeps and runs on its battery."""
+def test_the_task_runs_as_the_user_on_battery_and_after_sleep() -> None:
+    """A vault's drive letter belongs to the user's session, and a laptop sleeps and runs on its battery."""
     root = tree(parse(daily="06:30", weekdays="mon-fri"), jitter=90)
     check_schema(root)
     assert root.findtext("Principals/Principal/LogonType") == "InteractiveToken"
@@ -234,7 +234,7 @@ def test_the_task_runs_as_the_user_and_at_every_chance() -> None:
 
 
 def test_paths_with_spaces_and_markup_survive() -> None:
-    """Arguments are quoted as Windows programs read them, and the text is escaped as XML wants it."""
+    """Arguments are quoted as Windows programs parse them, and the text is escaped as XML requires."""
     text = task_xml(windows_task(user="Zoë & <Ann> O'Neil"))
     root = ET.fromstring(text.partition("?>")[2])
     arguments = root.findtext(f".//{{{NAMESPACE}}}Arguments", "")
@@ -250,8 +250,8 @@ def test_paths_with_spaces_and_markup_survive() -> None:
         ("0,10,13 */1 * * *", "takes 72 triggers"),
     ],
 )
-def test_what_a_task_cannot_do_is_refused(expression: str, message: str) -> None:
-    """What the triggers cannot say is refused with a hint, and never almost said."""
+def test_schedules_that_a_task_cannot_run_are_refused(expression: str, message: str) -> None:
+    """A timing that triggers cannot express is refused with a hint, never approximated."""
     with pytest.raises(ConfigurationError, match=message) as caught:
         task_xml(windows_task(parse(cron=expression)))
     assert caught.value.hint
@@ -259,24 +259,24 @@ def test_what_a_task_cannot_do_is_refused(expression: str, message: str) -> None
 
 @pytest.mark.parametrize("folder", ["%USERNAME%", "$(Arg0)"])
 def test_a_path_that_windows_would_expand_is_refused(folder: str) -> None:
-    """The Task Scheduler replaces variables in what it runs."""
+    """Task Scheduler would replace variables in the command."""
     with pytest.raises(ConfigurationError, match="would expand a variable"):
         task_xml(windows_task(user=folder))
 
 
 def test_a_credential_of_systemd_is_refused() -> None:
-    """It is only there under systemd."""
+    """A credential exists only under systemd."""
     with pytest.raises(ConfigurationError, match="available only under systemd"):
         task_xml(replace(windows_task(), credentials=(("key", PureWindowsPath("C:\\key")),)))
 
 
 def reported(text: str, code: int = 0, listing: str = "") -> Found:
-    """Return what schtasks answers."""
+    """Return the replies of schtasks."""
     return Found(replies={XML: Reply(code, text.encode()), NEXT: Reply(0, listing.encode())})
 
 
-def as_windows_gives_it_back(text: str) -> str:
-    """Reorder the XML as Windows does, and write out the defaults."""
+def as_returned_by_windows(text: str) -> str:
+    """Reorder the XML as Windows does, and add the defaults."""
     moved = re.sub(
         r"(<StartBoundary>.*?</StartBoundary>)\s*(<Repetition>.*?)(</Repetition>)", r"\2X\3\1", text, flags=re.DOTALL
     )
@@ -288,9 +288,9 @@ def as_windows_gives_it_back(text: str) -> str:
     "timing",
     [parse(daily="06:30"), parse(every="45m"), parse(cron="*/15 8-17 1 * fri"), parse(cron="0 6 * jan,jun mon")],
 )
-def test_the_status_is_what_windows_gives_back(timing: Timing) -> None:
-    """Timing and command are read from the XML, the next run from the list, in the user's own language."""
-    text = as_windows_gives_it_back(task_xml(windows_task(timing)))
+def test_the_status_is_read_from_windows(timing: Timing) -> None:
+    """Timing and command are read from the XML, the next run from the listing, in the user's own language."""
+    text = as_returned_by_windows(task_xml(windows_task(timing)))
     listing = f'"{TASK}","09.03.2026 06:30:00","Bereit"\r\n'
     status = BACKEND.status("baseline", reported(text, listing=listing))
     assert (status.installed, status.timing, status.next_run) == (True, timing.text, "09.03.2026 06:30:00")
@@ -299,7 +299,7 @@ def test_the_status_is_what_windows_gives_back(timing: Timing) -> None:
 
 
 def test_a_change_by_hand_shows() -> None:
-    """Another time, another description, and a disabled task."""
+    """Another time, another description and a disabled task are noticed."""
     text = task_xml(windows_task())
     for changed in (text.replace("T06:30", "T07:30"), text.replace("timing: daily", "timing: never")):
         assert BACKEND.status("baseline", reported(changed)).timing == "changed by hand"
@@ -312,21 +312,21 @@ def test_a_change_by_hand_shows() -> None:
 @pytest.mark.parametrize(
     ("text", "code"), [("", 1), ("", 0), ("<Task", 0), ("<Task/>", 0), ("ERROR: the system cannot find it", 1)]
 )
-def test_no_task_is_not_installed(text: str, code: int) -> None:
-    """Whatever else schtasks prints."""
+def test_a_missing_task_is_not_installed(text: str, code: int) -> None:
+    """Any output of schtasks other than a task counts as not installed."""
     assert not BACKEND.status("baseline", reported(text, code)).installed
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8", "cp850"])
 def test_every_encoding_of_schtasks_is_read(encoding: str) -> None:
-    """It declares UTF-16 and prints in the console's code page."""
+    """Schtasks declares UTF-16 but prints in the console's code page."""
     text = task_xml(windows_task(user="Zoë"))
     found = Found(replies={XML: Reply(0, text.encode(encoding))})
     assert "C:\\Users\\Zoë\\" in BACKEND.status("baseline", found).command
 
 
-def test_next_run_is_only_told_where_it_is_a_time() -> None:
-    """A disabled task has words there, in any language."""
+def test_the_next_run_is_reported_only_if_it_is_a_time() -> None:
+    """For a disabled task, the listing has words instead of a time, in any language."""
     for cell in ("N/A", "Nicht zutreffend", ""):
         out = io.StringIO()
         csv.writer(out).writerow([TASK, cell, "Ready"])
@@ -334,7 +334,7 @@ def test_next_run_is_only_told_where_it_is_a_time() -> None:
 
 
 def test_it_is_installed_run_and_removed(programs: Path) -> None:
-    """The calls of a whole life; the XML is gone afterwards, and other tasks stay."""
+    """The calls are right from installation to removal; the XML is gone afterwards, and other tasks stay."""
     schtasks = StandIn(programs, "schtasks", SCHTASKS)
     backend = install.backend_named("auto", platform="win32")
     entry = windows_task(parse(daily="06:30", weekdays="mon-fri"))

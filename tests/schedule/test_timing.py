@@ -1,4 +1,4 @@
-"""When a job runs: what the options mean, and that systemd's own calculator agrees."""
+"""When a job runs: the meaning of the options, confirmed by systemd's own calculator."""
 
 import subprocess
 from datetime import datetime
@@ -16,12 +16,12 @@ from tests import require
 
 
 def local(text: str) -> datetime:
-    """Read a local time without a zone, such as schedulers mean."""
+    """Parse a local time without a zone, as schedulers use it."""
     return datetime.fromisoformat(text)
 
 
 def expressions(**options: str) -> list[str]:
-    """Return the cron expressions of what the options say."""
+    """Return the cron expressions for the options."""
     return [calendar.expression for calendar in calendars(parse(**options))]
 
 
@@ -57,7 +57,7 @@ def expressions(**options: str) -> list[str]:
     ],
 )
 def test_the_options_mean_these_cron_expressions(options: dict[str, str], expected: list[str]) -> None:
-    """Every form of the options becomes the cron expressions that mean the same."""
+    """Every form of the options becomes cron expressions with the same meaning."""
     assert expressions(**options) == expected
 
 
@@ -99,16 +99,16 @@ def test_the_options_mean_these_cron_expressions(options: dict[str, str], expect
         ({"cron": "0 0 30 feb *"}, "names a day that never comes", "check the day"),
     ],
 )
-def test_what_is_not_understood_is_refused_with_the_next_step(options: dict[str, str], message: str, hint: str) -> None:
-    """A mistake in the options is named, with what to write instead."""
+def test_invalid_options_are_refused_with_a_hint(options: dict[str, str], message: str, hint: str) -> None:
+    """A mistake in the options is named, with a correct example."""
     with pytest.raises(ConfigurationError) as caught:
         parse(**options)
     assert message in caught.value.message
     assert hint in caught.value.hint
 
 
-def test_an_interval_that_does_not_divide_a_day_names_its_neighbours() -> None:
-    """Cron's */50 would run at :00 and :50: what no calendar can keep is refused, with the nearest that it can."""
+def test_an_interval_that_does_not_divide_a_day_is_refused_with_the_nearest_ones() -> None:
+    """Cron's */50 would run at :00 and :50; such an interval is refused, and the hint names the nearest valid ones."""
     with pytest.raises(ConfigurationError, match="every 50m") as caught:
         calendars(Every(50))
     assert caught.value.hint == "use --every 48m or --every 1h"
@@ -116,7 +116,7 @@ def test_an_interval_that_does_not_divide_a_day_names_its_neighbours() -> None:
 
 @given(st.sampled_from([minutes for minutes in range(1, 1441) if 1440 % minutes == 0]))
 def test_an_interval_that_divides_a_day_is_kept_exactly(minutes: int) -> None:
-    """The calendars of an interval together have its times of the day, each once."""
+    """The calendars of an interval together have its times of day, each once."""
     times = sorted(time for calendar in calendars(Every(minutes)) for time in calendar.times())
     assert times == list(range(0, 1440, minutes))
 
@@ -131,19 +131,19 @@ def test_an_interval_that_divides_a_day_is_kept_exactly(minutes: int) -> None:
         parse(cron="*/15 8-17 1,15 jan-mar fri-sun"),
     ],
 )
-def test_a_timing_is_read_back_from_its_words(timing: Every | Calendar) -> None:
-    """What `status` shows can be read again, with nothing lost."""
+def test_a_timing_is_read_back_from_its_text(timing: Every | Calendar) -> None:
+    """The text that `status` shows can be parsed without loss."""
     assert from_text(timing.text) == timing
 
 
-def test_words_that_are_no_timing_are_refused() -> None:
-    """Other words are an error and not some other timing."""
+def test_text_that_is_not_a_timing_is_refused() -> None:
+    """Any other text is an error, not some other timing."""
     with pytest.raises(ConfigurationError, match="not a timing: whenever it rains"):
         from_text("whenever it rains")
 
 
-def test_either_day_fits_unless_one_begins_with_a_star() -> None:
-    """Cron's rule: the 13th or a Friday, but with `*/2` an odd day that is a Sunday as well."""
+def test_either_day_matches_unless_one_begins_with_a_star() -> None:
+    """Cron's rule: the 13th or a Friday, but with `*/2` an odd day that is also a Sunday."""
     either, both = parse(cron="0 6 13 * fri"), parse(cron="0 6 */2 * sun")
     assert isinstance(either, Calendar)
     assert isinstance(both, Calendar)
@@ -153,7 +153,7 @@ def test_either_day_fits_unless_one_begins_with_a_star() -> None:
 
 
 def test_the_next_and_the_last_run_are_known() -> None:
-    """The time after and the time before a moment; a run at that very moment counts as the last."""
+    """They are the times after and before a moment; a run at that very moment counts as the last."""
     mornings = parse(daily="06:30", weekdays="mon-fri")
     friday = local("2026-03-06T06:30")
     assert following(mornings, friday) == local("2026-03-09T06:30")
@@ -164,7 +164,7 @@ def test_the_next_and_the_last_run_are_known() -> None:
 
 
 def test_an_interval_that_counts_from_its_start_has_no_known_next_run() -> None:
-    """Where the scheduler counts from a moment of its own, nothing is claimed."""
+    """If the scheduler counts from its own start, no next run is reported."""
     assert following(Every(50), local("2026-03-06")) is None
     assert preceding(Every(50), local("2026-03-06")) is None
 
@@ -181,7 +181,7 @@ fields = st.tuples(
 
 @given(fields, st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)))  # noqa: DTZ001  (schedulers mean local time)
 def test_systemd_agrees_on_the_next_run(expression: str, moment: datetime) -> None:
-    """For any cron expression, systemd's own calculator finds the next run that we find."""
+    """For any cron expression, systemd's own calculator finds the same next run."""
     analyze = require.program("systemd-analyze")
     timing = parse(cron=expression)
     moment = moment.replace(microsecond=0)

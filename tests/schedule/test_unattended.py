@@ -1,4 +1,4 @@
-"""Which secrets a scheduled run can read: the others are refused before anything is installed, with what would work."""
+"""A secret that a scheduled run cannot read is refused before anything is installed, with an alternative that works."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ GOOD = {"file": "/keys/a"}
 
 
 def _config(source: dict[str, object], place: str = "private_keys") -> Config:
-    """Return a configuration with this source in one of the places where a secret can stand."""
+    """Return a configuration with this source in one of the places for a secret."""
     job = JOB | {"keys": {"private_keys": [GOOD]}}
     match place:
         case "private_keys" | "legacy_secrets" | "passphrases":
@@ -38,8 +38,8 @@ PLACES = ["private_keys", "legacy_secrets", "passphrases", "vault", "healthcheck
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_prompt_is_refused_wherever_it_stands(place: str) -> None:
-    """A scheduled run cannot ask for a key, a vault's passphrase, or an address for notifications."""
+def test_a_prompt_is_refused_in_every_place(place: str) -> None:
+    """A scheduled run cannot ask for a key, a vault's passphrase, or a notification address."""
     error = _refused(_config({"prompt": True}, place), "systemd")
     assert error.message == (
         'job "baseline": a scheduled run cannot read the secret from prompt: it cannot ask for a password'
@@ -59,10 +59,10 @@ def test_a_prompt_is_refused_wherever_it_stands(place: str) -> None:
         ({"credential": "key"}, "systemd", "linux", "does not load it", "--credential NAME=FILE"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused_with_what_can(
+def test_an_unreadable_source_is_refused_with_alternatives(
     source: dict[str, object], backend: str, platform: str, why: str, instead: str
 ) -> None:
-    """The error names the source and the reason, and the hint only sources that work with this scheduler."""
+    """The error names the source and the reason; the hint names only sources that work with this scheduler."""
     error = _refused(_config(source), backend, platform, other=Path("/f"))
     assert why in error.message
     assert instead in error.hint
@@ -82,13 +82,13 @@ def test_what_cannot_be_read_is_refused_with_what_can(
         ({"credential": "key"}, "systemd", "linux"),
     ],
 )
-def test_what_can_be_read_is_accepted(source: dict[str, object], backend: str, platform: str, place: str) -> None:
-    """What works without a person is accepted."""
+def test_a_readable_source_is_accepted(source: dict[str, object], backend: str, platform: str, place: str) -> None:
+    """A source that needs no person is accepted."""
     refuse_attended(_config(source, place), ["baseline"], backend, {"key": Path("/f")}, platform=platform)
 
 
 def test_a_job_without_a_key_is_refused() -> None:
-    """A scheduled run has no environment to take a key from; a vault's passphrase is none."""
+    """A scheduled run has no environment with a key, and a vault's passphrase is not a key."""
     vault = {"cryptomator": "/vault", "passphrase": GOOD}
     config = parse({"jobs": {"baseline": JOB | {"vault": vault}}}, folder=Path("/conf"))
     error = _refused(config, "cron")
@@ -96,8 +96,8 @@ def test_a_job_without_a_key_is_refused() -> None:
     assert "private_keys" in error.hint
 
 
-def test_only_the_jobs_that_are_scheduled_count() -> None:
-    """A job that needs a person does not stop another one from being scheduled."""
+def test_only_scheduled_jobs_are_checked() -> None:
+    """A job that needs a person does not prevent another from being scheduled."""
     jobs = {
         "attended": JOB | {"keys": {"private_keys": [{"prompt": True}]}, "output": "b.csv"},
         "baseline": JOB | {"keys": {"private_keys": [GOOD]}},
@@ -117,8 +117,8 @@ def test_only_the_jobs_that_are_scheduled_count() -> None:
         ("GOOGLE_APPLICATION_CREDENTIALS", "credentials", "/hunter2/key.json"),
     ],
 )
-def test_what_a_terminal_has_and_a_scheduled_run_does_not_is_named(name: str, key: str, value: str) -> None:
-    """The pull that works by hand would fail at half past six; the note names the key, and never the value."""
+def test_settings_of_the_terminal_that_a_scheduled_run_lacks_are_named(name: str, key: str, value: str) -> None:
+    """The pull that works by hand would fail at half past six; the note names the key, never the value."""
     [note] = left_behind(parse({"jobs": {"baseline": JOB}}, folder=Path("/conf")).google, {name: value, "no_proxy": ""})
     assert note == f"{name} is set here, and a scheduled run may not have it: set {key} under [google]"
     content = {"google": {key: value}, "jobs": {"baseline": JOB}}

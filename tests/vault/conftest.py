@@ -1,4 +1,4 @@
-"""Vaults that are unlocked for the tests of this room."""
+"""Unlocked vaults for the tests of this folder."""
 
 import os
 import sys
@@ -40,7 +40,7 @@ def own(tmp_path: Path) -> Iterator[mounts.Mounted]:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_open() -> Iterator[None]:
-    """After every test, no file or folder of any drive is open: that would keep the vault from being locked."""
+    """Check after every test that nothing on a drive is still open, since that would keep the vault from locking."""
     yield
     if sys.platform == "linux":
         held = [path for number in Path("/proc/self/fd").iterdir() if "/drive" in (path := os.path.realpath(number))]

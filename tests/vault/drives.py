@@ -1,4 +1,4 @@
-"""Folders on a mounted drive, as the tests of this room use them."""
+"""Folders on a mounted drive, for the tests of this folder."""
 
 from pathlib import Path
 
@@ -19,5 +19,5 @@ def own_folder(mounted: mounts.Mounted, request: pytest.FixtureRequest) -> Path:
 
 
 def as_vault(path: Path) -> Place:
-    """Take any file system for a vault, where a test needs one that no vault can be made to be."""
+    """Report any file system as a vault, where a test needs one that cannot be a real vault."""
     return Place(Protection.VAULT, "test", volume.classify(path).where)

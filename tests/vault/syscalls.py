@@ -1,7 +1,7 @@
-"""Run an action in a process of its own and interfere at one of its system calls, with strace.
+"""Run an action in its own process and interfere with one of its system calls, using strace.
 
-The process is forked from the test, waits until strace is attached, and then does nothing but the action, so that
-the calls counted are the action's own.
+The process is forked from the test, waits until strace is attached, and then runs only the action, so every counted
+call belongs to the action.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ DONE, REFUSED, BUG = 0, 7, 1
 
 @dataclass(frozen=True)
 class Run:
-    """How the action ended.
+    """The outcome of the action.
 
     Args:
         code: `DONE`, `REFUSED` (a vault error), `BUG` (any other error), or the negative number of a signal.
-        calls: The system calls that strace saw, one a line.
+        calls: The system calls that strace saw, one per line.
     """
 
     code: int
@@ -35,13 +35,13 @@ class Run:
 
 
 def run(action: Callable[[], object], log: Path, inject: str = "", *, stopped: Callable[[], object] = bool) -> Run:
-    """Run the action in a process of its own.
+    """Run the action in its own process.
 
     Args:
-        action: What to do.
+        action: The action.
         log: A file for strace's output.
-        inject: What strace does to which call, as in `-e inject=…`; blank: nothing.
-        stopped: Called when the process was stopped by an injected SIGSTOP, before it goes on.
+        inject: What strace does to which call, as in `-e inject=…`; blank for nothing.
+        stopped: Called when an injected SIGSTOP has stopped the process, before it continues.
     """
     systems.only_on("linux", "strace is for Linux")
     strace = require.program("strace")
@@ -51,7 +51,7 @@ def run(action: Callable[[], object], log: Path, inject: str = "", *, stopped: C
     if child == 0:  # pragma: no cover  (coverage ends with the process)
         _act(action, reading, ready)
     os.close(ready)
-    os.read(is_ready, 1)  # the child does nothing more before it is traced
+    os.read(is_ready, 1)  # the child waits from here until it is traced
     os.close(is_ready)
     os.close(reading)
     options = ["-e", f"inject={inject}"] if inject else []
@@ -60,11 +60,11 @@ def run(action: Callable[[], object], log: Path, inject: str = "", *, stopped: C
     ) as tracer:
         try:
             while not _is_traced(child):
-                if tracer.poll() is not None:  # it ends with the process, if that was killed at once
+                if tracer.poll() is not None:  # strace exits with the process if that was killed at once
                     require.that(tracer.returncode == 0, "strace may not trace here")
                     break
                 time.sleep(0.001)
-            with contextlib.suppress(BrokenPipeError):  # it was killed before
+            with contextlib.suppress(BrokenPipeError):  # the process was already killed
                 os.write(writing, b"x")
             code = _wait(child, stopped)
         finally:
@@ -92,7 +92,7 @@ def _is_traced(process: int) -> bool:
 
 
 def _wait(child: int, stopped: Callable[[], object]) -> int:
-    """Wait for the end of the process; let it go on after a stop, which may be reported more than once."""
+    """Wait for the process to end, continuing it after each stop; one stop may be reported more than once."""
     is_first = True
     while True:
         _, status = os.waitpid(child, os.WUNTRACED)

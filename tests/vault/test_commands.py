@@ -1,4 +1,4 @@
-"""`sheets-decrypt vault ls|cat|put`: what is in a Cryptomator vault, seen and changed where no drive is mounted."""
+"""`sheets-decrypt vault ls|cat|put`: read and change files of a Cryptomator vault without a mounted drive."""
 
 import subprocess
 from pathlib import Path
@@ -11,9 +11,9 @@ from tests import quick_vault
 from tests.pseudo_terminal import at_a_terminal
 from tests.survey import CSV, PROGRAM, VAULT_PASSPHRASE, Done, World, assert_nothing_leaked
 
-# Everything that must pass through unchanged: no UTF-8, line breaks of all kinds, NUL, an escape; more than one piece.
+# Bytes that must pass through unchanged: invalid UTF-8, every kind of line break, NUL, an escape; more than one piece.
 BYTES = bytes(range(256)) + b"\r\n\n\r\x1b[31m\x00" + b"piece " * 200_000
-FORMER = b"the former content\r\n"
+PREVIOUS = b"the former content\r\n"
 
 
 def _vault(world: World, command: str, *arguments: object, stdin: str = "") -> Done:
@@ -26,7 +26,7 @@ def _store(world: World, name: str, content: bytes, vault: CryptomatorVault | No
 
 
 def _piped(world: World, *arguments: object, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Run in a process of its own whose input and output are pipes of bytes."""
+    """Run in a separate process with binary pipes for input and output."""
     done = subprocess.run(
         [*PROGRAM, "vault", *map(str, arguments), "--config", str(world.path)],
         env=world.environment(),
@@ -40,7 +40,7 @@ def _piped(world: World, *arguments: object, stdin: bytes = b"") -> tuple[int, b
 
 
 def _at_a_terminal(world: World, *arguments: object, answer: bytes = b"") -> tuple[int, bytes]:
-    """Run at a terminal, answer its first question, and give the exit code and what was to be seen."""
+    """Run at a terminal, answer its first question, and return the exit code and the output."""
     command = [*PROGRAM, "vault", *map(str, arguments), "--config", str(world.path)]
     code, seen = at_a_terminal(command, world.environment(), folder=world.folder, after=b"[y/N]: ", keys=answer)
     assert_nothing_leaked(seen, world.survey)
@@ -56,7 +56,7 @@ def _failed(done: Done, code: int, *words: str) -> None:
 
 @pytest.fixture
 def two(world: World) -> CryptomatorVault:
-    """Add a second vault under [vaults], which the job `second` writes into; give it."""
+    """Add a second vault under [vaults], used by the job `second`, and return it."""
     vault = quick_vault.create(world.folder / "other", Secret(VAULT_PASSPHRASE))
     world.configure({"baseline": {}, "second": {"vault": "shared"}})
     section = '[vaults.shared]\ncryptomator = "other"\npassphrase = {file = "keys/vault"}\n'
@@ -68,7 +68,7 @@ def two(world: World) -> CryptomatorVault:
 
 
 def test_the_root_is_listed_by_default_and_folders_end_in_a_slash(world: World) -> None:
-    """One name a line, sorted."""
+    """The names are sorted, one per line."""
     _store(world, "notes.txt", b"x")
     _store(world, CSV, b"x")
     _store(world, "a.csv", b"x")
@@ -78,24 +78,24 @@ def test_the_root_is_listed_by_default_and_folders_end_in_a_slash(world: World) 
 
 @pytest.mark.parametrize("path", ["surveys", "surveys/", "/surveys"])
 def test_a_folder_is_listed_however_its_slashes_are_written(world: World, path: str) -> None:
-    """A path is inside the vault, with a slash around it or none."""
+    """A path is inside the vault, with or without slashes around it."""
     _store(world, CSV, b"x")
     assert _vault(world, "ls", path) == Done(0, "baseline.csv\n", "")
 
 
 def test_an_empty_vault_lists_nothing(world: World) -> None:
-    """That is not an error."""
+    """An empty vault is not an error."""
     assert _vault(world, "ls") == Done(0, "", "")
 
 
-def test_control_characters_in_a_name_are_spelt_out(world: World) -> None:
-    """A name that another program put there colours no terminal, and breaks no line or column."""
+def test_control_characters_in_a_name_are_escaped(world: World) -> None:
+    """A name written by another program can neither colour the terminal nor break a line or a column."""
     _store(world, "red\x1b[31m\nline\ttab\u202e.csv", b"x")
     assert _vault(world, "ls") == Done(0, "red\\u001b[31m\\u000aline\\u0009tab\\u202e.csv\n", "")
 
 
-def test_a_folder_that_is_not_there_is_an_error(world: World) -> None:
-    """It is not the same as an empty one."""
+def test_a_missing_folder_is_an_error(world: World) -> None:
+    """A missing folder is not reported as an empty one."""
     _failed(_vault(world, "ls", "nowhere"), 7, "folder not found: nowhere in the Cryptomator vault")
 
 
@@ -103,36 +103,36 @@ def test_a_folder_that_is_not_there_is_an_error(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["data.bin", "/data.bin"])
-def test_a_file_goes_into_a_pipe_as_it_is(world: World, path: str) -> None:
-    """Not a byte more, fewer or changed, and no question."""
+def test_a_file_goes_into_a_pipe_unchanged(world: World, path: str) -> None:
+    """The output has exactly the file's bytes, and nothing is asked."""
     _store(world, "data.bin", BYTES)
     assert _piped(world, "cat", path) == (0, BYTES, b"")
 
 
 def test_a_terminal_asks_before_it_shows_a_file(world: World) -> None:
-    """Plaintext on a screen is seen by whoever is behind: no is the default, and then nothing is printed."""
-    _store(world, "a.txt", FORMER)
+    """Others may see the screen, so the default answer is no, which prints nothing."""
+    _store(world, "a.txt", PREVIOUS)
     for answer in (b"n\n", b"\n"):
         code, seen = _at_a_terminal(world, "cat", "a.txt", answer=answer)
         assert code == 0
         assert b"print a.txt to this screen? [y/N]: " in seen
-        assert FORMER.strip() not in seen
+        assert PREVIOUS.strip() not in seen
     code, seen = _at_a_terminal(world, "cat", "a.txt", answer=b"y\n")
     assert code == 0
-    assert FORMER.strip() in seen
+    assert PREVIOUS.strip() in seen
 
 
 def test_yes_prints_to_a_terminal_without_a_question(world: World) -> None:
-    """Whoever has decided is not asked."""
-    _store(world, "a.txt", FORMER)
+    """With --yes, nothing is asked."""
+    _store(world, "a.txt", PREVIOUS)
     code, seen = _at_a_terminal(world, "cat", "--yes", "a.txt")
     assert code == 0
     assert b"[y/N]" not in seen
-    assert FORMER.strip() in seen
+    assert PREVIOUS.strip() in seen
 
 
-def test_a_terminal_gets_no_control_characters_of_a_file(world: World) -> None:
-    """They are spelt out, as everywhere: a file of the vault cannot change the terminal; line breaks and tabs stay."""
+def test_a_terminal_gets_no_control_characters_from_a_file(world: World) -> None:
+    """Control characters are escaped so that a file cannot control the terminal; line breaks and tabs stay."""
     _store(world, "a.csv", "name\tx\r\nred\x1b]0;title\x07\x1b[2J\x9b31m\u202e é\rover\n".encode() + b"\xff\x85 end")
     code, seen = _at_a_terminal(world, "cat", "--yes", "a.csv")
     assert code == 0
@@ -153,13 +153,13 @@ def test_a_terminal_gets_no_control_characters_of_a_file(world: World) -> None:
         ("/", "is not a path"),
     ],
 )
-def test_a_file_that_is_not_there_is_exit_code_7(world: World, path: str, words: str) -> None:
-    """As is a name that leads out of the vault."""
+def test_a_missing_file_is_exit_code_7(world: World, path: str, words: str) -> None:
+    """A name that points outside the vault fails in the same way."""
     _failed(_vault(world, "cat", path), 7, words)
 
 
 def test_a_damaged_file_is_not_taken_for_a_whole_one(world: World) -> None:
-    """What was verified may be printed; the exit code says that the rest is missing."""
+    """Only verified content is printed, and the exit code shows that the rest is missing."""
     _store(world, "data.bin", BYTES)
     [encrypted] = [path for path in world.vault_folder.rglob("*.c9r") if path.is_file() and path.stat().st_size > 10**6]
     content = bytearray(encrypted.read_bytes())
@@ -176,7 +176,7 @@ def test_a_damaged_file_is_not_taken_for_a_whole_one(world: World) -> None:
 
 
 def test_a_file_is_put_into_the_vault(world: World, tmp_path: Path) -> None:
-    """Folders that are missing are made, and the command says where it went."""
+    """Missing folders are created, and the command says where the file is."""
     (tmp_path / "local.bin").write_bytes(BYTES)
     done = _vault(world, "put", "/new/folder/data.bin", tmp_path / "local.bin")
     where = f"new/folder/data.bin in the Cryptomator vault {world.vault_folder}"
@@ -187,17 +187,17 @@ def test_a_file_is_put_into_the_vault(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [BYTES, b""], ids=["bytes", "nothing"])
 def test_standard_input_is_put_into_the_vault(world: World, content: bytes) -> None:
-    """What another program writes needs no file of plaintext in between."""
+    """Another program's output needs no plaintext file in between."""
     code, out, err = _piped(world, "put", "data.bin", stdin=content)
     assert (code, err) == (0, b"")
     assert out.startswith(b"wrote data.bin in the Cryptomator vault")
     assert world.csv("data.bin") == content
 
 
-def test_a_file_that_is_there_is_replaced_only_with_force(world: World, tmp_path: Path) -> None:
-    """A slip of the name loses nothing: not one encrypted file is changed."""
+def test_an_existing_file_is_replaced_only_with_force(world: World, tmp_path: Path) -> None:
+    """A mistyped name loses nothing: no encrypted file is changed."""
     (tmp_path / "local").write_bytes(b"new")
-    _store(world, "a.csv", FORMER)
+    _store(world, "a.csv", PREVIOUS)
     before = world.encrypted_files()
     _failed(_vault(world, "put", "a.csv", tmp_path / "local"), 2, "a.csv in the", "already exists", "--force")
     assert world.encrypted_files() == before
@@ -207,29 +207,29 @@ def test_a_file_that_is_there_is_replaced_only_with_force(world: World, tmp_path
 
 
 @pytest.mark.parametrize("local", ["nowhere", "a folder"])
-def test_a_local_file_that_cannot_be_read_changes_nothing(world: World, tmp_path: Path, local: str) -> None:
-    """Exit code 2, it is named, and with `--force` too the former file stays."""
+def test_an_unreadable_local_file_changes_nothing(world: World, tmp_path: Path, local: str) -> None:
+    """The exit code is 2, the message names the file, and even with `--force` the previous file stays."""
     (tmp_path / "a folder").mkdir()
-    _store(world, "a.csv", FORMER)
+    _store(world, "a.csv", PREVIOUS)
     before = world.encrypted_files()
     _failed(_vault(world, "put", "--force", "a.csv", tmp_path / local), 2, f"{tmp_path / local} cannot be read: ")
     assert world.encrypted_files() == before
 
 
-def test_a_file_is_not_put_where_a_folder_is(world: World, tmp_path: Path) -> None:
-    """The folder's files stay, with `--force` too."""
+def test_a_file_does_not_replace_a_folder(world: World, tmp_path: Path) -> None:
+    """The folder's files stay, even with `--force`."""
     (tmp_path / "local").write_bytes(b"new")
-    _store(world, CSV, FORMER)
+    _store(world, CSV, PREVIOUS)
     before = world.encrypted_files()
     _failed(_vault(world, "put", "--force", "surveys", tmp_path / "local"), 7, "surveys")
     assert world.encrypted_files() == before
 
 
-# Which vault
+# Choosing the vault
 
 
-def test_with_several_vaults_one_is_named(world: World, two: CryptomatorVault) -> None:
-    """By its name under [vaults], or by a job that writes into it; the hint lists both."""
+def test_several_vaults_require_a_choice(world: World, two: CryptomatorVault) -> None:
+    """A vault is chosen by its name under [vaults] or by a job that writes into it; the hint lists both."""
     _store(world, "first.csv", b"x")
     _store(world, "second.csv", b"x", two)
     _failed(
@@ -245,36 +245,36 @@ def test_with_several_vaults_one_is_named(world: World, two: CryptomatorVault) -
 
 
 def test_a_vault_that_several_jobs_share_is_one(world: World) -> None:
-    """A user is not asked which of two names for the same vault is meant."""
+    """No choice is needed between two names for the same vault."""
     world.configure({"baseline": {}, "endline": {"output": "surveys/endline.csv"}})
     _store(world, "a.csv", b"x")
     assert _vault(world, "ls").out == "a.csv\n"
 
 
 @pytest.mark.parametrize("command", [("ls",), ("cat", "a.csv"), ("put", "a.csv", "sheets-decrypt.toml")])
-def test_a_name_of_no_vault_is_refused(world: World, two: CryptomatorVault, command: tuple[str, ...]) -> None:
-    """The hint lists the names that there are, and nothing is written."""
+def test_an_unknown_vault_name_is_refused(world: World, two: CryptomatorVault, command: tuple[str, ...]) -> None:
+    """The hint lists the available names, and nothing is written."""
     before = world.encrypted_files()
     done = _vault(world, *command, "--vault", "thrid")
     _failed(done, 2, 'no Cryptomator vault is called "thrid"', "--vault: choose from baseline, second, shared")
     assert world.encrypted_files() == before
 
 
-def test_without_a_vault_in_the_configuration_that_is_told(world: World) -> None:
-    """A job that writes onto a mounted drive has no vault to look into, by its name neither."""
+def test_a_configuration_without_vaults_is_reported(world: World) -> None:
+    """A job that writes to a mounted drive has no vault to choose, not even by the job's name."""
     del world.settings["vault"]
     world.configure(output=str(world.folder / "drive/a.csv"))
     _failed(_vault(world, "ls"), 2, "the configuration has no Cryptomator vaults", "add a vault to the configuration")
     _failed(_vault(world, "ls", "--vault", "baseline"), 2, 'no Cryptomator vault is called "baseline"')
 
 
-# What protects the vault
+# Protection
 
 
 @pytest.mark.parametrize("command", [("ls",), ("cat", "a.csv"), ("put", "--force", "a.csv", "sheets-decrypt.toml")])
 def test_a_wrong_passphrase_opens_nothing(world: World, command: tuple[str, ...]) -> None:
-    """Exit code 7, nothing is changed, and the passphrase is not shown."""
-    _store(world, "a.csv", FORMER)
+    """The exit code is 7, nothing changes, and the passphrase is not shown."""
+    _store(world, "a.csv", PREVIOUS)
     before = world.encrypted_files()
     world.keep("vault", "a wrong guess 5512")
     done = _vault(world, *command)
@@ -283,7 +283,7 @@ def test_a_wrong_passphrase_opens_nothing(world: World, command: tuple[str, ...]
     assert world.encrypted_files() == before
 
 
-def test_a_folder_that_is_no_vault_is_exit_code_7(world: World) -> None:
-    """It is named."""
+def test_a_folder_that_is_not_a_vault_is_exit_code_7(world: World) -> None:
+    """The message names the folder."""
     (world.vault_folder / "vault.cryptomator").unlink()
     _failed(_vault(world, "ls"), 7, str(world.vault_folder))

@@ -13,7 +13,7 @@ from sheets_decrypt.vault import volume
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection, Vault
 from tests import mounts, require, systems
-from tests.vault.contract import FORMER, NEW, VaultContract, content, put
+from tests.vault.contract import NEW, PREVIOUS, VaultContract, content, put
 from tests.vault.drives import as_vault, own_folder
 
 
@@ -36,7 +36,7 @@ class TestByPath(TestOnGocryptfs):
 
     @pytest.fixture
     def vault(self, storage: Path) -> Vault:
-        """The drive, used by paths alone."""
+        """The drive, used only by paths."""
         return Drive(storage, by_descriptor=False)
 
 
@@ -62,12 +62,12 @@ def test_unlocked_vaults_are_recognised(gocryptfs: mounts.Mounted, cryfs: mounts
     assert Drive(cryfs.point).check() == Place(Protection.VAULT, "CryFS", str(cryfs.point))
 
 
-@pytest.mark.system("posix", "a drive of a letter stands for the vault, which has no storage folder")
+@pytest.mark.system("posix", "a drive letter represents the vault, which has no storage folder")
 @pytest.mark.parametrize("accept", [("vault",), ("vault", "encrypted disk", "cannot tell"), ("not encrypted", "vault")])
 def test_the_inside_of_a_locked_vault_is_refused_whatever_is_accepted(
     gocryptfs: mounts.Mounted, cryfs: mounts.Mounted, accept: tuple[str, ...]
 ) -> None:
-    """The folders of encrypted files are refused, with every folder below, there or not."""
+    """The folders with encrypted files are refused, and so is every folder below, existing or not."""
     for folder, product in ((gocryptfs.cipher, "gocryptfs"), (cryfs.cipher, "CryFS")):
         for inside in (folder, folder / "surveys" / "2026"):
             drive = Drive(inside, accept=accept, classify=as_vault)
@@ -83,17 +83,17 @@ def test_the_inside_of_a_locked_vault_is_refused_whatever_is_accepted(
 
 
 def test_a_reverse_view_is_refused(tmp_path: Path) -> None:
-    """`gocryptfs -reverse` shows encrypted files as a drive; plaintext does not belong there."""
+    """`gocryptfs -reverse` shows encrypted files as a drive; plaintext must not be written there."""
     with mounts.gocryptfs(tmp_path, "-reverse") as mounted:
         with pytest.raises(VaultLocked, match="locked gocryptfs vault"):
             Drive(mounted.point, accept=("vault", "cannot tell")).check()
         assert volume.classify(mounted.point).protection is Protection.CANNOT_TELL
 
 
-@pytest.mark.wine_cannot("BitLocker never answers, so that no drive is known to be unencrypted")
+@pytest.mark.wine_cannot("BitLocker never answers, so no drive is known to be unencrypted")
 @pytest.mark.parametrize("below", ["", "surveys", "surveys/2026"])
 def test_a_vault_that_is_not_mounted_is_refused(tmp_path: Path, below: str) -> None:
-    """The empty mount point is an unencrypted folder; nothing is written and nothing is made there."""
+    """The empty mount point is an unencrypted folder; nothing is written or created there."""
     with mounts.gocryptfs(tmp_path) as mounted:
         put(Drive(mounted.point / "surveys" / "2026"), "baseline.csv", NEW)
     drive = Drive(tmp_path / "drive" / below)
@@ -110,8 +110,8 @@ def test_a_vault_that_is_not_mounted_is_refused(tmp_path: Path, below: str) -> N
     assert list((tmp_path / "drive").iterdir()) == []
 
 
-def test_a_dead_vault_is_called_dead(own: mounts.Mounted) -> None:
-    """After its process was killed, every method says so, and never that a file is missing."""
+def test_a_dead_vault_is_reported_as_dead(own: mounts.Mounted) -> None:
+    """After the vault's process was killed, every method says so; none reports a missing file."""
     drive = Drive(own.point / "surveys")
     put(drive, "baseline.csv", NEW)
     own.kill()
@@ -131,8 +131,8 @@ def test_a_dead_vault_is_called_dead(own: mounts.Mounted) -> None:
     assert volume.classify(own.point / "surveys").what == "gocryptfs"
 
 
-def test_another_users_vault_is_called_that() -> None:
-    """A mount that only its owner may enter is not called missing, at the root and below."""
+def test_another_users_vault_is_reported_as_such() -> None:
+    """A mount that only its owner may enter is not reported as missing, at the root or below."""
     with mounts.open_to_all() as folder, mounts.gocryptfs(folder) as mounted:
         (mounted.point / "surveys").mkdir()
         with mounts.as_nobody():
@@ -144,8 +144,8 @@ def test_another_users_vault_is_called_that() -> None:
                     Drive(path).size("baseline.csv")
 
 
-def test_root_is_refused_as_well_by_another_users_vault(tmp_path: Path) -> None:
-    """FUSE keeps even root out of a user's mount, which is what a system's cron job meets."""
+def test_another_users_vault_refuses_even_root(tmp_path: Path) -> None:
+    """FUSE keeps even root out of a user's mount, which affects a system-wide cron job."""
     systems.root("linux", "only root can become another user")
     require.fuse()
     gocryptfs = require.program("gocryptfs")
@@ -157,7 +157,7 @@ def test_root_is_refused_as_well_by_another_users_vault(tmp_path: Path) -> None:
             os.chown(path, mounts.NOBODY, mounts.NOBODY)
         as_nobody = f"{setpriv} --reuid={mounts.NOBODY} --regid={mounts.NOBODY} --clear-groups"
         options = "-q -nosyslog -extpass 'echo secret'"
-        # In a namespace of its own, so that the device node that everybody may open is seen by no one else.
+        # In its own mount namespace, so that no one else sees the device node that everyone may open.
         script = f"""
             mknod {folder}/fuse c 10 229 && chmod 666 {folder}/fuse && mount --bind {folder}/fuse /dev/fuse || exit 77
             {as_nobody} {gocryptfs} -init -scryptn 10 {options} {cipher} || exit 77
@@ -181,8 +181,8 @@ except VaultUnusable as error:
         assert done.stdout == f"{point} was mounted by another user, and only that user can access it\n"
 
 
-def test_a_folder_that_refuses_this_user_is_called_that() -> None:
-    """An ordinary folder without permission is not taken for a mount of another user."""
+def test_a_folder_without_access_is_reported_as_such() -> None:
+    """An ordinary folder without permission is not mistaken for another user's mount."""
     with mounts.open_to_all() as folder:
         (folder / "private" / "deep").mkdir(parents=True)
         (folder / "private").chmod(0o700)
@@ -192,10 +192,10 @@ def test_a_folder_that_refuses_this_user_is_called_that() -> None:
                     Drive(path, classify=as_vault).check()
 
 
-def test_a_vault_that_may_only_be_read_is_refused(tmp_path: Path) -> None:
-    """A read-only mount fails the check, before anything is decrypted; reading still works."""
+def test_a_read_only_vault_is_refused(tmp_path: Path) -> None:
+    """A read-only mount fails the check before anything is decrypted; reading still works."""
     with mounts.gocryptfs(tmp_path) as mounted:
-        put(Drive(mounted.point), "baseline.csv", FORMER)
+        put(Drive(mounted.point), "baseline.csv", PREVIOUS)
     with mounts.gocryptfs(tmp_path, "-ro") as mounted:
         drive = Drive(mounted.point)
         with pytest.raises(VaultUnusable, match="read-only") as caught:
@@ -205,10 +205,10 @@ def test_a_vault_that_may_only_be_read_is_refused(tmp_path: Path) -> None:
             put(drive, "baseline.csv", NEW)
         with pytest.raises(VaultUnusable):
             drive.remove("baseline.csv")
-        assert content(drive, "baseline.csv") == FORMER
+        assert content(drive, "baseline.csv") == PREVIOUS
 
 
-def test_a_folder_without_permission_to_write_is_refused() -> None:
+def test_a_folder_without_write_permission_is_refused() -> None:
     """A folder that this user may enter but not write fails the check."""
     with mounts.open_to_all() as folder:
         drive = Drive(folder, classify=as_vault)
@@ -217,7 +217,7 @@ def test_a_folder_without_permission_to_write_is_refused() -> None:
 
 
 def test_a_vault_without_any_room_fails_its_check(tmp_path: Path) -> None:
-    """A full vault is found before anything is decrypted."""
+    """A full vault is noticed before anything is decrypted."""
     with mounts.tmpfs(tmp_path / "tiny", "64k") as tiny:
         with contextlib.suppress(OSError):
             (tiny / "filler").write_bytes(os.urandom(100_000))
@@ -226,7 +226,7 @@ def test_a_vault_without_any_room_fails_its_check(tmp_path: Path) -> None:
 
 
 def test_an_unencrypted_disk_is_never_accepted(tmp_path: Path) -> None:
-    """No list of accepted kinds lets plaintext onto a file system in memory or on a plain disk."""
+    """No list of accepted kinds allows plaintext on a file system in memory or on an unencrypted disk."""
     with mounts.tmpfs(tmp_path / "tiny", "64k") as tiny:
         for accept in (("vault",), ("vault", "encrypted disk", "cannot tell", "not encrypted")):
             with pytest.raises(VaultNotEncrypted, match=r"tmpfs.*not encrypted") as caught:
@@ -241,8 +241,8 @@ def test_an_unencrypted_disk_is_never_accepted(tmp_path: Path) -> None:
         (Protection.CANNOT_TELL, "is on / (ext4), which may or may not be encrypted"),
     ],
 )
-def test_other_places_are_accepted_only_by_name(tmp_path: Path, kind: Protection, found: str) -> None:
-    """An encrypted disk, or a place that cannot be told, needs its name in the configuration; the hint has it."""
+def test_other_places_are_accepted_only_if_configured(tmp_path: Path, kind: Protection, found: str) -> None:
+    """An encrypted disk, or a place of unknown protection, must be named in the configuration; the hint says how."""
 
     def classify(path: Path) -> Place:
         return Place(kind, "ext4", "/")
@@ -259,9 +259,9 @@ def test_other_places_are_accepted_only_by_name(tmp_path: Path, kind: Protection
 
 
 def test_an_empty_drive_lists_nothing_and_takes_a_first_and_a_second_csv(own: mounts.Mounted) -> None:
-    """On Windows an empty root is "not found" to some calls, and a file that is replaced has modes but no user."""
+    """On Windows some calls report an empty root as "not found", and a file to be replaced has modes but no owner."""
     drive = Drive(own.point)
     assert [name for name in drive.names("") if name.endswith(".csv")] == []
-    for content_now in (FORMER, NEW):
+    for content_now in (PREVIOUS, NEW):
         put(drive, "baseline.csv", content_now)
         assert content(drive, "baseline.csv") == content_now

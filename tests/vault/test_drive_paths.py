@@ -1,4 +1,4 @@
-"""Which way leads to a drive: links, dots, drive letters, missing folders, mounts below."""
+"""Paths that reach a drive: links, dots, drive letters, missing folders, mounts below."""
 
 import errno
 import os
@@ -12,11 +12,11 @@ from sheets_decrypt.errors import VaultError, VaultFileMissing, VaultLocked, Vau
 from sheets_decrypt.vault.drive import Drive
 from sheets_decrypt.vault.interface import Place, Protection
 from tests import mounts
-from tests.vault.contract import FORMER, NEW, content, put, stored
+from tests.vault.contract import NEW, PREVIOUS, content, put, stored
 
 
-def test_folders_are_made_only_inside_of_a_vault(tmp_path: Path) -> None:
-    """On an encrypted disk a missing folder is a mistake to report, since it may be a mount point that is gone."""
+def test_folders_are_created_only_inside_a_vault(tmp_path: Path) -> None:
+    """On an encrypted disk a missing folder is reported, since it may be a mount point that is gone."""
 
     def classify(path: Path) -> Place:
         return Place(Protection.ENCRYPTED_DISK, "ext4", "/")
@@ -33,8 +33,8 @@ def test_folders_are_made_only_inside_of_a_vault(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folders_outside_of_the_vaults_own_drive_are_not_made(tmp_path: Path) -> None:
-    """A vault's root is never made, even where its place is taken for a vault."""
+def test_folders_outside_the_vaults_own_drive_are_not_created(tmp_path: Path) -> None:
+    """A vault's root is never created, even if its location counts as a vault."""
 
     def classify(path: Path) -> Place:
         return Place(Protection.VAULT, "test", str(tmp_path / "drive"))
@@ -44,8 +44,8 @@ def test_folders_outside_of_the_vaults_own_drive_are_not_made(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_output_folder_is_made_inside_of_a_vault(folder: Path) -> None:
-    """The check passes where the folder can be made, makes nothing, and the first file makes it for this user alone."""
+def test_the_output_folder_is_created_inside_a_vault(folder: Path) -> None:
+    """The check passes without creating the folder; the first file creates it, for this user only."""
     drive = Drive(folder / "surveys" / "2026")
     drive.check()
     assert list(folder.iterdir()) == []
@@ -55,23 +55,21 @@ def test_the_output_folder_is_made_inside_of_a_vault(folder: Path) -> None:
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
-    """The message names the file that is in the way."""
-    (folder / "surveys").write_bytes(FORMER)
+    """The message names the file in the way."""
+    (folder / "surveys").write_bytes(PREVIOUS)
     for path in (folder / "surveys", folder / "surveys" / "2026"):
         with pytest.raises(VaultUnusable, match="surveys is not a folder") as caught:
             Drive(path).check()
         assert caught.value.hint == "name a folder for the output"
     with pytest.raises(VaultError, match=re.escape(str(Path("surveys/2026/baseline.csv")))):
         put(Drive(folder), "surveys/2026/baseline.csv", NEW)
-    assert (folder / "surveys").read_bytes() == FORMER
+    assert (folder / "surveys").read_bytes() == PREVIOUS
 
 
 @pytest.mark.parametrize("path", ["X:", "X:/surveys", "X:/surveys/2026", r"X:\surveys", "settings/X:/surveys"])
-@pytest.mark.wine_cannot("X: is one of the drives that stand for a vault there")
-def test_a_drive_letter_that_leads_nowhere_is_called_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
-    """A vault's drive letter that is not there, or a Windows path elsewhere, is not taken for a folder's name."""
+@pytest.mark.wine_cannot("X: is one of the drives that represent a vault there")
+def test_a_missing_drive_letter_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """A missing vault's drive letter, or a Windows path on another system, is not used as a folder name."""
     monkeypatch.chdir(tmp_path)
     for folder in (Path(path), tmp_path / path):
         with pytest.raises(VaultLocked, match="the drive X: does not exist") as caught:
@@ -80,9 +78,9 @@ def test_a_drive_letter_that_leads_nowhere_is_called_that(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.system("posix", "no name has a colon on Windows")
-def test_a_folder_that_is_called_like_a_drive_is_a_folder(folder: Path) -> None:
-    """Where `X:` is there, it is used."""
+@pytest.mark.system("posix", "names cannot contain a colon on Windows")
+def test_a_folder_named_like_a_drive_is_a_folder(folder: Path) -> None:
+    """If `X:` exists, it is used."""
     (folder / "X:").mkdir()
     put(Drive(folder / "X:"), "baseline.csv", NEW)
     assert stored(folder) == ["X:/baseline.csv"]
@@ -90,7 +88,7 @@ def test_a_folder_that_is_called_like_a_drive_is_a_folder(folder: Path) -> None:
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_to_the_vault_is_followed(folder: Path, tmp_path: Path) -> None:
-    """A link on an unencrypted disk that leads into the vault is as good as the vault."""
+    """A link from an unencrypted disk into the vault is as good as the vault."""
     (tmp_path / "vault").symlink_to(folder)
     drive = Drive(tmp_path / "vault")
     assert drive.check().what == "gocryptfs"
@@ -101,7 +99,7 @@ def test_a_link_to_the_vault_is_followed(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_out_of_the_vault_is_refused(folder: Path, tmp_path: Path) -> None:
-    """A link inside of the vault that leads to an unencrypted folder or file gets no plaintext."""
+    """A link inside the vault to an unencrypted folder or file gets no plaintext."""
     (tmp_path / "plain").mkdir()
     (folder / "out").symlink_to(tmp_path / "plain")
     (folder / "baseline.csv").symlink_to(tmp_path / "plain" / "baseline.csv")
@@ -117,7 +115,7 @@ def test_a_link_out_of_the_vault_is_refused(folder: Path, tmp_path: Path) -> Non
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_into_a_locked_vault_is_refused(folder: Path, gocryptfs: mounts.Mounted) -> None:
-    """A link inside of the vault that leads to its own encrypted files gets no plaintext."""
+    """A link inside the vault to its own encrypted files gets no plaintext."""
     (folder / "cipher").symlink_to(gocryptfs.cipher)
     with pytest.raises(VaultLocked):
         put(Drive(folder), "cipher/baseline.csv", NEW)
@@ -126,10 +124,10 @@ def test_a_link_into_a_locked_vault_is_refused(folder: Path, gocryptfs: mounts.M
 
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
-def test_a_link_inside_of_the_vault_stays_a_link(folder: Path) -> None:
-    """The file that the link leads to is replaced."""
+def test_a_link_inside_the_vault_stays_a_link(folder: Path) -> None:
+    """The link's target is replaced."""
     (folder / "data").mkdir()
-    (folder / "data" / "real.csv").write_bytes(FORMER)
+    (folder / "data" / "real.csv").write_bytes(PREVIOUS)
     (folder / "baseline.csv").symlink_to("data/real.csv")
     put(Drive(folder), "baseline.csv", NEW)
     assert (folder / "baseline.csv").is_symlink()
@@ -137,8 +135,8 @@ def test_a_link_inside_of_the_vault_stays_a_link(folder: Path) -> None:
 
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
-def test_a_link_that_leads_to_itself_is_an_error(folder: Path) -> None:
-    """A loop is refused and named."""
+def test_a_link_to_itself_is_an_error(folder: Path) -> None:
+    """A loop is refused, and the message names it."""
     (folder / "loop").symlink_to("loop")
     for action in (
         lambda: put(Drive(folder), "loop", NEW),
@@ -152,9 +150,9 @@ def test_a_link_that_leads_to_itself_is_an_error(folder: Path) -> None:
     assert list(Drive(folder).names("")) == ["loop"]
 
 
-@pytest.mark.system("posix", "the path of another drive cannot follow dots on Windows")
+@pytest.mark.system("posix", "another drive's path cannot follow dots on Windows")
 def test_dots_in_the_folder_are_resolved_as_the_system_does(folder: Path, tmp_path: Path) -> None:
-    """`vault/../../plain` is the plain folder, and `link/..` is the folder above the link's target."""
+    """`vault/../../plain` is the plain folder, and `link/..` is the parent of the link's target."""
     (folder / "surveys").mkdir()
     (tmp_path / "link").symlink_to(folder / "surveys")
     ups = "/".join([".."] * len(folder.parts))
@@ -167,7 +165,7 @@ def test_dots_in_the_folder_are_resolved_as_the_system_does(folder: Path, tmp_pa
 
 
 def test_a_mount_below_the_folder_is_not_the_vault(folder: Path) -> None:
-    """A sub-folder that is another, unencrypted file system gets no plaintext."""
+    """A sub-folder on another, unencrypted file system gets no plaintext."""
     with mounts.tmpfs(folder / "sub", "64k") as sub:
         with pytest.raises(VaultNotEncrypted, match="tmpfs"):
             put(Drive(folder), "sub/baseline.csv", NEW)
@@ -175,10 +173,10 @@ def test_a_mount_below_the_folder_is_not_the_vault(folder: Path) -> None:
 
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
-def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_path: Path) -> None:
-    """Links to the folder or the file, dots, and a folder named in the name make no other file; locked or not."""
+def test_a_file_has_one_identity_whatever_its_path(folder: Path, tmp_path: Path) -> None:
+    """Links to the folder or the file, dots, and folders in the name do not change the identity, locked or not."""
     (folder / "surveys").mkdir()
-    (folder / "surveys" / "baseline.csv").write_bytes(FORMER)
+    (folder / "surveys" / "baseline.csv").write_bytes(PREVIOUS)
     (folder / "link.csv").symlink_to("surveys/baseline.csv")
     (tmp_path / "link").symlink_to(folder)
     same = {
@@ -193,8 +191,8 @@ def test_a_file_has_one_identity_whichever_way_leads_to_it(folder: Path, tmp_pat
     assert Drive(tmp_path / "missing").identity("a.csv") == os.path.normcase(tmp_path / "missing" / "a.csv")
 
 
-def test_a_missing_file_of_a_vault_that_is_there_is_missing(folder: Path) -> None:
-    """Reading below a folder that is not there yet is the error of a missing file."""
+def test_a_file_of_a_missing_folder_is_reported_as_missing(folder: Path) -> None:
+    """Reading in a folder that does not exist yet raises VaultFileMissing."""
     drive = Drive(folder / "surveys")
     assert drive.size("baseline.csv") is None
     with pytest.raises(VaultFileMissing):
@@ -203,7 +201,7 @@ def test_a_missing_file_of_a_vault_that_is_there_is_missing(folder: Path) -> Non
 
 
 def test_a_folder_has_no_size_and_is_not_removed(folder: Path) -> None:
-    """Whoever asks for it as a file reads that it is a folder."""
+    """A folder used as a file is reported as a folder."""
     drive = Drive(folder)
     put(drive, "surveys/baseline.csv", NEW)
     for action, hint in (
@@ -216,10 +214,8 @@ def test_a_folder_has_no_size_and_is_not_removed(folder: Path) -> None:
     assert content(drive, "surveys/baseline.csv") == NEW
 
 
-def test_a_disk_that_fails_while_it_fails_is_still_an_error_of_the_vault(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was added cannot be taken back: the first error is the one that is told."""
+def test_a_disk_that_fails_twice_still_raises_a_vault_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an addition cannot be undone either, the first error is reported."""
     drive = Drive(folder)
     drive.append("history.jsonl", NEW)
 
@@ -237,17 +233,17 @@ def test_a_disk_that_fails_while_it_fails_is_still_an_error_of_the_vault(
 
 
 @pytest.mark.system("posix", "Windows has no devices among its files")
-def test_a_device_is_called_a_special_file(folder: Path) -> None:
-    """Neither a size nor a time is told of it."""
+def test_a_device_is_reported_as_a_special_file(folder: Path) -> None:
+    """A device has neither a size nor a time."""
     (folder / "baseline.csv").symlink_to(os.devnull)
     with pytest.raises(VaultUnusable, match=r"baseline\.csv is a special file$"):
         Drive(folder).size("baseline.csv")
 
 
-def test_a_folder_that_another_run_makes_at_the_same_moment_is_used(
+def test_a_folder_created_by_another_run_at_the_same_moment_is_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was not there a moment ago, and is when it is to be made."""
+    """The folder did not exist a moment ago, but does when it is to be created."""
     made = folder / "surveys"
     made.mkdir()
     exists = Path.exists

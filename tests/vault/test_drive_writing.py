@@ -1,4 +1,4 @@
-"""While a file is written to a drive, whatever happens: the former or the new file, whole, and nothing elsewhere."""
+"""Whatever happens while a drive is written to, the old or the new file remains, whole, and nothing elsewhere."""
 
 import errno
 import os
@@ -19,22 +19,22 @@ from sheets_decrypt.vault.folder import OpenFolder
 from sheets_decrypt.vault.interface import Place, Protection
 from sheets_decrypt.vault.replacement import DEFAULT_POLICY, NewFile, VaultFile
 from tests import mounts, systems
-from tests.vault.contract import FORMER, NEW, content, kill_in_the_middle, put, stored
+from tests.vault.contract import NEW, PREVIOUS, content, kill_in_the_middle, put, stored
 from tests.vault.drives import BY_DESCRIPTOR, as_vault
 
 
-def test_a_full_vault_keeps_the_former_file(tmp_path: Path) -> None:
-    """Where the new file does not fit, the former one stays whole and nothing is left of the new."""
+def test_a_full_vault_keeps_the_previous_file(tmp_path: Path) -> None:
+    """If the new file does not fit, the previous one stays whole and nothing of the new one remains."""
     with mounts.tmpfs(tmp_path / "tiny", "64k") as tiny:
         drive = Drive(tiny, classify=as_vault)
-        put(drive, "baseline.csv", FORMER)
+        put(drive, "baseline.csv", PREVIOUS)
         with pytest.raises(VaultUnusable, match=r"baseline\.csv: the vault is full") as caught:
             put(drive, "baseline.csv", os.urandom(100_000))
         assert "free some space" in caught.value.hint
         with pytest.raises(VaultUnusable, match=r"line\.csv: .* full"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
             for _ in range(100):
                 new.write(os.urandom(1_000_000))
-        assert content(drive, "baseline.csv") == FORMER
+        assert content(drive, "baseline.csv") == PREVIOUS
         assert stored(tiny) == ["baseline.csv"]
 
 
@@ -49,8 +49,8 @@ def test_an_append_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.system("posix", "mode bits mean nothing on Windows")
-def test_files_are_for_this_user_alone(folder: Path) -> None:
-    """New files are 0600, also while they are written; a file's own permissions are kept when it is replaced."""
+def test_files_are_readable_only_by_this_user(folder: Path) -> None:
+    """New files are 0600 even while they are written; a replaced file keeps its permissions."""
     drive = Drive(folder)
     before = os.umask(0)
     try:
@@ -69,7 +69,7 @@ def test_files_are_for_this_user_alone(folder: Path) -> None:
 
 
 def test_the_next_run_clears_only_its_own_files(folder: Path) -> None:
-    """What a killed run left of another file, and files of a like name, stay."""
+    """Leftovers of another file, and files with similar names, stay."""
     drive = Drive(folder)
     kill_in_the_middle(drive, "baseline.csv.csv")
     (folder / ".baseline.csv.notes.sheets-decrypt-tmp").write_bytes(b"")
@@ -78,8 +78,8 @@ def test_the_next_run_clears_only_its_own_files(folder: Path) -> None:
     assert stored(folder) == sorted([*before, "baseline.csv"])
 
 
-def test_a_long_name_leaves_nothing_either(folder: Path) -> None:
-    """A name near the limit can be written, and a killed run of it is cleared."""
+def test_a_long_name_leaves_no_leftovers(folder: Path) -> None:
+    """A name near the limit can be written, and leftovers of a killed run with such a name are removed."""
     drive, name = Drive(folder), "é" * 120 + ".csv"
     kill_in_the_middle(drive, name)
     assert len(stored(folder)) == 1
@@ -87,12 +87,12 @@ def test_a_long_name_leaves_nothing_either(folder: Path) -> None:
     assert stored(folder) == [name]
     kill_in_the_middle(drive, name)
     put(drive, f"{name[:-5]}e.csv", NEW)
-    assert len(stored(folder)) == 3  # what is left of another long name stays
+    assert len(stored(folder)) == 3  # leftovers of another long name stay
 
 
-@pytest.mark.system("posix", "to Windows a name that is too long is one that does not exist")
-def test_a_name_that_is_too_long_is_called_that(folder: Path) -> None:
-    """The message names the limit, for the file and for the folder."""
+@pytest.mark.system("posix", "Windows reports a name that is too long as not found")
+def test_a_name_that_is_too_long_is_reported_as_such(folder: Path) -> None:
+    """The message says that the name is too long, for the file and for the folder."""
     long = "a" * 300
     for name in (long, f"{long}/baseline.csv"):
         with pytest.raises(VaultUnusable, match=f"{long}: the name is too long"):
@@ -103,12 +103,12 @@ def test_a_name_that_is_too_long_is_called_that(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
-def test_a_vault_that_is_unmounted_while_it_is_written_gets_no_plaintext_elsewhere(
+def test_a_vault_unmounted_during_a_write_leaves_no_plaintext_elsewhere(
     own: mounts.Mounted, by_descriptor: bool
 ) -> None:
-    """After the drive is pulled away in the middle, the folder below stays empty and the former file whole."""
+    """If the drive disappears in the middle, the folder below stays empty and the previous file stays whole."""
     drive = Drive(own.point, by_descriptor=by_descriptor)
-    put(drive, "baseline.csv", FORMER)
+    put(drive, "baseline.csv", PREVIOUS)
     with pytest.raises(VaultLocked, match="locked or exchanged") as caught, drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
         new.write(NEW * 1000)
         mounts.unmount(own.point, lazily=True)
@@ -116,16 +116,16 @@ def test_a_vault_that_is_unmounted_while_it_is_written_gets_no_plaintext_elsewhe
     assert "previous file is unchanged" in caught.value.hint
     assert list(own.point.iterdir()) == []
     with mounts.gocryptfs(own.point.parent) as again:
-        assert content(Drive(again.point), "baseline.csv") == FORMER
+        assert content(Drive(again.point), "baseline.csv") == PREVIOUS
         put(Drive(again.point), "baseline.csv", NEW)
         assert stored(again.point) == ["baseline.csv"]
 
 
 @pytest.mark.system("posix", "a mount can be left dead")
-def test_a_vault_that_dies_while_it_is_written_keeps_the_former_file(own: mounts.Mounted) -> None:
-    """After the process is killed in the middle, the error says so, and the next run finds everything in order."""
+def test_a_vault_that_dies_during_a_write_keeps_the_previous_file(own: mounts.Mounted) -> None:
+    """If the process is killed in the middle, the error says so, and the next run succeeds."""
     drive = Drive(own.point)
-    put(drive, "baseline.csv", FORMER)
+    put(drive, "baseline.csv", PREVIOUS)
     other = VaultFile(os.open(own.point / "other.csv", os.O_WRONLY | os.O_CREAT), "wb", "surveys/other.csv")
     with pytest.raises(VaultUnusable, match="process died"), drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
         new.write(os.urandom(5_000_000))
@@ -135,13 +135,13 @@ def test_a_vault_that_dies_while_it_is_written_keeps_the_former_file(own: mounts
         other.close()
     mounts.unmount(own.point)
     with mounts.gocryptfs(own.point.parent) as again:
-        assert content(Drive(again.point), "baseline.csv") == FORMER
+        assert content(Drive(again.point), "baseline.csv") == PREVIOUS
         put(Drive(again.point), "baseline.csv", NEW)
         assert stored(again.point) == ["baseline.csv", "other.csv"]
 
 
-def test_a_vault_that_dies_while_it_is_read_is_called_dead(own: mounts.Mounted) -> None:
-    """A reader gets a vault's error and not a bare one of the system, in pieces and at once."""
+def test_a_vault_that_dies_during_a_read_is_reported_as_dead(own: mounts.Mounted) -> None:
+    """A reader gets a vault error, not a bare system error, in pieces and at once."""
     drive = Drive(own.point)
     put(drive, "baseline.csv", os.urandom(3_000_000))
     with (  # noqa: PT012 — the block is what is tested
@@ -158,23 +158,23 @@ def test_a_vault_that_dies_while_it_is_read_is_called_dead(own: mounts.Mounted) 
 
 
 @pytest.mark.wine_cannot("a folder in which a file is open is renamed")
-def test_a_folder_that_is_exchanged_while_it_is_written_is_noticed(folder: Path) -> None:
-    """A folder that was renamed and made anew is not the one that was checked."""
+def test_a_folder_exchanged_during_a_write_is_noticed(folder: Path) -> None:
+    """A folder that was renamed and created again is not the one that was checked."""
     drive = Drive(folder / "surveys")
-    put(drive, "baseline.csv", FORMER)
+    put(drive, "baseline.csv", PREVIOUS)
     with pytest.raises(VaultLocked, match="exchanged") as caught, drive.replace("baseline.csv") as new:  # noqa: PT012 — the block is what is tested
         new.write(NEW)
         (folder / "surveys").rename(folder / "moved")
         (folder / "surveys").mkdir()
     assert caught.value.hint == "unlock the vault, then run again; the previous file is unchanged"
     assert stored(folder) == ["moved/baseline.csv"]
-    assert (folder / "moved" / "baseline.csv").read_bytes() == FORMER
+    assert (folder / "moved" / "baseline.csv").read_bytes() == PREVIOUS
 
 
 @pytest.mark.parametrize("answer", [None, VaultUnusable("gone"), OSError(errno.EIO, "gone")])
 @pytest.mark.parametrize("steps", [2, 3])
 def test_a_place_that_changes_under_the_writer_is_noticed(folder: Path, answer: Exception | None, steps: int) -> None:
-    """Where the volume is no longer the one that was checked, nothing is written, whichever way it shows."""
+    """If the volume is no longer the one that was checked, nothing is written, however that shows."""
     asked = 0
 
     def classify(path: Path) -> Place:
@@ -197,8 +197,8 @@ def test_a_place_that_changes_under_the_writer_is_noticed(folder: Path, answer: 
     assert [path for path in folder.iterdir() if path.stat().st_size] == []
 
 
-def test_a_foreign_error_in_the_block_stays_what_it_is(folder: Path) -> None:
-    """A network error of the caller is not taken for one of the vault."""
+def test_an_unrelated_error_in_the_block_is_passed_on_unchanged(folder: Path) -> None:
+    """A network error of the caller is not taken for a vault error."""
     with pytest.raises(ConnectionResetError), Drive(folder).replace("baseline.csv") as new:  # noqa: PT012
         new.write(NEW)
         raise ConnectionResetError(errno.ECONNRESET, "reset")
@@ -210,19 +210,19 @@ def test_a_foreign_error_in_the_block_stays_what_it_is(folder: Path) -> None:
 
 
 def test_nothing_is_written_after_the_end(folder: Path) -> None:
-    """A replacement that has ended takes no more."""
+    """A finished replacement accepts no more data."""
     with Drive(folder).replace("baseline.csv") as new:
         new.write(NEW)
     with pytest.raises(ValueError, match="closed"):
         new.write(NEW)
-    new.settle()  # whoever has several files settles all of them before the first gets its name
+    new.settle()  # a caller with several files settles all of them before the first gets its name
     with OpenFolder(folder) as held, pytest.raises(ValueError, match=r"^the file is not open$"):
         NewFile(held, "a", asked_for="a", label="a", policy=DEFAULT_POLICY).write(NEW)
 
 
-@pytest.mark.system("posix", "another process does not take the letter for a vault")
-def test_a_writer_that_is_killed_from_outside_leaves_the_former_file(folder: Path) -> None:
-    """SIGKILL from another process, at whatever point of many writes, leaves a whole file."""
+@pytest.mark.system("posix", "another process does not see the drive letter as a vault")
+def test_a_writer_killed_from_outside_leaves_a_whole_file(folder: Path) -> None:
+    """SIGKILL from another process, at any point of many writes, leaves a whole file."""
     program = (
         "import sys; from pathlib import Path; from sheets_decrypt.vault.drive import Drive\n"
         "drive = Drive(Path(sys.argv[1]))\n"
@@ -244,10 +244,10 @@ def test_a_writer_that_is_killed_from_outside_leaves_the_former_file(folder: Pat
 
 
 @pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
-def test_a_folder_that_stops_answering_is_not_kept_open(
+def test_a_folder_without_a_readable_status_is_not_kept_open(
     folder: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
 ) -> None:
-    """Where the folder can be opened but says nothing of itself, it is closed again, and held no more."""
+    """A folder that opens but whose status cannot be read is closed again."""
     with OpenFolder(folder, by_descriptor=by_descriptor) as held:
         assert held.is_still_there()
         with monkeypatch.context() as broken:
@@ -259,15 +259,15 @@ def test_a_folder_that_stops_answering_is_not_kept_open(
 
 @pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 def test_a_live_writers_temporary_file_is_left_alone(folder: Path, by_descriptor: bool) -> None:
-    """Two runs that write one file both succeed; the later one's content stays, and no temporary file is left."""
+    """Two runs that write one file both succeed; the later content stays, and no temporary file remains."""
     drive = Drive(folder, by_descriptor=by_descriptor)
     with drive.replace("baseline.csv") as slow:
-        slow.write(FORMER)
+        slow.write(PREVIOUS)
         put(drive, "baseline.csv", NEW)
-        assert len(stored(folder)) == 2  # the file, and what is being written
+        assert len(stored(folder)) == 2  # the file and the temporary file
         assert content(drive, "baseline.csv") == NEW
-        slow.write(FORMER)
-    assert content(drive, "baseline.csv") == FORMER * 2
+        slow.write(PREVIOUS)
+    assert content(drive, "baseline.csv") == PREVIOUS * 2
     assert stored(folder) == ["baseline.csv"]
 
 
@@ -282,25 +282,25 @@ def _mode(folder: OpenFolder, name: str) -> int:
 def test_an_open_folder_opens_nothing_through_a_link(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool
 ) -> None:
-    """A link that takes a file's place after the path was resolved leads nowhere, not even after the first look."""
-    (tmp_path / "precious").write_bytes(FORMER)
+    """A link that replaces a file after the path was resolved is not followed, not even after the first check."""
+    (tmp_path / "precious").write_bytes(PREVIOUS)
     (folder / "link").symlink_to(tmp_path / "precious")
     with OpenFolder(folder, by_descriptor=by_descriptor) as held:
         for flags in (os.O_RDONLY, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_CREAT | os.O_APPEND):
             with pytest.raises(NotRegularFile, match="a link"):
                 held.open("link", flags)
             assert stat.S_ISLNK(_mode(held, "link"))
-            with monkeypatch.context() as late:  # as if the link came between the look and the opening
+            with monkeypatch.context() as late:  # as if the link appeared between the check and the opening
                 late.setattr(regular_file, "require_regular", lambda *_: None)
                 with pytest.raises(OSError, match="symbolic links"):
                     held.open("link", flags)
-    assert (tmp_path / "precious").read_bytes() == FORMER
+    assert (tmp_path / "precious").read_bytes() == PREVIOUS
 
 
 @pytest.mark.parametrize("by_descriptor", BY_DESCRIPTOR)
 def test_an_open_folder_is_a_folder_and_lists_itself(folder: Path, by_descriptor: bool) -> None:
-    """A file in its place is refused by its name; what is listed is the folder, not where the program runs."""
-    (folder / "file").write_bytes(FORMER)
+    """A file in its place is refused by name, and the listing is of the folder, not of the working directory."""
+    (folder / "file").write_bytes(PREVIOUS)
     with OpenFolder(folder, by_descriptor=by_descriptor) as held:
         assert held.names() == ["file"]
         held.unlink("missing")
@@ -311,8 +311,8 @@ def test_an_open_folder_is_a_folder_and_lists_itself(folder: Path, by_descriptor
 
 
 @pytest.mark.system("posix", "Windows cannot hold a folder open")
-def test_an_open_folder_stays_the_one_that_was_opened(tmp_path: Path) -> None:
-    """Another one at its path is not listed; and where the open one is another, it is no longer that of the path."""
+def test_an_open_folder_keeps_its_identity(tmp_path: Path) -> None:
+    """A new folder at the same path is not listed, and a folder that is no longer at its path is noticed."""
     for name in ("folder", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
@@ -329,8 +329,8 @@ def test_an_open_folder_stays_the_one_that_was_opened(tmp_path: Path) -> None:
         assert not held.is_still_there()
 
 
-def test_a_file_that_cannot_be_used_is_not_kept_open(folder: Path) -> None:
-    """An open descriptor would keep the vault from being locked."""
+def test_an_unusable_file_is_not_kept_open(folder: Path) -> None:
+    """An open descriptor would keep the vault from locking."""
     systems.only_on("posix", "a folder is opened as a file")
     descriptor = os.open(folder, os.O_RDONLY)
     with pytest.raises(IsADirectoryError):
@@ -339,11 +339,11 @@ def test_a_file_that_cannot_be_used_is_not_kept_open(folder: Path) -> None:
         os.fstat(descriptor)
 
 
-def test_a_files_group_is_kept_and_its_user_is_this_one(tmp_path: Path) -> None:
-    """The permissions of the group are for the group that had them."""
+def test_a_replaced_file_keeps_its_group_but_belongs_to_this_user(tmp_path: Path) -> None:
+    """The group's permissions stay with the group that had them."""
     systems.root("posix", "only root may give a file to any group")
     drive = Drive(tmp_path, classify=as_vault)
-    put(drive, "baseline.csv", FORMER)
+    put(drive, "baseline.csv", PREVIOUS)
     os.chown(tmp_path / "baseline.csv", -1, mounts.NOBODY)
     (tmp_path / "baseline.csv").chmod(0o640)
     put(drive, "baseline.csv", NEW)
@@ -351,8 +351,8 @@ def test_a_files_group_is_kept_and_its_user_is_this_one(tmp_path: Path) -> None:
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), mounts.NOBODY, 0o640)
 
 
-def test_a_vault_without_locks_is_cleared_as_well(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed run left is removed by the next one; the lock on the whole job keeps two runs apart."""
+def test_leftovers_are_removed_from_a_vault_without_locks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run removes a killed run's leftovers; the lock on the whole job keeps two runs apart."""
     fcntl = pytest.importorskip("fcntl", reason="belongs to posix: Windows has no such locks")
     kill_in_the_middle(Drive(folder), "baseline.csv")
 
@@ -365,23 +365,23 @@ def test_a_vault_without_locks_is_cleared_as_well(folder: Path, monkeypatch: pyt
 
 
 def test_a_name_that_is_not_utf_8_is_written(tmp_path: Path) -> None:
-    """The system allows it, and the program has no reason not to."""
+    """The system allows such a name, so the program does too."""
     systems.only_on("linux", "other systems' names are text")
     put(Drive(tmp_path, classify=as_vault), "b\udce9.csv", NEW)
     assert [os.fsencode(path.name) for path in tmp_path.iterdir()] == [b"b\xe9.csv"]
 
 
 @pytest.mark.system("posix", "Windows cannot hold a folder open")
-def test_a_folder_whose_place_a_link_takes_is_not_opened(folder: Path, tmp_path: Path) -> None:
-    """The path was resolved before: a link in the folder's place is someone's doing."""
+def test_a_folder_replaced_by_a_link_is_not_opened(folder: Path, tmp_path: Path) -> None:
+    """The path was already resolved, so a link in the folder's place was put there by someone."""
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
         OpenFolder(tmp_path / "link")
 
 
-def test_an_error_names_the_file_that_it_met(folder: Path) -> None:
-    """Whoever has many surveys learns which one: where a file cannot be read, written or removed."""
-    systems.only_on("linux", "what can be opened and not read is Linux's memory of a process")
+def test_an_error_names_its_file(folder: Path) -> None:
+    """A file that cannot be read, written or removed is named, so that a user with many surveys knows which one."""
+    systems.only_on("linux", "only Linux has a process memory file, which opens but cannot be read")
     with (
         pytest.raises(VaultUnusable, match=r"surveys/baseline\.csv: the vault is full"),
         VaultFile(os.open("/dev/full", os.O_WRONLY), "wb", "surveys/baseline.csv") as file,

@@ -1,4 +1,4 @@
-"""Folders that someone exchanges while a run resolves its output's path: a vault error, never a bug or a leak."""
+"""Folders exchanged by another process while a run resolves its output path: a vault error, never a bug or a leak."""
 
 import contextlib
 import itertools
@@ -25,25 +25,25 @@ pytestmark = pytest.mark.system("posix", "needs links and fork")
 ROUNDS = scaled(100, 8000)
 
 
-def exchange_for_ever(folder: Path, sources: Sequence[str]) -> NoReturn:  # pragma: no cover  (it is killed)
-    """Put each source, and in between nothing, in the place of `output`, without a pause."""
+def exchange_forever(folder: Path, sources: Sequence[str]) -> NoReturn:  # pragma: no cover  (it is killed)
+    """Move each source to `output` and back, without a pause."""
     for number in itertools.count():
         with contextlib.suppress(OSError):
             for source in sources:
                 os.rename(folder / source, folder / "output")  # noqa: PTH104 (in a tight loop)
                 os.rename(folder / "output", folder / source)  # noqa: PTH104
             continue
-        with contextlib.suppress(OSError):  # the run has created a folder there
+        with contextlib.suppress(OSError):  # the run has created a folder at `output`
             os.rename(folder / "output", folder / f"created {number}")  # noqa: PTH104
     raise AssertionError
 
 
 @contextlib.contextmanager
 def exchanging(folder: Path, *sources: str) -> Iterator[None]:
-    """Exchange what `folder/output` is, in another process, during the block."""
+    """Keep exchanging `folder/output` in another process during the block."""
     child = os.fork()
     if child == 0:  # pragma: no cover  (it is killed)
-        exchange_for_ever(folder, sources)
+        exchange_forever(folder, sources)
     try:
         yield
     finally:
@@ -52,7 +52,7 @@ def exchanging(folder: Path, *sources: str) -> Iterator[None]:
 
 
 def outcomes(action: Callable[[int], object]) -> Counter[str]:
-    """Count how often the action succeeds and which vault errors it raises; any other error is raised."""
+    """Count how often the action succeeds, and which vault errors it raises; pass on any other error."""
     counts = Counter[str]()
     for number in range(ROUNDS):
         try:
@@ -75,8 +75,8 @@ ACTIONS: tuple[Callable[[Files], object], ...] = (
 
 
 @pytest.mark.parametrize("kind", ["drive", "drive by path", "plain folder"])
-def test_a_folder_that_is_exchanged_at_any_moment_is_no_bug(tmp_path: Path, kind: str) -> None:
-    """Whatever is exchanged for what and when, only vault errors are raised."""
+def test_a_folder_exchanged_at_any_moment_never_causes_a_bug(tmp_path: Path, kind: str) -> None:
+    """Whatever is exchanged, and whenever, only vault errors are raised."""
     path = tmp_path / "output" / "surveys" / ".." / "surveys"
     made: dict[str, Callable[[], Files]] = {
         "drive": lambda: Drive(path, classify=as_vault),
@@ -89,11 +89,11 @@ def test_a_folder_that_is_exchanged_at_any_moment_is_no_bug(tmp_path: Path, kind
     (tmp_path / "file").write_bytes(b"x")
     with exchanging(tmp_path, "real", "link", "file"):
         counts = outcomes(lambda number: ACTIONS[number % len(ACTIONS)](made[kind]()))
-    assert len(counts) > 1  # else nothing was exchanged in time
+    assert len(counts) > 1  # otherwise nothing was exchanged in time
 
 
-def test_plaintext_never_lands_outside_of_the_vault_that_is_exchanged(own: mounts.Mounted, tmp_path: Path) -> None:
-    """A link that alternates between the drive and the plain disk gets the file on the drive, or not at all."""
+def test_plaintext_never_lands_outside_an_exchanged_vault(own: mounts.Mounted, tmp_path: Path) -> None:
+    """Through a link that alternates between the drive and the plain disk, the file lands on the drive or nowhere."""
     plain = tmp_path / "plain"
     plain.mkdir()
     (tmp_path / "to drive").symlink_to(own.point)

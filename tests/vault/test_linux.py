@@ -1,4 +1,4 @@
-"""Linux: the table of mounts and the tree of block devices decide what a path is on."""
+"""On Linux, the mount table and the tree of block devices decide how a path is encrypted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from sheets_decrypt.vault import linux
 from sheets_decrypt.vault.interface import Place, Protection
 from tests import mounts, systems
 
-pytestmark = pytest.mark.system("posix", "the kernel's links are made here, and paths begin with /")
+pytestmark = pytest.mark.system("posix", "the tests create the kernel's links, and paths begin with /")
 
 VAULT, DISK = Protection.VAULT, Protection.ENCRYPTED_DISK
 PLAIN, UNKNOWN = Protection.NOT_ENCRYPTED, Protection.CANNOT_TELL
@@ -21,7 +21,7 @@ Device = Callable[..., Path]
 
 @pytest.fixture
 def sys_root(tmp_path: Path) -> Path:
-    """An empty tree of devices."""
+    """An empty device tree."""
     for folder in ("dev/block", "devices", "fs/btrfs"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
@@ -29,7 +29,7 @@ def sys_root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def device(sys_root: Path) -> Device:
-    """Makes a block device as the kernel shows it, with the devices that it is made of."""
+    """Return a function that creates a block device as the kernel shows it, with its underlying devices."""
 
     def make(number: str, *slaves: Path, name: str = "", uuid: str = "", partition_of: Path | None = None) -> Path:
         folder = (partition_of or sys_root / "devices") / f"block-{number.replace(':', '-')}"
@@ -52,7 +52,7 @@ def device(sys_root: Path) -> Device:
 
 
 def classify(path: str, sys_root: Path, *lines: str, mount_id: int | None = None, source: str | None = None) -> Place:
-    """Classify on the given mounts, on top of a plain root."""
+    """Classify a path on the given mounts, with a plain root below them."""
     table = "\n".join([ROOT, *lines, ""])
     return linux.classify(path, table, sys_root=sys_root, mount_id=mount_id, device_of=lambda _: source)
 
@@ -69,15 +69,15 @@ def classify(path: str, sys_root: Path, *lines: str, mount_id: int | None = None
     ],
 )
 def test_vaults_are_known_by_the_type_of_their_file_system(sys_root: Path, kind: str, what: str) -> None:
-    """Each vault's own type is a vault, at its mount point and below."""
+    """Each vault's file system type is a vault, at the mount point and below."""
     line = f"40 22 0:39 / /mnt/vault rw,nosuid - {kind} whatever rw,user_id=0"
     for path in ("/mnt/vault", "/mnt/vault/surveys"):
         assert classify(path, sys_root, line) == Place(VAULT, what, "/mnt/vault")
 
 
 @pytest.mark.parametrize("path", ["/mnt/vault2", "/mnt/vaul", "/mnt", "/"])
-def test_a_like_path_is_not_the_vault(sys_root: Path, device: Device, path: str) -> None:
-    """Only whole names count: `/mnt/vault2` is not inside of `/mnt/vault`."""
+def test_a_similar_path_is_not_the_vault(sys_root: Path, device: Device, path: str) -> None:
+    """Only whole names match: `/mnt/vault2` is not inside `/mnt/vault`."""
     device("8:1")
     line = "40 22 0:39 / /mnt/vault rw - fuse.gocryptfs /c rw"
     assert classify(path, sys_root, line) == Place(PLAIN, "ext4 on a plain disk", "/")
@@ -90,33 +90,33 @@ def test_a_like_path_is_not_the_vault(sys_root: Path, device: Device, path: str)
         "fuse.gocryptfs-reverse", "fuse", "fuse.gvfsd-fuse", "bcachefs", "proc",
     ],
 )  # fmt: skip
-def test_what_the_kernel_does_not_know_cannot_be_told(sys_root: Path, kind: str) -> None:
-    """Networks, unknown FUSE programs and layered file systems are neither accepted nor called plain."""
+def test_other_file_systems_are_of_unknown_protection(sys_root: Path, kind: str) -> None:
+    """Networks, unknown FUSE programs and layered file systems are neither accepted nor called unencrypted."""
     line = f"40 22 0:39 / /mnt/other rw - {kind} somewhere rw"
     assert classify("/mnt/other/x", sys_root, line) == Place(UNKNOWN, kind, "/mnt/other")
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ramfs", "devtmpfs"])
 def test_memory_is_not_encrypted(sys_root: Path, kind: str) -> None:
-    """What lies in memory may be swapped to a plain disk."""
+    """Files in memory may be swapped to an unencrypted disk."""
     assert classify("/run/x", sys_root, f"40 22 0:30 / /run rw - {kind} {kind} rw") == Place(PLAIN, kind, "/run")
 
 
 def test_names_are_unescaped(sys_root: Path) -> None:
-    """Space, tab, line break and backslash in a mount point come as octal numbers."""
+    """Space, tab, line break and backslash in a mount point are written as octal numbers."""
     line = r"40 22 0:39 / /mnt/my\040vault\011a\012b\134c rw - fuse.gocryptfs /my\040c rw"
     assert classify("/mnt/my vault\ta\nb\\c/surveys", sys_root, line).where == "/mnt/my vault\ta\nb\\c"
 
 
 @pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
 def test_only_a_line_break_ends_a_line(sys_root: Path, sign: str) -> None:
-    """The kernel writes other signs that could be taken for one as they are; a vault called so is found."""
+    """The kernel writes other characters that could be taken for a line break unescaped; such a vault is found."""
     line = f"40 22 0:39 / /mnt/my{sign}vault rw - fuse.gocryptfs /c rw"
     assert classify(f"/mnt/my{sign}vault/x", sys_root, line) == Place(VAULT, "gocryptfs", f"/mnt/my{sign}vault")
 
 
 def test_the_last_of_equal_mounts_wins(sys_root: Path, device: Device) -> None:
-    """A vault on top of an automounter is the vault; a disk mounted over a vault is the disk."""
+    """A vault mounted over an automounter is a vault; a disk mounted over a vault is a disk."""
     device("8:2")
     below = "40 22 0:38 / /mnt/vault rw - autofs systemd-1 rw"
     vault = "41 40 0:39 / /mnt/vault rw - fuse.cryfs cryfs@/c rw"
@@ -127,7 +127,7 @@ def test_the_last_of_equal_mounts_wins(sys_root: Path, device: Device) -> None:
 
 
 def test_the_kernels_answer_wins_over_the_longest_match(sys_root: Path, device: Device) -> None:
-    """`/mnt` mounted over `/mnt/vault` hides it, as only the mount's number tells; an unknown number is no answer."""
+    """`/mnt` mounted over `/mnt/vault` hides it, as only the mount's number shows; an unknown number is ignored."""
     device("8:2")
     lines = ("40 22 0:39 / /mnt/vault rw - fuse.cryfs c rw", "41 22 8:2 / /mnt rw - ext4 /dev/sda2 rw")
     assert classify("/mnt/vault", sys_root, *lines, mount_id=41) == Place(PLAIN, "ext4 on a plain disk", "/mnt")
@@ -135,15 +135,15 @@ def test_the_kernels_answer_wins_over_the_longest_match(sys_root: Path, device: 
     assert classify("/mnt/vault", sys_root, *lines, mount_id=99).protection is VAULT
 
 
-def test_a_part_of_a_vault_that_is_mounted_elsewhere_is_the_vault(sys_root: Path) -> None:
-    """A bind mount of a vault's sub-folder keeps the type."""
+def test_a_bind_mount_of_a_vaults_folder_is_the_vault(sys_root: Path) -> None:
+    """A bind mount of a vault's sub-folder has the vault's file system type."""
     lines = ("40 22 0:39 / /mnt/vault rw - fuse.cryfs c rw", "41 22 0:39 /surveys /srv/surveys rw - fuse.cryfs c rw")
     assert classify("/srv/surveys/x", sys_root, *lines) == Place(VAULT, "CryFS", "/srv/surveys")
 
 
 @pytest.mark.parametrize("line", ["", "nonsense", "1 2 3", "40 22 0:39 / - ext4", "40 22 8:1 / /mnt rw ext4 /dev/sda1"])
-def test_lines_that_are_no_mounts_are_passed_over(sys_root: Path, line: str) -> None:
-    """A line of another shape is no reason to fail, and no reason to believe."""
+def test_lines_that_are_not_mounts_are_skipped(sys_root: Path, line: str) -> None:
+    """A line of another form neither fails nor counts as a mount."""
     assert linux.parse(line) == []
     assert linux.classify("/mnt", line, sys_root=sys_root) == Place(UNKNOWN, "an unknown file system", "/mnt")
 
@@ -173,10 +173,10 @@ def test_a_mount_without_a_source_is_read(sys_root: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["ext4", "fuseblk", "ntfs3", "exfat", "xfs"])
-def test_the_device_mapper_tells_what_encrypts(
+def test_the_device_mapper_shows_the_encryption(
     sys_root: Path, device: Device, name: str, uuid: str, answer: Protection, what: str, kind: str
 ) -> None:
-    """VeraCrypt is known by its name, cryptsetup by its uuid; checking a disk is not encrypting it."""
+    """VeraCrypt is known by its name, cryptsetup by its UUID; integrity checking alone is not encryption."""
     device("253:0", name=name, uuid=uuid)
     line = f"40 22 253:0 / /mnt/x rw - {kind} /dev/mapper/{name} rw"
     assert classify("/mnt/x/y", sys_root, line) == Place(answer, f"{kind} on {what}", "/mnt/x")
@@ -198,8 +198,8 @@ def test_encryption_is_found_below_other_layers(sys_root: Path, device: Device) 
         assert classify("/mnt/x", sys_root, line).protection is answer, number
 
 
-def test_everything_that_a_device_is_made_of_must_be_encrypted(sys_root: Path, device: Device) -> None:
-    """One plain disk in an array makes it plain; the weakest part decides."""
+def test_every_underlying_device_must_be_encrypted(sys_root: Path, device: Device) -> None:
+    """One unencrypted disk makes the whole array unencrypted: the weakest part decides."""
     plain = device("8:0")
     luks = device("253:0", plain, name="luks", uuid="CRYPT-LUKS2-1-luks")
     vera = device("253:1", name="veracrypt1")
@@ -212,26 +212,26 @@ def test_everything_that_a_device_is_made_of_must_be_encrypted(sys_root: Path, d
 
 
 def test_a_plain_partition_is_plain(sys_root: Path, device: Device) -> None:
-    """A partition has no layers of its own; its disk is asked."""
+    """A partition has no layers of its own, so its disk decides."""
     device("8:1", partition_of=device("8:0"))
     assert classify("/home", sys_root) == Place(PLAIN, "ext4 on a plain disk", "/")
 
 
-def test_a_disk_image_cannot_be_told(sys_root: Path, device: Device) -> None:
-    """Where an image's file lies is not asked."""
+def test_a_disk_image_is_of_unknown_protection(sys_root: Path, device: Device) -> None:
+    """The location of a disk image's file is not looked up."""
     (device("7:0") / "loop").mkdir()
     line = "40 22 7:0 / /mnt/image rw - ext4 /dev/loop0 rw"
     assert classify("/mnt/image", sys_root, line) == Place(UNKNOWN, "ext4 on a disk image", "/mnt/image")
 
 
-def test_a_device_that_the_kernel_does_not_show_cannot_be_told(sys_root: Path) -> None:
-    """Without its folder nothing is known of a device."""
+def test_a_device_missing_from_sys_is_of_unknown_protection(sys_root: Path) -> None:
+    """Nothing is known about a device without a folder in /sys."""
     assert classify("/home", sys_root) == Place(UNKNOWN, "ext4 on an unknown device", "/")
 
 
 @pytest.mark.parametrize(("second", "answer"), [("253:1", DISK), ("8:1", PLAIN), (None, DISK)])
 def test_every_device_of_a_btrfs_counts(sys_root: Path, device: Device, second: str | None, answer: Protection) -> None:
-    """Btrfs shows an invented number; its source leads to the file system, and that to every device."""
+    """Btrfs reports a synthetic device number; its source identifies the file system, which lists every device."""
     first = device("253:0", name="a", uuid="CRYPT-LUKS2-1-a")
     others = {"253:1": device("253:1", name="b", uuid="CRYPT-LUKS2-2-b"), "8:1": device("8:1")}
     for uuid, members in (("0-other", [others["8:1"]]), ("1-ours", [first, *([others[second]] if second else [])])):
@@ -245,7 +245,7 @@ def test_every_device_of_a_btrfs_counts(sys_root: Path, device: Device, second: 
 
 
 def test_the_kernel_names_the_mount_of_a_real_folder(tmp_path: Path) -> None:
-    """The number of a real folder's mount is in the real table, and what is not a folder has none."""
+    """The mount number of a real folder is in the real table, and a missing folder has none."""
     systems.only_on("linux", "asks the Linux kernel")
     table = linux.parse(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
     assert linux.mount_id(tmp_path) in {mount.number for mount in table}
@@ -253,8 +253,8 @@ def test_the_kernel_names_the_mount_of_a_real_folder(tmp_path: Path) -> None:
     assert linux.ask(Path("/proc")).what == "proc"
 
 
-def test_a_real_mount_that_hides_a_vault_is_seen(tmp_path: Path) -> None:
-    """A file system in memory that is mounted over the folder above a vault is what its path is on."""
+def test_a_real_mount_that_hides_a_vault_is_noticed(tmp_path: Path) -> None:
+    """A path under an in-memory file system that is mounted over a vault's parent folder is in memory."""
     (tmp_path / "above").mkdir()
     with mounts.gocryptfs(tmp_path / "above") as mounted:
         assert linux.ask(mounted.point).protection is VAULT
@@ -264,7 +264,7 @@ def test_a_real_mount_that_hides_a_vault_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_real_bind_mount_of_a_vaults_folder_is_the_vault(tmp_path: Path) -> None:
-    """A part of a vault, mounted elsewhere, is a vault; a part of its encrypted files is a locked one."""
+    """A bind mount of a vault's folder is a vault; one of its encrypted files is a locked vault."""
     import subprocess
 
     from sheets_decrypt.errors import VaultLocked
@@ -289,7 +289,7 @@ def test_a_real_bind_mount_of_a_vaults_folder_is_the_vault(tmp_path: Path) -> No
             subprocess.run(["umount", elsewhere], check=True)
 
 
-def test_a_device_node_gives_its_number() -> None:
+def test_only_a_device_node_has_a_device_number() -> None:
     """A device node has a number; a folder and a missing file have none."""
     systems.only_on("linux", "asks the Linux kernel")
     assert linux.device_of("/dev/null") == "1:3"

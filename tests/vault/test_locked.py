@@ -1,4 +1,4 @@
-"""The storage folder of a locked vault is refused, and nothing else is taken for one."""
+"""The storage folder of a locked vault is refused, and no other folder is mistaken for one."""
 
 import subprocess
 from pathlib import Path
@@ -26,7 +26,7 @@ LOCKED = [
 
 
 def make(folder: Path, *names: str) -> Path:
-    """Make empty files, and folders where a name ends in a slash."""
+    """Create empty files, and folders for names that end in a slash."""
     for name in names:
         if name.endswith("/"):
             (folder / name).mkdir()
@@ -37,7 +37,7 @@ def make(folder: Path, *names: str) -> Path:
 
 @pytest.mark.parametrize(("names", "product"), LOCKED)
 def test_each_products_locked_vault_is_known(tmp_path: Path, names: list[str], product: str) -> None:
-    """The vault's folder, a folder below, a missing one and a file are refused; the folder beside is not."""
+    """The vault's folder, a folder below it, a missing one and a file are refused; the folder beside it is not."""
     (tmp_path / "beside").mkdir()
     box = tmp_path / "box"
     (box / "deep").mkdir(parents=True)
@@ -53,7 +53,7 @@ def test_each_products_locked_vault_is_known(tmp_path: Path, names: list[str], p
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_into_a_locked_vault_is_refused(tmp_path: Path) -> None:
-    """What counts is where the file lands, however it is named."""
+    """What counts is where the file lands, whatever its path."""
     box = tmp_path / "box"
     (box / "deep").mkdir(parents=True)
     make(box, "cryfs.config")
@@ -64,7 +64,7 @@ def test_a_link_into_a_locked_vault_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
-def test_a_link_in_a_locked_vault_that_leads_out_is_fine(tmp_path: Path) -> None:
+def test_a_link_out_of_a_locked_vault_is_accepted(tmp_path: Path) -> None:
     """What counts is where the file lands."""
     box = tmp_path / "box"
     box.mkdir()
@@ -74,28 +74,28 @@ def test_a_link_in_a_locked_vault_that_leads_out_is_fine(tmp_path: Path) -> None
     refuse_if_locked(box / "link" / "baseline.csv")
 
 
-def test_a_masterkey_alone_is_not_a_vault(tmp_path: Path) -> None:
-    """A copy of the master key that someone keeps elsewhere locks nothing."""
+def test_a_folder_with_only_a_masterkey_is_not_a_vault(tmp_path: Path) -> None:
+    """A copy of the master key kept elsewhere does not make a folder a vault."""
     refuse_if_locked(make(tmp_path, "masterkey.cryptomator"))
 
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
-def test_a_broken_link_of_a_vaults_file_counts(tmp_path: Path) -> None:
-    """A sign that the sync program has not fetched yet is a sign."""
+def test_a_broken_link_with_a_vault_files_name_counts(tmp_path: Path) -> None:
+    """A vault's file that the sync client has not fetched yet still identifies the vault."""
     (tmp_path / "vault.cryptomator").symlink_to("not-synced")
     with pytest.raises(VaultLocked):
         refuse_if_locked(tmp_path)
 
 
-def test_a_vault_that_icloud_moved_away_counts(tmp_path: Path) -> None:
-    """A sign whose content is only in the cloud is a sign."""
+def test_a_vault_file_evicted_by_icloud_counts(tmp_path: Path) -> None:
+    """A vault's file that is only in iCloud still identifies the vault."""
     make(tmp_path, ".vault.cryptomator.icloud")
     with pytest.raises(VaultLocked, match="locked Cryptomator vault"):
         refuse_if_locked(tmp_path)
 
 
 def test_the_refusal_names_the_file_that_shows_the_vault(tmp_path: Path) -> None:
-    """The message has its name and its folder, the hint says how to remove a stray one."""
+    """The message names the file and its folder, and the hint says how to remove a stray one."""
     make(tmp_path, "dirid.c9r")
     with pytest.raises(VaultLocked, match=r"found dirid\.c9r in it") as caught:
         refuse_if_locked(tmp_path / "surveys")
@@ -106,12 +106,12 @@ def test_the_refusal_names_the_file_that_shows_the_vault(tmp_path: Path) -> None
         refuse_if_locked(tmp_path)
 
 
-@pytest.mark.system("posix", "nothing is above the root of a drive")
+@pytest.mark.system("posix", "nothing is above the root of a drive on Windows")
 @pytest.mark.parametrize(("names", "product"), LOCKED)
-def test_what_is_above_the_mount_point_of_an_unlocked_vault_does_not_count(
+def test_vault_files_above_an_unlocked_vaults_mount_point_are_ignored(
     own: mounts.Mounted, names: list[str], product: str
 ) -> None:
-    """A stray file on the disk around it, such as an empty `/dirid.c9r`, stops no run."""
+    """A stray file on the surrounding disk, such as an empty `/dirid.c9r`, does not stop a run."""
     (own.point / "surveys").mkdir()
     make(own.point.parent, *names)
     for folder in (own.point, own.point / "surveys", own.point / "new"):
@@ -122,10 +122,10 @@ def test_what_is_above_the_mount_point_of_an_unlocked_vault_does_not_count(
 
 
 @pytest.mark.parametrize(("names", "product"), LOCKED)
-def test_a_mount_point_or_a_folder_below_that_holds_a_sign_is_refused(
+def test_a_vault_file_at_the_mount_point_or_below_is_refused(
     own: mounts.Mounted, names: list[str], product: str
 ) -> None:
-    """A vault's storage inside of an unlocked vault, or mounted as a whole, is refused."""
+    """A vault's storage folder inside an unlocked vault, or mounted as a whole, is refused."""
     (own.point / "surveys").mkdir()
     for place in (own.point, own.point / "surveys"):
         made = make(place, *names)
@@ -136,8 +136,8 @@ def test_a_mount_point_or_a_folder_below_that_holds_a_sign_is_refused(
     put(Drive(own.point / "surveys"), "baseline.csv", NEW)
 
 
-def test_a_part_of_a_locked_vault_that_is_mounted_elsewhere_is_refused(own: mounts.Mounted, tmp_path: Path) -> None:
-    """A bind mount of one of gocryptfs's folders has no vault above it, and is one inside."""
+def test_a_bind_mount_of_a_locked_vaults_folder_is_refused(own: mounts.Mounted, tmp_path: Path) -> None:
+    """A bind mount of one of gocryptfs's folders has no vault above it, but contains a vault's file itself."""
     systems.root("posix", "only root can mount a folder elsewhere")
     (own.point / "surveys").mkdir()
     storage = next(path for path in own.cipher.iterdir() if path.is_dir())
@@ -152,8 +152,8 @@ def test_a_part_of_a_locked_vault_that_is_mounted_elsewhere_is_refused(own: moun
         subprocess.run(["umount", "--lazy", elsewhere], check=True)
 
 
-def test_above_an_encrypted_disk_signs_count(tmp_path: Path) -> None:
-    """Only a recognised, unlocked vault ends the search: another disk may be mounted inside a synced folder."""
+def test_vault_files_above_an_encrypted_disk_count(tmp_path: Path) -> None:
+    """Only a recognised, unlocked vault ends the search, since another disk may be mounted inside a synced folder."""
     make(tmp_path, "cryfs.config")
     (tmp_path / "disk").mkdir()
     for protection in (Protection.ENCRYPTED_DISK, Protection.CANNOT_TELL):

@@ -1,4 +1,4 @@
-"""macOS: what `mount`, `fdesetup`, `hdiutil` and `diskutil` print decides what a path is on."""
+"""On macOS, the output of `mount`, `fdesetup`, `hdiutil` and `diskutil` decides how a path is encrypted."""
 
 import plistlib
 import sys
@@ -55,17 +55,17 @@ IMAGES = {
 
 
 class Mac:
-    """What a Mac prints.
+    """A Mac whose commands print fixed output.
 
     Args:
-        filevault: The answer of `fdesetup status`.
+        filevault: The output of `fdesetup status`.
     """
 
     def __init__(self, filevault: str = "FileVault is On.\n") -> None:
         self._filevault = filevault
 
     def __call__(self, command: Sequence[str]) -> str:
-        """Return what the command prints."""
+        """Return the output of the command."""
         match command:
             case ("/sbin/mount",):
                 return MOUNTS
@@ -108,8 +108,8 @@ class Mac:
         ("/dev/x", Place(UNKNOWN, "devfs", "/dev")),
     ],
 )
-def test_a_macs_answers_tell_the_place(path: str, place: Place) -> None:
-    """The longest mount point decides, and its program, disk or image says how it is encrypted."""
+def test_the_output_of_a_macs_commands_decides(path: str, place: Place) -> None:
+    """The longest mount point decides, and its program, disk or image shows the encryption."""
     assert macos.classify(path, Mac()) == place
 
 
@@ -125,18 +125,18 @@ def test_a_macs_answers_tell_the_place(path: str, place: Place) -> None:
     ],
 )
 def test_filevault_counts_only_when_it_is_complete(status: str, answer: Protection) -> None:
-    """While a disk is being encrypted or decrypted, a part of it is readable."""
+    """While a disk is being encrypted or decrypted, part of it is readable."""
     assert macos.classify("/Users/ana", Mac(status)).protection is answer
 
 
-def test_a_mac_that_says_nothing_cannot_be_told() -> None:
+def test_a_mac_without_answers_is_of_unknown_protection() -> None:
     """Without an answer, no plaintext is written."""
     assert macos.classify("/Users/ana", lambda _: "") == Place(UNKNOWN, "an unknown file system", "/Users/ana")
 
 
 @pytest.mark.parametrize("answer", ["", "nonsense", "<plist><array/></plist>", "<plist><dict>"])
-def test_an_unreadable_answer_about_a_disk_cannot_be_told(answer: str) -> None:
-    """A disk of which the tools say nothing readable is not called plain or encrypted."""
+def test_a_disk_with_unreadable_output_is_of_unknown_protection(answer: str) -> None:
+    """A disk without readable tool output is called neither unencrypted nor encrypted."""
 
     def run(command: Sequence[str]) -> str:
         return MOUNTS if command == ("/sbin/mount",) else answer
@@ -144,9 +144,9 @@ def test_an_unreadable_answer_about_a_disk_cannot_be_told(answer: str) -> None:
     assert macos.classify("/Volumes/USB", run).protection is UNKNOWN
 
 
-@pytest.mark.system("posix", "the ends of lines are a Mac's")
+@pytest.mark.system("posix", "the line ends are those of a Mac")
 def test_a_command_that_fails_prints_nothing() -> None:
-    """A missing program, and one that ends with an error, are no answer."""
+    """A missing program, and one that exits with an error, give no answer."""
     assert macos.run((sys.executable, "-c", "print('on')")) == "on\n"
     assert macos.run((sys.executable, "-c", "print('on'); raise SystemExit(1)")) == ""
     assert macos.run(("/nowhere/mount",)) == ""

@@ -1,4 +1,4 @@
-"""The rules that hold on every system: locked vaults, marks, names, and what an error of the system means."""
+"""Rules for every system: locked vaults, marks, names, and the meaning of system errors."""
 
 import errno
 import os
@@ -19,12 +19,12 @@ from tests.vault.contract import NEW, content, put
 
 
 def vault_at(top: Path) -> Place:
-    """Take a folder for an unlocked vault."""
+    """Return a place that reports the folder as an unlocked vault."""
     return Place(Protection.VAULT, "test", str(top))
 
 
-def test_a_path_that_is_not_there_is_judged_by_the_folder_above(tmp_path: Path) -> None:
-    """The nearest folder decides; a file in the way is passed over."""
+def test_a_missing_path_is_judged_by_its_nearest_folder(tmp_path: Path) -> None:
+    """The nearest existing folder decides; a file in the way is skipped."""
     (tmp_path / "file").touch()
     here = volume.classify(tmp_path)
     assert volume.classify(tmp_path / "a" / "b") == volume.classify(tmp_path / "file" / "b") == here
@@ -32,28 +32,28 @@ def test_a_path_that_is_not_there_is_judged_by_the_folder_above(tmp_path: Path) 
     assert volume.nearest_folder(Path("nowhere") / "relative") == Path()
 
 
-@pytest.mark.system("posix", "to Windows a name that is too long is one that does not exist")
-def test_a_folder_that_does_not_answer_counts_as_there(tmp_path: Path) -> None:
-    """What cannot be looked at is not passed over for the folder above."""
+@pytest.mark.system("posix", "Windows reports a name that is too long as not found")
+def test_a_folder_that_cannot_be_examined_counts_as_existing(tmp_path: Path) -> None:
+    """A folder that cannot be examined is not skipped in favour of its parent."""
     assert volume.nearest_folder(tmp_path / ("a" * 300) / "b") == tmp_path / ("a" * 300) / "b"
 
 
-def test_an_unknown_system_cannot_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a system without rules nothing is believed."""
+def test_an_unknown_system_is_of_unknown_protection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system without rules, the protection is unknown."""
     monkeypatch.setattr(sys, "platform", "sunos5")
     assert volume.classify(tmp_path) == Place(Protection.CANNOT_TELL, "a volume of sunos5", str(tmp_path))
 
 
 @pytest.mark.system("posix", "the paths are a Mac's")
-def test_each_system_is_asked_in_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Mac's commands are asked on a Mac, and what they print is believed."""
+def test_macos_is_asked_on_a_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a Mac, the output of a Mac's commands decides."""
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(macos, "run", lambda _: f"fuse@macfuse0 on {tmp_path} (macfuse, nodev)\n")
     assert volume.classify(tmp_path) == Place(Protection.CANNOT_TELL, "macfuse", str(tmp_path))
 
 
 def test_a_mark_is_found_in_the_folder_or_above_it(tmp_path: Path) -> None:
-    """The mark at the vault's root serves every folder below, there or not; blanks around it do not count."""
+    """The mark at the vault's root covers every folder below, existing or not; blanks around the mark are ignored."""
     (tmp_path / "surveys").mkdir()
     (tmp_path / MARK_FILE).write_text("\ufeff  id-1\r\n", encoding="utf-8")
     for folder in (tmp_path, tmp_path / "surveys", tmp_path / "surveys" / "missing"):
@@ -63,7 +63,7 @@ def test_a_mark_is_found_in_the_folder_or_above_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_different_mark_is_refused(tmp_path: Path) -> None:
-    """Another vault on the same drive letter is not the vault, and gets nothing."""
+    """Another vault under the same drive letter gets no files."""
     drive = Drive(tmp_path, mark="id-1", classify=lambda _: vault_at(tmp_path))
     with pytest.raises(VaultLocked, match="has no mark"):
         put(drive, "baseline.csv", NEW)
@@ -76,7 +76,7 @@ def test_a_missing_or_different_mark_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mark_above_the_mount_point_does_not_count(tmp_path: Path) -> None:
-    """A mark on the disk below is not one on the vault."""
+    """A mark on the disk below does not mark the vault."""
     write_mark(tmp_path, "id-1")
     (tmp_path / "drive" / "surveys").mkdir(parents=True)
     for folder in (tmp_path / "drive", tmp_path / "drive" / "surveys"):
@@ -84,14 +84,14 @@ def test_a_mark_above_the_mount_point_does_not_count(tmp_path: Path) -> None:
             Drive(folder, mark="id-1", classify=lambda _: vault_at(tmp_path / "drive")).check()
 
 
-def test_a_place_that_names_no_folder_is_searched_to_the_top(tmp_path: Path) -> None:
-    """Where the mount point is not a folder above, every folder above is looked into."""
+def test_a_mark_is_searched_to_the_top_if_the_mount_point_is_elsewhere(tmp_path: Path) -> None:
+    """If the mount point is not among the parent folders, every parent is searched."""
     with pytest.raises(VaultLocked, match="has no mark"):
         Drive(tmp_path, mark="id-1", classify=lambda _: vault_at(Path("elsewhere"))).check()
 
 
 def test_a_mark_is_written_once(tmp_path: Path) -> None:
-    """Writing it again changes nothing, another one is refused, and a vault that is gone says so."""
+    """Writing it again changes nothing; another mark is refused; a missing vault is reported."""
     path = write_mark(tmp_path, "id-1")
     assert path == tmp_path / MARK_FILE
     assert path.read_bytes() == b"id-1\n"
@@ -106,8 +106,8 @@ def test_a_mark_is_written_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["a:b.csv", "a\\b.csv", "NUL", "nul.csv", "x/CON", "com1.txt", "LPT9", "a. ", "a.", "what?.csv", "CONIN$"]
 )
-def test_names_that_windows_reads_otherwise_are_refused_there(name: str) -> None:
-    """A device, a stream or a wildcard is not a file: `NUL.csv` would swallow the data in silence."""
+def test_names_with_a_special_meaning_on_windows_are_refused_there(name: str) -> None:
+    """A device, a stream or a wildcard is not a file: `NUL.csv` would silently discard the data."""
     assert parts_of(name, windows=False)
     with pytest.raises(VaultUnusable, match="Windows"):
         parts_of(name, windows=True)
@@ -115,12 +115,12 @@ def test_names_that_windows_reads_otherwise_are_refused_there(name: str) -> None
 
 @pytest.mark.parametrize("name", ["console.csv", "null.csv", "com.csv", "a.b.csv", "Umfrage – März.csv", ".hidden"])
 def test_ordinary_names_are_fine_on_windows(name: str) -> None:
-    """A name that only starts like a device's is a file's."""
+    """A name that only starts like a device name is a file."""
     assert parts_of(f"surveys/{name}", windows=True) == ("surveys", name)
 
 
 @pytest.mark.parametrize("name", ["X:/baseline.csv", "X:\\baseline.csv", "a\0b"])
-def test_a_windows_path_is_no_name(name: str) -> None:
+def test_a_windows_path_is_not_a_name(name: str) -> None:
     """A path with a drive is refused on every system."""
     with pytest.raises(VaultUnusable, match="not a name inside"):
         parts_of(name, windows=False)
@@ -145,10 +145,8 @@ def test_a_windows_path_is_no_name(name: str) -> None:
         (errno.EINVAL, VaultUnusable, "invalid argument"),
     ],
 )
-def test_each_error_of_the_system_says_what_it_means(
-    tmp_path: Path, number: int, kind: type[VaultError], words: str
-) -> None:
-    """The message names the path and the cause in lower case."""
+def test_each_system_error_is_explained(tmp_path: Path, number: int, kind: type[VaultError], words: str) -> None:
+    """The message names the path and gives the cause in lower case."""
     error = explain(OSError(number, os.strerror(number)), tmp_path)
     assert type(error) is kind
     assert words in error.message
@@ -156,32 +154,32 @@ def test_each_error_of_the_system_says_what_it_means(
 
 
 @pytest.mark.parametrize("code", [21, 55, 433, 1167])
-def test_a_windows_drive_that_is_gone_is_called_gone(tmp_path: Path, code: int) -> None:
-    """Windows reports a drive that was pulled as "access denied"; its own number shows it."""
+def test_a_disconnected_windows_drive_is_reported_as_such(tmp_path: Path, code: int) -> None:
+    """Windows reports a disconnected drive as "access denied"; its own error number shows the cause."""
     error = OSError(errno.EACCES, "not ready")
-    error.winerror = code  # type: ignore[attr-defined] # as Windows' Python has it
+    error.winerror = code  # type: ignore[attr-defined] # as set by Python on Windows
     assert "drive was disconnected" in explain(error, tmp_path).message
 
 
-def test_an_error_without_a_number_is_told_by_its_name() -> None:
-    """Even an error that says nothing is not passed over."""
+def test_an_error_without_a_number_is_reported_by_its_name() -> None:
+    """Even an error without any text is reported."""
     assert explain(TimeoutError(), "X:").message == "X:: timeouterror"
 
 
-def test_only_a_mount_is_taken_for_another_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that can be walked, one that is missing, and Windows have no mount of another user."""
+def test_only_a_mount_counts_as_another_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that can be entered, a missing one, and any on Windows are not another user's mount."""
     assert foreign_mount(tmp_path) is None
     assert foreign_mount(tmp_path / "missing" / "more") is None
     monkeypatch.setattr(os, "name", "nt")
     assert foreign_mount(tmp_path) is None
 
 
-@pytest.mark.system("posix", "Windows syncs no folders")
+@pytest.mark.system("posix", "Windows cannot sync a folder")
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EIO])
-def test_a_vault_that_cannot_sync_folders_is_no_error(
+def test_a_vault_that_cannot_sync_folders_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Some FUSE file systems do not know the sync of a folder; any other answer is an error."""
+    """Some FUSE file systems cannot sync a folder, which is accepted; any other answer is an error."""
 
     def refuse(_: int) -> None:
         raise OSError(number, os.strerror(number))
@@ -195,12 +193,12 @@ def test_a_vault_that_cannot_sync_folders_is_no_error(
             folder.sync()
 
 
-@pytest.mark.system("posix", "Windows has neither, and every other test shows that")
+@pytest.mark.system("posix", "Windows has neither, as every other test shows")
 @pytest.mark.parametrize("system", ["a vault without locks", "windows"])
 def test_a_vault_without_locks_and_permissions_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
-    """Where the file system knows neither, files are replaced all the same, and left-over ones are cleared."""
+    """If the file system has neither, files are still replaced and leftovers removed."""
     import fcntl
 
     def refuse(*_: object) -> None:

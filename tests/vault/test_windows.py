@@ -1,4 +1,4 @@
-"""Windows: the name of the file system, the device and BitLocker decide what a path is on."""
+"""On Windows, the file system's name, the device and BitLocker decide how a path is encrypted."""
 
 import sys
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ C_DISK = r"\Device\HarddiskVolume3"
 
 @dataclass
 class Pc:
-    """What Windows answers; everything else is a plain NTFS disk."""
+    """Fixed answers of Windows; by default, those for a plain NTFS disk."""
 
     kind: str = "NTFS"
     drive: int = FIXED
@@ -65,8 +65,8 @@ class Pc:
         (Pc(kind="not cryptoFs"), PLAIN, "not cryptoFs"),
     ],
 )
-def test_windows_answers_tell_the_place(pc: Pc, protection: Protection, what: str) -> None:
-    """A vault is known by its file system or its device; networks and unknown drivers cannot be told."""
+def test_the_answers_of_windows_decide(pc: Pc, protection: Protection, what: str) -> None:
+    """A vault is known by its file system or its device; networks and unknown drivers are of unknown protection."""
     assert windows.classify(r"X:\surveys", pc) == Place(protection, what, "X:\\")
 
 
@@ -75,20 +75,20 @@ def test_windows_answers_tell_the_place(pc: Pc, protection: Protection, what: st
     [(1, DISK), (None, UNKNOWN), (0, PLAIN), (2, PLAIN), (3, PLAIN), (4, PLAIN), (5, PLAIN), (6, PLAIN), (99, PLAIN)],
 )
 def test_bitlocker_counts_only_when_it_is_on(state: int | None, protection: Protection) -> None:
-    """Encrypting, decrypting, suspended and locked are not protected."""
+    """A disk being encrypted or decrypted, suspended or locked is not protected."""
     assert windows.classify(r"C:\x", Pc(state=state)) == Place(protection, "NTFS", "C:\\")
 
 
-def test_a_letter_that_stands_for_a_folder_is_followed() -> None:
-    r"""`subst S: X:\surveys` is as good as `X:`, and two letters that stand for each other end."""
+def test_a_substituted_drive_letter_is_followed() -> None:
+    r"""`subst S: X:\surveys` is as good as `X:`, and two letters that substitute each other do not loop."""
     behind = {"S:\\": r"\??\X:\surveys", "X:\\": r"\Device\VeraCryptVolumeX"}
     assert windows.classify("S:\\a", Pc(substitutes=behind)) == Place(VAULT, "VeraCrypt", "X:\\")
     behind = {"S:\\": r"\??\T:\a", "T:\\": r"\??\S:\a"}
     assert windows.classify("S:\\a", Pc(substitutes=behind)).protection is PLAIN
 
 
-def test_bitlocker_is_asked_without_an_administrator() -> None:
-    """The command asks the shell's property of that volume, and a quote in its path stays inside of the quotes."""
+def test_bitlocker_is_asked_without_administrator_rights() -> None:
+    """The command reads the volume's shell property, and a quote in the path is escaped."""
     *_, question = windows_calls.bitlocker_command("C:\\it's\\")
     assert "NameSpace('C:\\it''s\\')" in question
     assert "System.Volume.BitLockerProtection" in question
@@ -98,25 +98,25 @@ def test_bitlocker_is_asked_without_an_administrator() -> None:
     ("text", "state"), [("1\r\n", 1), (" 6 ", 6), ("", None), ("on", None), ("-1", None), ("٣", None)]
 )
 def test_bitlockers_answer_is_a_number_or_none(text: str, state: int | None) -> None:
-    """Anything but a plain number is not an answer."""
+    """Anything but a plain number is ignored."""
     assert windows_calls.bitlocker_answer(text) == state
 
 
 def test_a_command_that_fails_prints_nothing() -> None:
-    """A missing program, and one that ends with an error, are no answer."""
+    """A missing program, and one that exits with an error, give no answer."""
     assert windows_calls.run([sys.executable, "-c", "print(1)"]).strip() == "1"
     assert windows_calls.run([sys.executable, "-c", "raise SystemExit(1)"]) == ""
     assert windows_calls.run(["nowhere/powershell"]) == ""
 
 
-def test_elsewhere_windows_cannot_be_told(tmp_path: Path) -> None:
-    """Where this is not Windows, the question has no answer."""
-    systems.only_on("posix", "asks what is not there on Windows")
+def test_another_system_has_no_answer(tmp_path: Path) -> None:
+    """On any other system the question has no answer."""
+    systems.only_on("posix", "calls what does not exist on Windows")
     assert windows.ask(tmp_path) == Place(UNKNOWN, "an unknown file system", str(tmp_path))
 
 
 def test_bitlocker_is_asked_once_for_each_volume(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nine questions on a first pull are one start of PowerShell; another disk under the same letter is asked anew."""
+    """Nine checks on a first pull start PowerShell once; another disk under the same letter is checked again."""
     started: list[list[str]] = []
 
     def answer(command: list[str]) -> str:

@@ -1,7 +1,7 @@
-"""Run the tests on Windows' own Python, under wine: `python -m tests.windows [pytest arguments]`.
+"""Run the tests with Python for Windows under wine: `python -m tests.windows [pytest arguments]`.
 
-Needs Debian and root; the first run takes two minutes and 900 MB. What it sets up is kept in the folder that
-SHEETS_DECRYPT_TESTS_WINDOWS names, by default in the user's cache folder, and belongs to the tests alone.
+This needs Debian and root; the first run takes two minutes and 900 MB. The setup is kept in the folder named by
+SHEETS_DECRYPT_TESTS_WINDOWS, by default in the user's cache folder, and is used only by the tests.
 """
 
 import os
@@ -18,12 +18,12 @@ import platformdirs
 from tests.windows import prefix
 
 _ROOT: Final = Path(__file__).parents[2]
-# One process after another: wine serves all processes of a prefix in one thread, and more of them only wait for it.
+# Wine serves all processes of a prefix in one thread, so more test processes would only wait for it.
 _ARGUMENTS: Final = ("--numprocesses=2", "-p", "no:cacheprovider")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Set Windows up if it is not, and run pytest there; return its exit code, or 2 where wine cannot be had."""
+    """Set Windows up if needed, and run pytest there; return its exit code, or 2 if wine is not available."""
     if reason := prefix.unavailable():
         print(f"error: Windows cannot be set up here: {reason}", file=sys.stderr)
         return 2
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         windows = prefix.prepared(folder, _ROOT)
         environment = windows.environment(os.environ)
         command = ["wine", str(windows.python), "-X", "utf8=0", "-m", "pytest", *_ARGUMENTS, *arguments]
-        # Pipes: wine's Python does not start with a file as its output.
+        # Pipes, because wine's Python does not start with a file as its output.
         process = subprocess.Popen(
             command,
             cwd=_ROOT,
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             return process.wait()
         finally:
-            windows.stop(environment)  # wine's own processes inherit the pipe, and keep it open until they end
+            windows.stop(environment)  # wine's own processes inherit the pipe and keep it open until they end
             copying.join()
 
 

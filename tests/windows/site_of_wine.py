@@ -1,4 +1,4 @@
-"""What Python must not use under wine 8, which lacks it. Copied into the prefix as `sitecustomize`."""
+"""Remove what Python must not use under wine 8, which lacks it. Copied into the prefix as `sitecustomize`."""
 
 import _winapi
 

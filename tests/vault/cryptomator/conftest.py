@@ -1,4 +1,4 @@
-"""A new Cryptomator vault for each test, with either combination of ciphers, and a copy of one to tamper with."""
+"""A new Cryptomator vault for each test, with either cipher combination, and a copy of one to tamper with."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests.vault.cryptomator.tampering import CHUNK, SIZE, encrypted
 
 @pytest.fixture(params=["SIV_GCM", "SIV_CTRMAC"])
 def combo(request: pytest.FixtureRequest) -> Combo:
-    """Both ways in which a vault of format 8 may be encrypted."""
+    """Both cipher combinations of vault format 8."""
     return "SIV_GCM" if request.param == "SIV_GCM" else "SIV_CTRMAC"
 
 
@@ -29,7 +29,7 @@ def storage(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def vault(storage: Path, combo: Combo) -> CryptomatorVault:
-    """A new vault, opened."""
+    """A new, open vault."""
     return quick_vault.create(storage, PASSPHRASE, cipher_combo=combo)
 
 
@@ -52,5 +52,5 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lengths(folder: Path) -> tuple[int, int]:
-    """The lengths of a header and of a whole chunk, in bytes."""
+    """The lengths of a header and of a full chunk, in bytes."""
     return (68, CHUNK + 28) if encrypted(folder, SIZE, gcm=True).exists() else (88, CHUNK + 48)

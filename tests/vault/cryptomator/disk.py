@@ -1,4 +1,4 @@
-"""Where the parts of a Cryptomator vault are stored on disk."""
+"""Locations of a Cryptomator vault's files on disk."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ LONG = "long " + "x" * 190 + ".csv"
 
 
 def names_of(folder: Path) -> NameCipher:
-    """Return the cipher of a vault's names, so that a test can find each file on disk."""
+    """Return the cipher for a vault's names, so that a test can find each file on disk."""
     opened = opening.unlock(folder, lambda: PASSPHRASE)
     return NameCipher(opened.keys.siv(), opened.threshold)
 
@@ -23,7 +23,7 @@ def root_of(folder: Path) -> Path:
 
 
 def on_disk(folder: Path, name: str) -> Path:
-    """Return where the root's entry `name` is on disk."""
+    """Return the location of the root's entry `name` on disk."""
     names = names_of(folder)
     return root_of(folder) / names.on_disk(names.encrypt(name, ""))
 

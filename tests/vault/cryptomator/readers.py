@@ -1,6 +1,6 @@
-"""Other people's readers and writers of Cryptomator vaults, which must agree with ours byte for byte.
+"""Third-party readers and writers of Cryptomator vaults, which must agree with ours byte for byte.
 
-`pycryptomator` (PyPI) knows SIV_GCM, `cryptomator-ts` (npm) knows SIV_CTRMAC. Each runs in a process of its own.
+`pycryptomator` (PyPI) supports SIV_GCM, `cryptomator-ts` (npm) supports SIV_CTRMAC. Each runs in its own process.
 """
 
 import functools
@@ -24,7 +24,7 @@ from sheets_decrypt.table import Secret
 from tests import require
 
 _NODE: Final = Path(__file__).parents[2] / "node"
-_CACHE: Final = platformdirs.user_cache_path("sheets-decrypt-tests")  # the user's own: a test's home is a new one
+_CACHE: Final = platformdirs.user_cache_path("sheets-decrypt-tests")  # the real user's: each test has a new home
 _SECONDS: Final = 300
 _PASSED_OVER: Final = re.compile(r"ERROR: could not decrypt name \.sheets-decrypt-[0-9a-f]{8}-[0-9a-f]{16}\.tmp")
 
@@ -49,7 +49,7 @@ class Digest:
 
 
 def listing():
-    # A fresh object each time: nothing is remembered from before.
+    # A new object each time, so that nothing is cached.
     fresh, found = Vault(sys.argv[1], pk=vault.pk, hk=vault.hk), {}
     for root, folders, files in fresh.walk("/"):
         for name in folders:
@@ -79,22 +79,22 @@ for line in sys.stdin:
 
 
 class Pycryptomator:
-    """A running pycryptomator with one vault open; scrypt is paid once.
+    """A running pycryptomator with one vault open, so that scrypt runs only once.
 
     Args:
-        process: Answers each line of JSON with another.
+        process: Answers each line of JSON with a line of JSON.
     """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def listing(self) -> dict[str, str]:
-        """Decrypt everything: path → SHA-256 of its content; a folder's path ends in `/` and has no digest."""
+        """Decrypt everything: path → SHA-256 of the content; a folder's path ends in `/` and has no digest."""
         found: dict[str, str] = self._ask(do="list")
         return found
 
     def make_folder(self, name: str) -> None:
-        """Make a folder, with those above it."""
+        """Create a folder and its parents."""
         self._ask(do="folder", name=f"/{name}")
 
     def put(self, name: str, source: Path) -> None:
@@ -107,7 +107,7 @@ class Pycryptomator:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        # It passes over a temporary file, as every reader does, and says so.
+        # Like every reader, pycryptomator skips a temporary file, and complains about it.
         complaints = [text for text in answer["complaints"] if not _PASSED_OVER.fullmatch(text)]
         assert complaints == [], complaints
         return answer["result"]
@@ -134,7 +134,7 @@ def pycryptomator(vault: Path, passphrase: Secret) -> Iterator[Pycryptomator]:
 
 
 def pycryptomator_command(vault: Path, passphrase: Secret, *words: str) -> str:
-    """Run pycryptomator's command as a person would; give what it prints."""
+    """Run pycryptomator's command as a user would, and return its output."""
     require.that(importlib.util.find_spec("pycryptomator"), "the package pycryptomator is not installed")
     done = subprocess.run(
         [sys.executable, "-m", "pycryptomator", "--password", passphrase.reveal(), str(vault), *words],
@@ -151,14 +151,14 @@ class CryptomatorTs:
     """cryptomator-ts, which runs once per call.
 
     Args:
-        program: It, and what it needs, in one file.
+        program: cryptomator-ts and its dependencies, bundled into one file.
     """
 
     def __init__(self, program: Path) -> None:
         self._program = program
 
     def create(self, vault: Path, passphrase: Secret) -> None:
-        """Make a vault in an empty folder."""
+        """Create a vault in an empty folder."""
         self._run(passphrase, "create", str(vault))
 
     def read(self, vault: Path, passphrase: Secret, target: Path) -> None:
@@ -166,7 +166,7 @@ class CryptomatorTs:
         self._run(passphrase, "read", str(vault), str(target))
 
     def write(self, vault: Path, passphrase: Secret, source: Path) -> None:
-        """Put everything of a folder into the vault."""
+        """Copy a whole folder into the vault."""
         self._run(passphrase, "write", str(vault), str(source))
 
     def _run(self, passphrase: Secret, *words: str) -> None:
@@ -182,7 +182,7 @@ class CryptomatorTs:
 
 
 def cryptomator_ts() -> CryptomatorTs:
-    """Find cryptomator-ts in `tests/node`, or install it into the user's cache, once, or skip where that cannot be."""
+    """Find cryptomator-ts in `tests/node`, or install it once into the user's cache; skip the test if neither works."""
     require.program("node")
     if (_NODE / "node_modules" / "cryptomator-ts").is_dir():
         return CryptomatorTs(_bundle(_NODE))
@@ -209,7 +209,7 @@ def cryptomator_ts() -> CryptomatorTs:
 
 @functools.cache
 def _bundle(folder: Path) -> Path:
-    """Make one file of JavaScript, once for each process: translating takes longer than most runs."""
+    """Bundle everything into one JavaScript file, once per process: the translation takes longer than most runs."""
     program = platformdirs.user_cache_path("sheets-decrypt-tests", ensure_exists=True) / "cryptomator.js"
     options = ("--bundle", "--platform=node", "--log-level=warning", f"--outfile={program}")
     subprocess.run([folder / "node_modules/.bin/esbuild", "cryptomator.ts", *options], cwd=folder, check=True)

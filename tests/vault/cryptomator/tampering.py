@@ -1,4 +1,4 @@
-"""A vault to tamper with: its files on disk, its keys, and one changed bit."""
+"""Helpers for tampering with a vault: its files on disk, its keys, and one flipped bit."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ SIZE = 3 * CHUNK + 1000
 
 
 def encrypted(folder: Path, size: int, *, gcm: bool | None = None) -> Path:
-    """Find the encrypted file whose plaintext has `size` bytes, by its length alone."""
+    """Find the encrypted file whose plaintext has `size` bytes, by its length."""
     length = {True: 68 + size + 4 * 28, False: 88 + size + 4 * 48}
     wanted = set(length.values()) if gcm is None else {length[gcm]}
     found = [path for path in folder.rglob("*.c9r") if path.stat().st_size in wanted]

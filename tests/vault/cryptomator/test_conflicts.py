@@ -1,4 +1,4 @@
-"""What another program does to a file meanwhile: both contents are kept, and no line is lost."""
+"""When another program changes a file during a run, both contents are kept, and no line is lost."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.vault.cryptomator.disk import LONG, PASSPHRASE, on_disk
 def test_a_file_that_changed_during_the_run_is_kept_beside_the_new_one(
     vault: CryptomatorVault, storage: Path, name: str, seen: bool
 ) -> None:
-    """Both contents are there, whether or not the run had looked at the file before; the name and a note say so."""
+    """Both contents are kept, whether or not the run had read the file before; the name and a note say so."""
     other = CryptomatorVault(storage, PASSPHRASE)
     put(other, name, b"former")
     vault.check()
@@ -37,7 +37,7 @@ def test_a_file_that_changed_during_the_run_is_kept_beside_the_new_one(
 
 
 def test_a_change_while_the_file_is_written_is_noticed(vault: CryptomatorVault, storage: Path) -> None:
-    """The last look is taken when all is written, right before the rename."""
+    """The last check comes after everything is written, just before the rename."""
     put(vault, "baseline.csv", b"former")
     vault.check()
     with vault.replace("baseline.csv") as new:
@@ -47,8 +47,8 @@ def test_a_change_while_the_file_is_written_is_noticed(vault: CryptomatorVault, 
     assert content(vault, new.stored_as) == b"ours"
 
 
-def test_a_file_that_came_during_the_run_is_kept(vault: CryptomatorVault, storage: Path) -> None:
-    """Where there was no file at the start and there is one now, both are kept."""
+def test_a_file_that_appears_during_the_run_is_kept(vault: CryptomatorVault, storage: Path) -> None:
+    """If the file appeared after the run started, both files are kept."""
     vault.check()
     assert vault.size("baseline.csv") is None
     put(CryptomatorVault(storage, PASSPHRASE), "baseline.csv", b"theirs")
@@ -58,8 +58,8 @@ def test_a_file_that_came_during_the_run_is_kept(vault: CryptomatorVault, storag
     assert content(vault, new.stored_as) == b"ours"
 
 
-def test_a_file_that_went_during_the_run_is_no_conflict(vault: CryptomatorVault, storage: Path) -> None:
-    """There is nothing to keep, so the new content gets the name."""
+def test_a_file_that_disappears_during_the_run_is_not_a_conflict(vault: CryptomatorVault, storage: Path) -> None:
+    """A removed file leaves nothing to keep, so the new content gets the name."""
     put(vault, "baseline.csv", b"former")
     vault.check()
     assert vault.size("baseline.csv") == 6
@@ -70,7 +70,7 @@ def test_a_file_that_went_during_the_run_is_no_conflict(vault: CryptomatorVault,
 
 
 def test_a_chunk_that_was_changed_in_place_is_noticed(vault: CryptomatorVault, storage: Path) -> None:
-    """Cryptomator keeps the header when a program changes a part of a file; the chunk's nonce shows it."""
+    """Cryptomator keeps the header when a program changes part of a file, but the chunk's nonce changes."""
     data = os.urandom(100_000)
     put(vault, "baseline.csv", data)
     vault.check()
@@ -95,8 +95,8 @@ def test_a_chunk_that_was_changed_in_place_is_noticed(vault: CryptomatorVault, s
     assert content(vault, "baseline.csv") == data[:32768] + b"t" * 32768 + data[65536:]
 
 
-def test_a_sync_client_that_touches_the_times_makes_no_conflict(vault: CryptomatorVault, storage: Path) -> None:
-    """Only content counts once the run has looked at the file: a new time or inode is not a change."""
+def test_a_sync_client_that_changes_only_times_causes_no_conflict(vault: CryptomatorVault, storage: Path) -> None:
+    """Once the run has read the file, only its content counts: a new time or inode is not a change."""
     put(vault, "baseline.csv", b"former")
     vault.check()
     assert vault.size("baseline.csv") == 6
@@ -110,8 +110,8 @@ def test_a_sync_client_that_touches_the_times_makes_no_conflict(vault: Cryptomat
     assert list(vault.names("")) == ["baseline.csv"]
 
 
-def test_a_second_conflict_in_the_same_second_gets_a_name_of_its_own(vault: CryptomatorVault, storage: Path) -> None:
-    """No conflict copy replaces another, and a name at the limit of length is shortened to free some space."""
+def test_a_second_conflict_in_the_same_second_gets_its_own_name(vault: CryptomatorVault, storage: Path) -> None:
+    """No conflict copy replaces another, and a name at the length limit is shortened to make room."""
     name = "ü" * 125 + ".csv"
     vault.check()
     put(CryptomatorVault(storage, PASSPHRASE), name, b"theirs")
@@ -126,7 +126,7 @@ def test_a_second_conflict_in_the_same_second_gets_a_name_of_its_own(vault: Cryp
 
 
 def test_a_file_may_be_replaced_again_and_again_in_one_run(vault: CryptomatorVault) -> None:
-    """What the run itself wrote is not taken for another program's change."""
+    """The run's own writes are not mistaken for another program's changes."""
     vault.check()
     for number in range(3):
         put(vault, "baseline.csv", b"%d" % number)
@@ -138,7 +138,7 @@ def test_a_file_may_be_replaced_again_and_again_in_one_run(vault: CryptomatorVau
 
 
 def test_lines_that_two_programs_append_are_all_kept(vault: CryptomatorVault, storage: Path) -> None:
-    """A line that came after the run's start stays, and a change in the middle of appending starts it anew."""
+    """A line added after the run's start is kept, and a change while a line is appended restarts the appending."""
     other = CryptomatorVault(storage, PASSPHRASE)
     vault.check()
     vault.append("history.jsonl", b"1\n")
@@ -149,7 +149,7 @@ def test_lines_that_two_programs_append_are_all_kept(vault: CryptomatorVault, st
 
 
 class _Busy(CryptomatorVault):
-    """A vault in which another program adds a line each time that this one has read the file."""
+    """A vault in which another program adds a line each time this one has read the file."""
 
     other: CryptomatorVault
     times: int
@@ -162,10 +162,10 @@ class _Busy(CryptomatorVault):
 
 
 @pytest.mark.parametrize(("times", "lines"), [(4, b"theirs\n" * 4 + b"ours\n"), (5, b"theirs\n" * 5)])
-def test_appending_starts_anew_where_the_file_changed_meanwhile(
+def test_appending_restarts_if_the_file_has_changed(
     vault: CryptomatorVault, storage: Path, times: int, lines: bytes
 ) -> None:
-    """Up to five times; then it is an error, and nothing of the others' is lost."""
+    """Appending is tried up to five times; then it is an error, and nothing that others wrote is lost."""
     busy = _Busy(storage, PASSPHRASE)
     busy.other, busy.times = vault, times
     if times < 5:

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment leaves every file whole and no broken entry, and the next run clears up."""
+"""A run killed at any moment leaves every file whole and no broken entry, and the next run removes the rest."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ from tests.vault.cryptomator.readers import pycryptomator
 
 PASSPHRASE = Secret("killed at any moment")
 KILLS = scaled(30, 240)
-PARTS = scaled(1, 8)  # each with a vault of its own, so that none grows large
+PARTS = scaled(1, 8)  # each with its own vault, so that no vault grows large
 LONGEST_SECONDS = 0.04
 SIZE = 40_000
 LONG = "x" * 200 + ".csv"
@@ -29,17 +29,17 @@ LINE = b'{"run": 1}\n'
 
 
 def version(number: int) -> bytes:
-    """Return a content that shows whether it is whole, and which one it is."""
+    """Return content that identifies the version and shows whether it is whole."""
     return b"%010d" % number * (SIZE // 10)
 
 
 def is_whole(data: bytes) -> bool:
-    """Return whether this is all of one version."""
+    """Return whether this is one complete version."""
     return len(data) == SIZE and data == data[:10] * (SIZE // 10)
 
 
-def write_for_ever(vault: CryptomatorVault, start: int) -> NoReturn:  # pragma: no cover — its process is killed
-    """Do everything that a run may do to a vault, again and again."""
+def write_forever(vault: CryptomatorVault, start: int) -> NoReturn:  # pragma: no cover — its process is killed
+    """Repeat everything that a run may do to a vault."""
     number = start
     while True:
         put(vault, "baseline.csv", version(number))
@@ -53,7 +53,7 @@ def write_for_ever(vault: CryptomatorVault, start: int) -> NoReturn:  # pragma: 
 
 
 def broken_shapes(folder: Path) -> list[str]:
-    """List what a reader of the format could trip over, by the shape on disk alone."""
+    """List entries that a reader of the format could stumble over, judged only by their shape on disk."""
     found = []
     for path in (folder / "d").glob("*/*/*"):
         inside = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
@@ -67,13 +67,13 @@ def broken_shapes(folder: Path) -> list[str]:
     return found
 
 
-def left_overs(folder: Path) -> list[Path]:
-    """List what has a temporary name."""
+def leftovers(folder: Path) -> list[Path]:
+    """List everything with a temporary name."""
     return list(folder.rglob("*.tmp"))
 
 
 def check_everything(vault: CryptomatorVault, listing: Mapping[str, str]) -> None:
-    """See that another reader's list holds whole files only, and that ours agrees with it."""
+    """Check that another reader's list contains only whole files, and that ours agrees with it."""
     for name, digest in listing.items():
         if name.endswith("/"):
             continue
@@ -86,7 +86,7 @@ def check_everything(vault: CryptomatorVault, listing: Mapping[str, str]) -> Non
 
 
 def history(vault: CryptomatorVault) -> bytes:
-    """Read the history; none was written yet where it is missing."""
+    """Return the history, or nothing if none was written yet."""
     try:
         return content(vault, "history.jsonl")
     except VaultFileMissing:
@@ -94,8 +94,8 @@ def history(vault: CryptomatorVault) -> bytes:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_a_run_that_is_killed_at_any_moment_leaves_whole_files(tmp_path: Path, part: int) -> None:
-    """Old or new, every file opens; others see no broken entry; the next run leaves no left-over."""
+def test_a_run_killed_at_any_moment_leaves_whole_files(tmp_path: Path, part: int) -> None:
+    """Every file opens, old or new; other readers see no broken entry; the next run leaves no leftovers."""
     systems.only_on("posix", "a process cannot be forked here")
     folder, chance = tmp_path / "vault", random.Random()
     vault = quick_vault.create(folder, PASSPHRASE)
@@ -107,21 +107,21 @@ def test_a_run_that_is_killed_at_any_moment_leaves_whole_files(tmp_path: Path, p
             lines = history(vault)
             child = os.fork()
             if child == 0:  # pragma: no cover — this process is killed
-                write_for_ever(vault, number * 1000)
+                write_forever(vault, number * 1000)
             time.sleep(chance.uniform(0, LONGEST_SECONDS))
             os.kill(child, signal.SIGKILL)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-            in_the_middle += bool(left_overs(folder))
+            in_the_middle += bool(leftovers(folder))
             assert history(vault).startswith(lines)
             assert broken_shapes(folder) == []
             listing = reader.listing()
             assert {"baseline.csv", LONG} <= listing.keys()
             check_everything(vault, listing)
-        assert in_the_middle > 0  # else nothing was tested
+        assert in_the_middle > 0  # otherwise nothing was tested
         for name in ["", *listing]:
             if name.endswith("/") or not name:
                 put(vault, f"{name}last.csv", version(1))
-        assert left_overs(folder) == []
-        # A place that no folder refers to would be one too many.
+        assert leftovers(folder) == []
+        # A directory that no folder refers to would be an orphan.
         places = [path for path in (folder / "d").glob("*/*") if path.is_dir()]
         assert len(places) == 1 + sum(name.endswith("/") for name in reader.listing())

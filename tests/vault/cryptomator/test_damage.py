@@ -18,7 +18,7 @@ from tests.vault.cryptomator.tampering import CHUNK, PASSPHRASE, SIZE, as_before
 
 
 def damaged(folder: Path, words: str) -> str:
-    """See that reading the file is refused, that none of its plaintext past the damage comes, and nothing changes."""
+    """Check that reading fails, that no plaintext after the damage is returned, and that nothing changes."""
     before = as_before(folder)
     vault = CryptomatorVault(folder, PASSPHRASE)
     vault.check()
@@ -35,13 +35,13 @@ def damaged(folder: Path, words: str) -> str:
 
 @pytest.mark.parametrize("position", [0, 11, 12, 20, 59, -1])
 def test_a_tampered_header_is_noticed(folder: Path, lengths: tuple[int, int], position: int) -> None:
-    """Any bit of the header counts."""
+    """Every bit of the header is checked."""
     flip(encrypted(folder, SIZE), position % lengths[0])
     damaged(folder, "its header was changed")
 
 
 def test_a_truncated_header_is_noticed(folder: Path, lengths: tuple[int, int]) -> None:
-    """A file that ends within its header, or is empty, is damaged; so is its size."""
+    """A file that is empty or ends within its header is damaged, and its size cannot be read either."""
     path = encrypted(folder, SIZE)
     for length in (lengths[0] - 1, 1, 0):
         os.truncate(path, length)
@@ -53,14 +53,14 @@ def test_a_truncated_header_is_noticed(folder: Path, lengths: tuple[int, int]) -
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("position", [0, 15, 16, 1000, -1])
 def test_a_tampered_chunk_is_noticed(folder: Path, lengths: tuple[int, int], number: int, position: int) -> None:
-    """Any bit of a chunk counts: of its nonce, its content and its tag."""
+    """Every bit of a chunk is checked: of its nonce, its content and its tag."""
     header, chunk = lengths
     flip(encrypted(folder, SIZE), header + number * chunk + position % chunk)
     damaged(folder, f"chunk {number} was changed")
 
 
 def test_a_truncated_chunk_is_noticed(folder: Path, lengths: tuple[int, int]) -> None:
-    """A file that ends within a chunk is damaged, even within its nonce; so is its size where none fits."""
+    """A file that ends within a chunk is damaged; if it ends within the nonce, its size cannot be read either."""
     path, (header, chunk) = encrypted(folder, SIZE), lengths
     os.truncate(path, path.stat().st_size - 1)
     damaged(folder, "chunk 3, the last one, was changed or cut off")
@@ -71,7 +71,7 @@ def test_a_truncated_chunk_is_noticed(folder: Path, lengths: tuple[int, int]) ->
 
 
 def test_exchanged_chunks_are_noticed(folder: Path, lengths: tuple[int, int]) -> None:
-    """Two chunks that changed places have an error of their own."""
+    """Two exchanged chunks raise their own error."""
     path, (header, chunk) = encrypted(folder, SIZE), lengths
     data = path.read_bytes()
     first, second = data[header : header + chunk], data[header + chunk : header + 2 * chunk]
@@ -80,7 +80,7 @@ def test_exchanged_chunks_are_noticed(folder: Path, lengths: tuple[int, int]) ->
 
 
 def test_a_chunk_of_another_file_is_noticed(folder: Path, lengths: tuple[int, int]) -> None:
-    """A chunk with the right number, but from another file."""
+    """A chunk from another file does not decrypt, even with the right number."""
     path, (header, chunk) = encrypted(folder, SIZE), lengths
     data, other = path.read_bytes(), encrypted(folder, SIZE + 1).read_bytes()
     path.write_bytes(data[:header] + other[header : header + chunk] + data[header + chunk :])
@@ -88,14 +88,14 @@ def test_a_chunk_of_another_file_is_noticed(folder: Path, lengths: tuple[int, in
 
 
 def test_a_file_under_another_name_is_noticed_by_its_name(folder: Path) -> None:
-    """Contents may be exchanged as whole files, which the format allows; a name from elsewhere does not decrypt."""
+    """The format allows exchanging whole files, but a name from elsewhere does not decrypt."""
     path = encrypted(folder, SIZE)
     path.rename(path.with_name("A" * len(path.stem) + ".c9r"))
     assert list(CryptomatorVault(folder, PASSPHRASE).names("")) == ["endline.csv"]
 
 
-def test_no_byte_of_a_damaged_chunk_is_given(folder: Path, lengths: tuple[int, int]) -> None:
-    """What was read before the error is the true beginning of the file, and nothing else."""
+def test_no_byte_of_a_damaged_chunk_is_returned(folder: Path, lengths: tuple[int, int]) -> None:
+    """The bytes read before the error are the true beginning of the file, and nothing else."""
     whole = content(CryptomatorVault(folder, PASSPHRASE), "baseline.csv")
     flip(encrypted(folder, SIZE), lengths[0] + 2 * lengths[1] + 100)
     got = bytearray()
@@ -108,7 +108,7 @@ def test_no_byte_of_a_damaged_chunk_is_given(folder: Path, lengths: tuple[int, i
 
 
 def raised(action: Callable[[], object]) -> str:
-    """Return everything that a traceback with locals could show of an error, and of those behind it."""
+    """Return everything that a traceback with locals could show of an error and of its causes."""
     with pytest.raises(SheetsDecryptError) as caught:
         action()
     texts: list[str] = []
@@ -122,13 +122,13 @@ def raised(action: Callable[[], object]) -> str:
 
 
 def forms(secret: bytes) -> Iterator[str]:
-    """Return the ways in which bytes may be printed."""
+    """Yield the ways in which bytes may be printed."""
     yield from (secret.hex(), repr(secret)[2:-1], repr(list(secret))[1:-1])
     yield from (base64.b64encode(secret).decode().rstrip("="), base64.urlsafe_b64encode(secret).decode().rstrip("="))
 
 
 def test_the_passphrase_and_the_keys_appear_nowhere(folder: Path) -> None:
-    """Not in a repr, an error or a traceback with all locals, whatever goes wrong."""
+    """No repr, error or traceback with locals contains them, whatever goes wrong."""
     keys = keys_of(folder)
     vault = CryptomatorVault(folder, PASSPHRASE)
     vault.check()
@@ -167,6 +167,6 @@ def test_the_passphrase_and_the_keys_appear_nowhere(folder: Path) -> None:
 
 
 def test_a_key_cannot_be_pickled() -> None:
-    """It would be written to disk in the clear."""
+    """A pickled key would be written to disk in plaintext."""
     with pytest.raises(TypeError):
         Key(b"x").__reduce__()

@@ -1,4 +1,4 @@
-"""Whoever can write into a synced vault's folder can neither make a run hang nor fill its memory, nor crash it."""
+"""A process that can write to a synced vault's folder cannot make a run hang, fill its memory or crash it."""
 
 import base64
 import json
@@ -30,13 +30,13 @@ PLANTS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture(params=list(PLANTS))
 def plant(request: pytest.FixtureRequest) -> Callable[[Path], None]:
-    """What is put in the place of a file."""
+    """Put something other than a regular file at a path."""
     return PLANTS[request.param]
 
 
 @pytest.fixture
 def combo() -> str:
-    """One combination of ciphers is enough here."""
+    """One cipher combination is enough here."""
     return "SIV_GCM"
 
 
@@ -55,7 +55,7 @@ def test_the_vaults_own_files_are_regular_files(
 def test_a_part_of_a_long_name_is_a_regular_file(
     vault: CryptomatorVault, storage: Path, plant: Callable[[Path], None], part: str
 ) -> None:
-    """Such an entry is broken or skipped; listing and writing go on."""
+    """Such an entry is broken or skipped; listing and writing still work."""
     put(vault, LONG, b"x")
     (on_disk(storage, LONG) / part).unlink()
     plant(on_disk(storage, LONG) / part)
@@ -75,10 +75,10 @@ def test_a_folders_id_is_a_regular_file(vault: CryptomatorVault, storage: Path, 
         vault.names("surveys")
 
 
-def test_what_has_a_temporary_name_stops_nobody(
+def test_planted_temporary_names_do_not_stop_a_run(
     vault: CryptomatorVault, storage: Path, plant: Callable[[Path], None]
 ) -> None:
-    """A planted left-over, and one whose folder holds a planted id, are removed or left alone, without waiting."""
+    """A planted leftover, or one with a planted folder id, is removed or left alone without waiting."""
     plant(left_over(root_of(storage)))
     prepared = left_over(root_of(storage))
     prepared.mkdir()
@@ -106,7 +106,7 @@ except VaultDamaged:
 
 
 def test_a_huge_folder_id_is_not_read(vault: CryptomatorVault, storage: Path) -> None:
-    """`dir.c9r` of 1.5 GB, in a folder and in a planted left-over, costs no memory."""
+    """A `dir.c9r` of 1.5 GB, in a folder or in a planted leftover, costs no memory."""
     systems.only_on("linux", "the peak is measured in kilobytes on Linux only")
     put(vault, "surveys/baseline.csv", b"x")
     prepared = left_over(root_of(storage))
@@ -121,8 +121,8 @@ def test_a_huge_folder_id_is_not_read(vault: CryptomatorVault, storage: Path) ->
     assert not prepared.exists()
 
 
-def test_somebody_elses_ciphertext_does_not_decide_who_may_write(vault: CryptomatorVault, storage: Path) -> None:
-    """Only the own former file's mode is kept, without others' permission to write."""
+def test_another_users_ciphertext_does_not_decide_who_may_write(vault: CryptomatorVault, storage: Path) -> None:
+    """Only this user's file keeps its mode, without write permission for others."""
     systems.root("posix", "only root can make a file of another user")
     put(vault, "baseline.csv", b"x")
     on_disk(storage, "baseline.csv").chmod(0o666)
@@ -142,7 +142,7 @@ def _umask() -> int:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A vault that all examples tamper with, each from its original masterkey."""
+    """A vault that all examples tamper with, each starting from the original masterkey."""
     folder = tmp_path_factory.mktemp("shared") / "vault"
     quick_vault.create(folder, PASSPHRASE)
     (folder / "original").write_bytes((folder / "masterkey.cryptomator").read_bytes())
@@ -158,8 +158,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(2**16, 1)
 @example(2**15, 1)
 @example(2, 2**30)
-def test_no_scrypt_parameter_is_more_than_an_error(shared: Path, cost: int, block: int) -> None:
-    """Whatever N and r a tampered masterkey has: a vault error, within a quarter of a gigabyte."""
+def test_absurd_scrypt_parameters_only_cause_an_error(shared: Path, cost: int, block: int) -> None:
+    """Any N and r in a tampered masterkey cause a vault error, within a quarter of a gigabyte."""
     values = json.loads((shared / "original").read_bytes())
     values |= {"scryptCostParam": cost, "scryptBlockSize": block}
     if (cost, block) == (32768, 8):
@@ -176,7 +176,7 @@ def test_no_scrypt_parameter_is_more_than_an_error(shared: Path, cost: int, bloc
 
 
 def test_the_parameters_of_other_programs_still_open(shared: Path) -> None:
-    """Scrypt up to 256 MiB is run: here with four times Cryptomator's cost, which only the passphrase then fails."""
+    """Scrypt runs with up to 256 MiB: four times Cryptomator's cost is accepted, and only the passphrase is wrong."""
     values = json.loads((shared / "original").read_bytes()) | {"scryptCostParam": 2**17}
     (shared / "masterkey.cryptomator").write_text(json.dumps(values))
     with pytest.raises(VaultUnusable, match="passphrase"):
@@ -193,7 +193,7 @@ def test_the_parameters_of_other_programs_still_open(shared: Path) -> None:
     ],
 )
 def test_a_half_synced_vault_is_not_called_an_old_one(shared: Path, version: int | None, words: str, hint: str) -> None:
-    """Without `vault.cryptomator`, the masterkey's version distinguishes format 8 (999) from the formats up to 7."""
+    """Without `vault.cryptomator`, the masterkey's version separates format 8 (999) from the formats up to 7."""
     values = json.loads((shared / "original").read_bytes()) | {"version": version}
     (shared / "masterkey.cryptomator").write_text(json.dumps(values))
     config = (shared / "vault.cryptomator").read_bytes()

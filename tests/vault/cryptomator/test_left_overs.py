@@ -1,4 +1,4 @@
-"""What killed runs left is removed, and what another process writes is not taken for it."""
+"""Leftovers of killed runs are removed, and another process's files are not mistaken for leftovers."""
 
 import errno
 import os
@@ -17,18 +17,18 @@ from tests.vault.cryptomator.disk import PASSPHRASE, names_of, on_disk, root_of
 
 
 def left_over(folder: Path, host: str | None = None) -> Path:
-    """Return the name of a left-over temporary file, by default of this machine."""
+    """Return a leftover temporary file's path, by default with this machine's name."""
     return folder / f".sheets-decrypt-{host or disk._host()}-{os.urandom(8).hex()}.tmp"
 
 
 def age(folder: Path) -> None:
-    """Make a left-over folder a day old: on Windows nothing else shows that no process writes to it."""
+    """Make a leftover folder a day old: on Windows nothing else shows that no process writes to it."""
     if systems.WINDOWS:
         os.utime(folder, (folder.stat().st_mtime - 25 * 3600,) * 2)
 
 
 def test_another_machines_temporary_file_stays_for_a_day(vault: CryptomatorVault, storage: Path) -> None:
-    """In a synced folder it may be in the middle of being written; after a day it is a left-over."""
+    """In a synced folder, another machine may still be writing it; after a day it is a leftover."""
     foreign = left_over(root_of(storage), "0badc0de")
     foreign.write_bytes(b"x")
     put(vault, "a.csv", b"x")
@@ -38,16 +38,16 @@ def test_another_machines_temporary_file_stays_for_a_day(vault: CryptomatorVault
     assert not foreign.exists()
 
 
-def test_what_merely_looks_like_a_left_over_stays(vault: CryptomatorVault, storage: Path) -> None:
-    """Only names of exactly our pattern are removed."""
+def test_a_file_that_only_looks_like_a_leftover_stays(vault: CryptomatorVault, storage: Path) -> None:
+    """Only names that match our pattern exactly are removed."""
     for name in (".sheets-decrypt-note.tmp", ".tmp", "x.tmp"):
         (root_of(storage) / name).write_bytes(b"x")
     put(vault, "a.csv", b"x")
     assert {".sheets-decrypt-note.tmp", ".tmp", "x.tmp"} <= {path.name for path in root_of(storage).iterdir()}
 
 
-def test_a_place_that_no_folder_refers_to_goes_with_its_left_over(vault: CryptomatorVault, storage: Path) -> None:
-    """A run that was killed between making a folder's place and its entry leaves neither."""
+def test_an_orphaned_directory_is_removed_with_its_leftover(vault: CryptomatorVault, storage: Path) -> None:
+    """A run killed between creating a folder's directory and its entry leaves neither behind."""
     put(vault, "a.csv", b"x")
     before = stored(storage)
     prepared = left_over(root_of(storage))
@@ -63,8 +63,8 @@ def test_a_place_that_no_folder_refers_to_goes_with_its_left_over(vault: Cryptom
 
 
 @pytest.mark.parametrize("folder_id", ["an-id", ""])
-def test_a_place_that_holds_files_is_never_removed(vault: CryptomatorVault, storage: Path, folder_id: str) -> None:
-    """A forged left-over cannot make us remove someone's files, nor the root."""
+def test_a_directory_with_files_is_never_removed(vault: CryptomatorVault, storage: Path, folder_id: str) -> None:
+    """A forged leftover cannot make a run remove another program's files or the root."""
     put(vault, "a.csv", b"x")
     prepared = left_over(root_of(storage))
     prepared.mkdir()
@@ -81,10 +81,8 @@ def test_a_place_that_holds_files_is_never_removed(vault: CryptomatorVault, stor
     assert not prepared.exists()
 
 
-def test_a_file_that_another_process_writes_is_not_taken_for_a_left_over(
-    vault: CryptomatorVault, storage: Path
-) -> None:
-    """Two jobs write into one folder of one vault at the same time."""
+def test_a_file_being_written_by_another_process_is_not_a_leftover(vault: CryptomatorVault, storage: Path) -> None:
+    """Two jobs may write into one folder of one vault at the same time."""
     systems.only_on("posix", "this needs flock")
     script = (
         "import sys; from pathlib import Path\n"
@@ -105,10 +103,10 @@ def test_a_file_that_another_process_writes_is_not_taken_for_a_left_over(
     assert not any(path.exists() for path in held)
 
 
-def test_where_the_file_system_has_no_locks_age_decides(
+def test_age_decides_on_a_file_system_without_locks(
     vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A network's file system without locks: a young temporary file may be in use, one of a day is not."""
+    """On a network file system without locks, a recent temporary file may be in use, but one of a day is not."""
     systems.only_on("posix", "this needs flock")
     import fcntl
 
@@ -126,10 +124,10 @@ def test_where_the_file_system_has_no_locks_age_decides(
     assert content(vault, "a.csv") == b"x"
 
 
-def test_a_temporary_file_that_was_cleared_away_at_once_is_made_again(
+def test_a_temporary_file_that_was_removed_at_once_is_created_again(
     vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between its making and its lock another job may take it for a left-over: then there is a next one."""
+    """If another job removes it as a leftover between its creation and its lock, the run retries with a new name."""
     make, folder = disk._create, root_of(storage)
     calls: list[Path] = []
 
@@ -138,7 +136,7 @@ def test_a_temporary_file_that_was_cleared_away_at_once_is_made_again(
         if len(calls) == 1:
             raise FileNotFoundError(errno.ENOENT, "gone")
         handle = make(path)
-        if len(calls) == 2 and not systems.WINDOWS:  # there an open file cannot be removed
+        if len(calls) == 2 and not systems.WINDOWS:  # on Windows an open file cannot be removed
             path.unlink()
         return handle
 
@@ -149,10 +147,10 @@ def test_a_temporary_file_that_was_cleared_away_at_once_is_made_again(
     assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
 
 
-def test_a_folder_that_another_program_makes_meanwhile_is_used(
+def test_a_folder_created_meanwhile_by_another_program_is_used(
     vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever comes second uses the folder that is there, and leaves nothing of its own."""
+    """The later process uses the existing folder and leaves nothing of its own behind."""
     other = CryptomatorVault(storage, PASSPHRASE)
     put(other, "warm.csv", b"x")
     inside = vault._unlocked
@@ -170,10 +168,10 @@ def test_a_folder_that_another_program_makes_meanwhile_is_used(
     assert len(places) == 2
 
 
-def test_a_folder_that_cannot_be_made_leaves_nothing(
+def test_a_folder_that_cannot_be_created_leaves_nothing(
     vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a place nor an entry nor the file itself stays behind."""
+    """No directory, no entry and no file remains."""
     before = stored(storage)
     inside = vault._unlocked
     assert inside is not None
@@ -190,7 +188,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing(
 
 
 def test_a_replaced_file_keeps_its_readers(vault: CryptomatorVault, storage: Path) -> None:
-    """Who could read the former ciphertext, such as a sync service, can read the new one."""
+    """A user who could read the previous ciphertext, such as a sync service, can read the new one."""
     systems.only_on("posix", "modes mean nothing here")
     put(vault, "a.csv", b"x")
     on_disk(storage, "a.csv").chmod(0o640)

@@ -1,4 +1,4 @@
-"""Vaults written by us are opened by others, and vaults written by others are opened by us, byte for byte."""
+"""Other programs open our vaults, and we open theirs, byte for byte."""
 
 import hashlib
 import os
@@ -33,13 +33,13 @@ NAMES: Final = (
 
 
 def files() -> Mapping[str, bytes]:
-    """Every name with a content of its own, and every size in a name of its own."""
+    """Every name with its own content, and every size under its own name."""
     contents = {name: os.urandom(100 + number) for number, name in enumerate(NAMES)}
     return contents | {f"sizes/{size}.bin": os.urandom(size) for size in SIZES}
 
 
 def expected(contents: Mapping[str, bytes]) -> Mapping[str, str]:
-    """What a reader must find: the digests of the files, and every folder above them."""
+    """Return what a reader must find: the digests of the files, and every folder above them."""
     found = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     for name in contents:
         for folder in list(Path(name).parents)[:-1]:
@@ -54,7 +54,7 @@ def put(vault: CryptomatorVault, name: str, content: bytes) -> None:
 
 
 def listing(vault: CryptomatorVault, folder: str = "") -> Mapping[str, str]:
-    """Read everything that our own code finds in a vault, through its public methods."""
+    """Read everything that our code finds in a vault, through its public methods."""
     found: dict[str, str] = {}
     for name in vault.names(folder):
         path = f"{folder}/{name}" if folder else name
@@ -69,7 +69,7 @@ def listing(vault: CryptomatorVault, folder: str = "") -> Mapping[str, str]:
 
 
 def write_tree(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Put plain files into a folder."""
+    """Write plain files into a folder."""
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,12 +77,12 @@ def write_tree(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def in_nfd(contents: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """Return the names as macOS hands them to a program."""
+    """Return the names as macOS passes them to a program."""
     return {unicodedata.normalize("NFD", name): content for name, content in contents.items()}
 
 
 def write_large(vault: CryptomatorVault) -> str:
-    """Write a large file in pieces of odd sizes; return their digest."""
+    """Write a large file in pieces of odd sizes, and return its digest."""
     digest = hashlib.sha256()
     with vault.replace("large.bin") as new:
         left = LARGE
@@ -96,8 +96,8 @@ def write_large(vault: CryptomatorVault) -> str:
 def counter_wraps(ciphertext: Path) -> bool:
     """Return whether a chunk's counter passes 2³² within the chunk.
 
-    Cryptomator then carries on into the upper 96 bits, and so do we. cryptomator-ts starts the lower 32 bits anew
-    instead, and decrypts the rest of such a chunk wrongly: it is one chunk in two million.
+    Cryptomator then carries into the upper 96 bits, as we do. cryptomator-ts instead restarts the lower 32 bits
+    and decrypts the rest of such a chunk wrongly, which affects one chunk in two million.
     """
     data = ciphertext.read_bytes()
     starts = range(88, len(data), 32768 + 48)
@@ -106,7 +106,7 @@ def counter_wraps(ciphertext: Path) -> bool:
 
 @NO_FOLDERS
 def test_pycryptomator_reads_what_we_write(tmp_path: Path) -> None:
-    """Every size and every kind of name comes out the same, and it has nothing to complain of."""
+    """Every size and every kind of name is read unchanged, without complaints."""
     vault, contents = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE), files()
     for name, content in in_nfd(contents).items():
         put(vault, name, content)
@@ -116,7 +116,7 @@ def test_pycryptomator_reads_what_we_write(tmp_path: Path) -> None:
 
 
 def test_pycryptomator_reads_what_we_replaced_appended_and_removed(tmp_path: Path) -> None:
-    """Files that were changed in place, with short and with long names, are whole for others, too."""
+    """Files changed in place, with short and with long names, are whole for other readers too."""
     vault = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE)
     for name in ("short.csv", "x" * 200, "gone.csv", "y" * 200):
         put(vault, name, b"former" * 10_000)
@@ -130,7 +130,7 @@ def test_pycryptomator_reads_what_we_replaced_appended_and_removed(tmp_path: Pat
 
 
 def test_pycryptomators_command_lists_and_decrypts(tmp_path: Path) -> None:
-    """The command that a person would type finds the files and decrypts them."""
+    """The command that a user would type finds the files and decrypts them."""
     vault, contents = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE), files()
     for name, content in contents.items():
         put(vault, name, content)
@@ -142,7 +142,7 @@ def test_pycryptomators_command_lists_and_decrypts(tmp_path: Path) -> None:
 
 @NO_FOLDERS
 def test_we_read_what_pycryptomator_writes(tmp_path: Path) -> None:
-    """Its files, folders and long names open here, and a name that it stored in NFD is found by its NFC form."""
+    """Its files, folders and long names open here, and a name stored in NFD is found by its NFC form."""
     vault, contents = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE), files()
     write_tree(tmp_path / "plain", in_nfd(contents))
     with others.pycryptomator(tmp_path / "vault", PASSPHRASE) as writer:
@@ -153,8 +153,8 @@ def test_we_read_what_pycryptomator_writes(tmp_path: Path) -> None:
     assert listing(vault) == expected(contents)
 
 
-def test_a_name_that_another_program_stored_in_nfd_is_replaced_where_it_is(tmp_path: Path) -> None:
-    """There is one file afterwards, not one in each form."""
+def test_a_name_stored_in_nfd_by_another_program_is_replaced_in_place(tmp_path: Path) -> None:
+    """Afterwards the vault has one file, not one in each form."""
     vault = CryptomatorVault.create(tmp_path / "vault", PASSPHRASE)
     nfd = unicodedata.normalize("NFD", "Prüfung.csv")
     write_tree(tmp_path / "plain", {"x": b"former"})
@@ -166,7 +166,7 @@ def test_a_name_that_another_program_stored_in_nfd_is_replaced_where_it_is(tmp_p
 
 
 def test_cryptomator_ts_reads_what_we_write(tmp_path: Path) -> None:
-    """Every size and every kind of name comes out the same."""
+    """Every size and every kind of name is read unchanged."""
     reader = others.cryptomator_ts()
     vault, contents = quick_vault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC"), files()
     for name, content in in_nfd(contents).items():
@@ -176,7 +176,7 @@ def test_cryptomator_ts_reads_what_we_write(tmp_path: Path) -> None:
 
 
 def test_cryptomator_ts_reads_a_large_file_of_ours(tmp_path: Path) -> None:
-    """It comes out the same: 5 MB, or 100 MB in the long form."""
+    """A file of 1 MB, or 100 MB in the long form, is read unchanged."""
     reader = others.cryptomator_ts()
     vault = quick_vault.create(tmp_path / "vault", PASSPHRASE, cipher_combo="SIV_CTRMAC")
     large = write_large(vault)
@@ -188,7 +188,7 @@ def test_cryptomator_ts_reads_a_large_file_of_ours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("made_by_us", scaled([False], [True, False]))
 def test_we_read_what_cryptomator_ts_writes(tmp_path: Path, made_by_us: bool) -> None:
-    """Its vaults, files, folders and long names open here, though it shortens names at another length."""
+    """Its vaults, files, folders and long names open here, although it shortens names at another length."""
     writer, contents = others.cryptomator_ts(), files()
     folder = tmp_path / "vault"
     if made_by_us:
@@ -202,7 +202,7 @@ def test_we_read_what_cryptomator_ts_writes(tmp_path: Path, made_by_us: bool) ->
 
 
 def test_we_write_into_a_vault_of_cryptomator_ts(tmp_path: Path) -> None:
-    """A file of theirs that we replaced, with a short and with a long name, opens there, and so does a new one."""
+    """A file of theirs that we replaced, with a short or a long name, opens there, and so does a new one."""
     require.patience("Node starts four times")
     other, folder = others.cryptomator_ts(), tmp_path / "vault"
     folder.mkdir()

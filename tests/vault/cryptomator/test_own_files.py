@@ -1,4 +1,4 @@
-"""Wrong passphrases, and a tampered vault's own two files: each has an error of its own, and nothing changes."""
+"""Wrong passphrases and tampered vault files each raise their own error, and nothing changes."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.vault.cryptomator.tampering import PASSPHRASE, as_before, change, key
 
 
 def part(data: Mapping[str, object]) -> bytes:
-    """Write one part of a token."""
+    """Encode one part of a token."""
     return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=")
 
 
@@ -28,7 +28,7 @@ def parts(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def sign(folder: Path, header: Mapping[str, object], claims: Mapping[str, object]) -> None:
-    """Write a token that is signed as it should be."""
+    """Write a correctly signed token."""
     old_header, old_claims = parts(folder)
     signed = part({**old_header, **header}) + b"." + part({**old_claims, **claims})
     name = str({**old_header, **header}["alg"])
@@ -38,7 +38,7 @@ def sign(folder: Path, header: Mapping[str, object], claims: Mapping[str, object
 
 
 def refused(folder: Path, kind: type[VaultError], words: str, passphrase: Secret = PASSPHRASE) -> str:
-    """See that everything is refused with this error, and that nothing in the folder changes."""
+    """Check that every method raises this error, and that nothing in the folder changes."""
     before, texts = as_before(folder), set()
     actions: list[Callable[[CryptomatorVault], object]] = [
         lambda vault: vault.check(),
@@ -62,8 +62,8 @@ def test_a_wrong_passphrase_changes_nothing(folder: Path) -> None:
     refused(folder, VaultUnusable, "passphrase does not open", Secret("another"))
 
 
-def test_a_passphrase_that_is_no_text_opens_nothing(folder: Path) -> None:
-    """Half a character, as a broken environment hands it over, has its own error."""
+def test_a_passphrase_that_is_not_text_is_refused(folder: Path) -> None:
+    """Half a character, as a broken environment may pass it, raises its own error."""
     refused(folder, VaultUnusable, "not valid UTF-8", Secret("\udce4"))
 
 
@@ -71,7 +71,7 @@ def test_a_passphrase_that_is_no_text_opens_nothing(folder: Path) -> None:
     "claim", [{"shorteningThreshold": 200}, {"cipherCombo": "SIV_CTRMAC"}, {"cipherCombo": "SIV_GCM"}]
 )
 def test_a_changed_claim_breaks_the_signature(folder: Path, claim: Mapping[str, object]) -> None:
-    """Without the keys no one can change what the vault says of itself."""
+    """Without the keys, no one can change the vault's own configuration."""
     header, claims = parts(folder)
     if {**claims, **claim} == claims:
         claim = {"jti": "another"}
@@ -82,15 +82,15 @@ def test_a_changed_claim_breaks_the_signature(folder: Path, claim: Mapping[str, 
 
 @pytest.mark.parametrize("signature", [b"", b".", b"AAAA", b"!", b"A"])
 def test_a_missing_or_wrong_signature_is_refused(folder: Path, signature: bytes) -> None:
-    """A token that is not signed is not believed."""
+    """A token without a valid signature is not trusted."""
     path = folder / "vault.cryptomator"
     path.write_bytes(path.read_bytes().rpartition(b".")[0] + b"." + signature)
     refused(folder, VaultDamaged, r"vault\.cryptomator was changed")
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "HS1", "RS256", "", None, 256])
-def test_no_other_algorithm_of_signatures_is_accepted(folder: Path, alg: object) -> None:
-    """`none` above all: it would make every token valid."""
+def test_no_other_signature_algorithm_is_accepted(folder: Path, alg: object) -> None:
+    """`none` in particular would make every token valid."""
     header, claims = parts(folder)
     (folder / "vault.cryptomator").write_bytes(part({**header, "alg": alg}) + b"." + part(claims) + b".")
     refused(folder, VaultDamaged, "not signed with HS256 or HS384 or HS512")
@@ -98,7 +98,7 @@ def test_no_other_algorithm_of_signatures_is_accepted(folder: Path, alg: object)
 
 @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
 def test_all_three_algorithms_of_the_format_open(folder: Path, alg: str) -> None:
-    """Cryptomator may sign with longer digests, and leave out the threshold."""
+    """Cryptomator may sign with longer digests, and omit the threshold."""
     sign(folder, {"alg": alg}, {})
     CryptomatorVault(folder, PASSPHRASE).check()
 
@@ -117,34 +117,34 @@ def test_all_three_algorithms_of_the_format_open(folder: Path, alg: str) -> None
     ],
 )
 def test_a_path_in_the_key_id_is_never_followed(folder: Path, kid: object) -> None:
-    """Even with a good signature, only the file beside it counts (CVE-2026-32310)."""
+    """Even with a valid signature, only the file beside it counts (CVE-2026-32310)."""
     sign(folder, {"kid": kid}, {})
     refused(folder, VaultDamaged, "names another key")
 
 
 @pytest.mark.parametrize("kid", ["hub+https://hub.example.org/api/vaults/1", "hub+http://localhost/x"])
-def test_a_vault_of_hub_is_refused_with_its_reason(folder: Path, kid: str) -> None:
-    """Its key needs a person who signs in."""
+def test_a_hub_vault_is_refused_with_its_reason(folder: Path, kid: str) -> None:
+    """A Hub vault's key needs a person to sign in."""
     sign(folder, {"kid": kid}, {})
     refused(folder, VaultUnusable, "Cryptomator Hub")
 
 
 @pytest.mark.parametrize(("number", "words"), [(7, "format 7; only"), (9, "format 9; only"), (6, "format 6; only")])
 def test_another_format_is_refused(folder: Path, number: int, words: str) -> None:
-    """Neither an older nor a newer one is written into."""
+    """A vault of an older or a newer format is not written to."""
     sign(folder, {}, {"format": number})
     refused(folder, VaultUnusable, words)
 
 
 @pytest.mark.parametrize("number", [None, "8", True, 8.0])
-def test_a_format_that_is_no_number_is_refused(folder: Path, number: object) -> None:
-    """The format is a whole number."""
+def test_a_format_that_is_not_a_number_is_refused(folder: Path, number: object) -> None:
+    """The format must be a whole number."""
     sign(folder, {}, {"format": number})
     refused(folder, VaultDamaged, "no valid format")
 
 
-def test_a_folder_that_is_no_vault_is_refused(folder: Path) -> None:
-    """Neither file is there."""
+def test_a_folder_that_is_not_a_vault_is_refused(folder: Path) -> None:
+    """Both files are missing."""
     (folder / "vault.cryptomator").unlink()
     (folder / "masterkey.cryptomator").unlink()
     refused(folder, VaultUnusable, "not a Cryptomator vault")
@@ -152,14 +152,14 @@ def test_a_folder_that_is_no_vault_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("combo", ["SIV_XTS", "", None, ["SIV_GCM"]])
 def test_unknown_ciphers_are_refused(folder: Path, combo: object) -> None:
-    """A combination that is not known is not guessed."""
+    """An unknown combination is not guessed."""
     sign(folder, {}, {"cipherCombo": combo})
     refused(folder, VaultUnusable, "ciphers")
 
 
 @pytest.mark.parametrize("threshold", [0, -1, 35, "220", None, True, 220.5])
-def test_a_threshold_without_sense_is_refused(folder: Path, threshold: object) -> None:
-    """Names could not be stored."""
+def test_an_absurd_threshold_is_refused(folder: Path, threshold: object) -> None:
+    """Names could not be stored with it."""
     sign(folder, {}, {"shorteningThreshold": threshold})
     refused(folder, VaultDamaged, "shorteningThreshold")
 
@@ -167,25 +167,25 @@ def test_a_threshold_without_sense_is_refused(folder: Path, threshold: object) -
 @pytest.mark.parametrize(
     "token", [b"", b"x", b"..", b"a.b.c", b"e30.e30.", b"W10.e30.AAAA", b"[" * 60_000, b"x" * 100_000, b"\xff\xfe"]
 )
-def test_a_vault_file_that_is_no_token_is_refused(folder: Path, token: bytes) -> None:
-    """Whatever is there, it is an error and not a crash."""
+def test_a_vault_file_that_is_not_a_token_is_refused(folder: Path, token: bytes) -> None:
+    """Any content is an error, not a crash."""
     (folder / "vault.cryptomator").write_bytes(token)
     refused(folder, VaultDamaged, r"vault\.cryptomator")
 
 
 def test_a_vault_without_its_folder_d_is_refused(folder: Path) -> None:
-    """It is not made anew: everything in it would seem to be gone."""
+    """The folder is not created again: every file in it would seem to be gone."""
     (folder / "d").rename(folder / "e")
     refused(folder, VaultDamaged, "no folder d")
 
 
-def test_a_missing_masterkey_is_told(folder: Path) -> None:
-    """The vault's file is there and its key is not."""
+def test_a_missing_masterkey_is_reported(folder: Path) -> None:
+    """The vault's file exists, but its key does not."""
     (folder / "masterkey.cryptomator").unlink()
     refused(folder, VaultDamaged, r"has no masterkey\.cryptomator")
 
 
-def test_a_masterkey_that_cannot_be_read_is_told(folder: Path) -> None:
+def test_an_unreadable_masterkey_is_reported(folder: Path) -> None:
     """A folder in its place cannot be opened."""
     (folder / "masterkey.cryptomator").unlink()
     (folder / "masterkey.cryptomator").mkdir()
@@ -195,8 +195,8 @@ def test_a_masterkey_that_cannot_be_read_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"no json", b"[]", b"null", b"{" * 50_000, b'{"a":' * 9_000, b"\xff", b"x" * 70_000]
 )
-def test_a_masterkey_that_is_no_json_is_refused(folder: Path, text: bytes) -> None:
-    """Whatever is there, it is an error and not a crash."""
+def test_a_masterkey_that_is_not_json_is_refused(folder: Path, text: bytes) -> None:
+    """Any content is an error, not a crash."""
     (folder / "masterkey.cryptomator").write_bytes(text)
     refused(folder, VaultDamaged, r"masterkey\.cryptomator was changed")
 
@@ -205,15 +205,15 @@ def test_a_masterkey_that_is_no_json_is_refused(folder: Path, text: bytes) -> No
     ("cost", "block"),
     [(2**24, 8), (32768, 2**20), (2**30, 2**30), (0, 8), (1, 8), (-2, 8), (32767, 8), (32768, 0), (32768, -1)],
 )
-def test_an_absurd_cost_of_scrypt_is_refused(folder: Path, cost: int, block: int) -> None:
-    """More than 256 MiB of memory, or no valid cost: refused before it is tried."""
+def test_an_absurd_scrypt_cost_is_refused(folder: Path, cost: int, block: int) -> None:
+    """More than 256 MiB of memory, or an invalid cost, is refused before scrypt runs."""
     change(folder, scryptCostParam=cost, scryptBlockSize=block)
     refused(folder, VaultDamaged, "scrypt parameters are absurd")
 
 
 @pytest.mark.parametrize("name", ["scryptCostParam", "scryptBlockSize", "version"])
 @pytest.mark.parametrize("value", [None, "8", 8.5, True, 2**40])
-def test_a_number_that_is_none_is_refused(folder: Path, name: str, value: object) -> None:
+def test_a_value_that_is_not_a_number_is_refused(folder: Path, name: str, value: object) -> None:
     """The error names the entry."""
     change(folder, **{name: value})
     refused(folder, VaultDamaged, f"{name} is not a whole number")
@@ -221,7 +221,7 @@ def test_a_number_that_is_none_is_refused(folder: Path, name: str, value: object
 
 @pytest.mark.parametrize("name", ["scryptSalt", "primaryMasterKey", "hmacMasterKey", "versionMac"])
 @pytest.mark.parametrize("value", [None, 8, "!", "AAA", "ä"])
-def test_bytes_that_are_none_are_refused(folder: Path, name: str, value: object) -> None:
+def test_a_value_that_is_not_base64_is_refused(folder: Path, name: str, value: object) -> None:
     """The error names the entry."""
     change(folder, **{name: value})
     refused(folder, VaultDamaged, f"{name} is not base64")
@@ -235,7 +235,7 @@ def test_a_key_of_another_length_is_refused(folder: Path, name: str) -> None:
 
 
 def test_a_changed_key_is_refused(folder: Path) -> None:
-    """The first key shows a wrong passphrase; where that fits and the second does not, the file was changed."""
+    """A wrong passphrase fails at the first key; if only the second key fails, the file was changed."""
     change(folder, hmacMasterKey=base64.b64encode(bytes(40)).decode())
     refused(folder, VaultDamaged, "hmacMasterKey is wrong")
     change(folder, primaryMasterKey=base64.b64encode(bytes(40)).decode())

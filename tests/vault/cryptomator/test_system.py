@@ -1,4 +1,4 @@
-"""What the operating system refuses becomes an error of ours, and the former file stays."""
+"""Errors of the operating system become errors of ours, and the previous file stays."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ from tests.vault.cryptomator.disk import PASSPHRASE, as_before, on_disk
 def test_the_systems_errors_become_ours_and_change_nothing(
     vault: CryptomatorVault, storage: Path, number: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full, forbidden or broken disk is an error of exit code 7, and the former file stays."""
+    """A full, forbidden or broken disk causes exit code 7, and the previous file stays."""
     put(vault, "a.csv", b"former")
     before = as_before(storage)
 
@@ -49,9 +49,9 @@ def test_the_systems_errors_become_ours_and_change_nothing(
     assert as_before(storage) == before
 
 
-def test_a_disk_that_fills_up_while_writing_is_told(vault: CryptomatorVault, storage: Path) -> None:
-    """The limit on a file's size ends the writing in the middle; the error is ours and nothing is left."""
-    systems.only_on("posix", "no limit on a file's size here")
+def test_a_disk_that_fills_up_during_a_write_is_reported(vault: CryptomatorVault, storage: Path) -> None:
+    """The file size limit stops the write in the middle; the error is ours and nothing remains."""
+    systems.only_on("posix", "no file size limit here")
     import resource
     import signal
 
@@ -75,12 +75,12 @@ class _Held:
         held = [True] * times
 
         def rename(source: Path, to: Path) -> Path:
-            if to.name == target.name and held:  # the vault's own paths are in the form for long ones on Windows
+            if to.name == target.name and held:  # on Windows the vault uses extended-length paths
                 held.pop()
                 error = PermissionError(errno.EACCES, "held open")
                 error.winerror = 32  # type: ignore[attr-defined, unused-ignore]  # Windows sets it
                 raise error
-            os.replace(source, to)  # noqa: PTH105 — it stands in for pathlib's own method
+            os.replace(source, to)  # noqa: PTH105 — stands in for pathlib's own method
             return to
 
         self.rename = rename
@@ -93,10 +93,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_a_file_that_is_held_open_for_a_moment_is_replaced(
+def test_a_file_held_open_for_a_moment_is_replaced(
     vault: CryptomatorVault, storage: Path, quick: pytest.MonkeyPatch
 ) -> None:
-    """Windows refuses the rename while a sync client reads the file; a moment later it works."""
+    """Windows refuses the rename while a sync client reads the file; a moment later it succeeds."""
     put(vault, "a.csv", b"former")
     held = _Held(on_disk(storage, "a.csv"), 3)
     with quick.context() as patch:
@@ -107,10 +107,10 @@ def test_a_file_that_is_held_open_for_a_moment_is_replaced(
     assert content(vault, "a.csv") == b"new"
 
 
-def test_a_file_that_stays_held_open_gets_a_neighbour(
+def test_a_file_that_stays_held_open_gets_the_new_one_beside_it(
     vault: CryptomatorVault, storage: Path, quick: pytest.MonkeyPatch
 ) -> None:
-    """Where the program does not let go, the new content lies beside it, and the note says so."""
+    """If the other program does not release the file, the new content is stored beside it, and the note says so."""
     put(vault, "a.csv", b"former")
     held = _Held(on_disk(storage, "a.csv"), 1000)
     with quick.context() as patch:
@@ -130,7 +130,7 @@ def test_a_file_that_stays_held_open_gets_a_neighbour(
 def test_a_folder_that_stays_held_open_is_reported(
     vault: CryptomatorVault, storage: Path, quick: pytest.MonkeyPatch
 ) -> None:
-    """A scanner that holds the new folder is waited for, then named; nothing is left, and the next run works."""
+    """The run waits for a scanner that holds the new folder, then reports it and leaves nothing; the next one works."""
     before = stored(storage)
 
     def held(source: Path, to: Path) -> Path:
@@ -150,8 +150,8 @@ def test_a_folder_that_stays_held_open_is_reported(
     assert content(vault, "surveys/a.csv") == b"x"
 
 
-def test_missing_vaults_are_locked_not_made(tmp_path: Path) -> None:
-    """A folder that is not there, such as on a drive that is not connected, is never made."""
+def test_missing_vaults_are_reported_and_not_created(tmp_path: Path) -> None:
+    """A missing folder, such as one on a disconnected drive, is never created."""
     vault = CryptomatorVault(tmp_path / "gone", PASSPHRASE)
     for action in (vault.check, lambda: put(vault, "a.csv", b"x"), lambda: vault.size("a.csv")):
         with pytest.raises(VaultLocked, match="does not exist"):
@@ -159,10 +159,10 @@ def test_missing_vaults_are_locked_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_vanishes_between_the_look_and_the_reading_is_told(
+def test_a_file_that_vanishes_before_it_is_read_is_reported(
     vault: CryptomatorVault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another program removes the file in that moment: our own error, not the system's."""
+    """If another program removes the file at that moment, the error is ours, not the system's."""
     put(vault, "a.csv", b"x")
     found = vault._file("a.csv")
     on_disk(storage, "a.csv").unlink()
@@ -181,8 +181,8 @@ def test_a_file_that_vanishes_between_the_look_and_the_reading_is_told(
         ("\\\\?\\C:\\Survey", "\\\\?\\C:\\Survey"),
     ],
 )
-def test_windows_is_given_the_form_of_a_path_that_may_be_long(path: str, extended: str) -> None:
-    """Encrypted names pass Windows' limit of 260 characters, which this form lifts."""
+def test_windows_gets_extended_length_paths(path: str, extended: str) -> None:
+    """Encrypted names exceed Windows' limit of 260 characters, which this form lifts."""
     assert str(extended_windows(PureWindowsPath(path))) == extended
 
 
@@ -197,7 +197,7 @@ from sheets_decrypt.vault.cryptomator.unlocked import UnlockedVault
 from sheets_decrypt.vault.cryptomator.keys import Keys
 
 folder, size = Path(sys.argv[1]), int(sys.argv[2])
-vault = CryptomatorVault(folder, Secret("unused"))  # opened without scrypt, whose 32 MiB would hide a growth
+vault = CryptomatorVault(folder, Secret("unused"))  # opened without scrypt, whose 32 MiB would hide any growth
 vault._unlocked = UnlockedVault(folder, opening.Opened(Keys.generate(), sys.argv[3], 220))
 vault._unlocked.tree.make_root()
 piece = bytes(100_003)
@@ -215,7 +215,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> None:
-    """Four (long form: ten) times the size takes no more memory, give or take the allocator's mood."""
+    """Twice (long form: ten times) the size takes no more memory, apart from the allocator's variation."""
     systems.only_on("linux", "the peak is measured in kilobytes on Linux only")
     peaks = {}
     for size in (10_000_000, LARGE):
@@ -226,8 +226,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, combo: Combo) -> Non
 
 
 def test_a_file_has_one_identity_however_it_is_written(storage: Path, vault: CryptomatorVault, tmp_path: Path) -> None:
-    """Another way to the vault's folder, or to store an accent, makes no other file; no passphrase is needed."""
-    if not systems.WINE:  # where it makes no link
+    """Another path to the folder or another form of an accent does not change the identity; no passphrase is needed."""
+    if not systems.WINE:  # which creates no links
         (tmp_path / "link").symlink_to(storage)
     asked: list[str] = []
 

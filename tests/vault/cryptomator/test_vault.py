@@ -1,4 +1,4 @@
-"""A Cryptomator vault that is written directly keeps the promise of every vault, and its own."""
+"""A Cryptomator vault that is written to directly keeps the promise of every vault, and its own."""
 
 import json
 import os
@@ -26,11 +26,11 @@ from tests.vault.cryptomator.disk import LONG, PASSPHRASE, as_before, names_of, 
 
 
 class TestCryptomatorVault(VaultContract):
-    """Everything that every vault does."""
+    """The contract of every vault."""
 
 
 def test_a_vault_is_opened_again_with_its_passphrase(vault: CryptomatorVault, storage: Path) -> None:
-    """What one object wrote, another one reads; the check says what the place is."""
+    """A second object reads what the first one wrote, and the check describes the place."""
     put(vault, "surveys/baseline.csv", b"row\r\n")
     again = CryptomatorVault(storage, PASSPHRASE)
     place = again.check()
@@ -39,7 +39,7 @@ def test_a_vault_is_opened_again_with_its_passphrase(vault: CryptomatorVault, st
 
 
 def test_the_passphrase_is_asked_for_once_and_not_before_it_is_needed(vault: CryptomatorVault, storage: Path) -> None:
-    """A function that gives the passphrase is called once, by whatever comes first."""
+    """A function that returns the passphrase is called once, by the first use."""
     asked = []
 
     def ask() -> Secret:
@@ -53,8 +53,8 @@ def test_the_passphrase_is_asked_for_once_and_not_before_it_is_needed(vault: Cry
     assert asked == [1]
 
 
-def test_the_passphrases_source_may_fail(vault: CryptomatorVault, storage: Path) -> None:
-    """What the source of the passphrase says comes through unchanged."""
+def test_an_error_of_the_passphrases_source_is_passed_on(vault: CryptomatorVault, storage: Path) -> None:
+    """The source's own error reaches the caller unchanged."""
 
     def ask() -> Secret:
         raise KeyMissing("the keyring has no entry")
@@ -64,13 +64,13 @@ def test_the_passphrases_source_may_fail(vault: CryptomatorVault, storage: Path)
 
 
 def test_a_passphrase_means_the_same_in_nfc_and_in_nfd(storage: Path) -> None:
-    """An umlaut typed on a Mac opens a vault made on Windows."""
+    """An umlaut typed on a Mac opens a vault created on Windows."""
     quick_vault.create(storage, Secret(unicodedata.normalize("NFD", "Schlüssel")))
     CryptomatorVault(storage, Secret(unicodedata.normalize("NFC", "Schlüssel"))).check()
 
 
-def test_a_new_vault_is_never_made_among_other_files(storage: Path) -> None:
-    """A folder that holds anything is refused, and stays unchanged."""
+def test_a_new_vault_is_never_created_among_other_files(storage: Path) -> None:
+    """A folder with any content is refused and stays unchanged."""
     storage.mkdir()
     (storage / "thesis.docx").write_bytes(b"x")
     with pytest.raises(VaultUnusable, match="not empty"):
@@ -79,7 +79,7 @@ def test_a_new_vault_is_never_made_among_other_files(storage: Path) -> None:
 
 
 def test_a_new_vault_has_the_shape_of_cryptomators_own(vault: CryptomatorVault, storage: Path, combo: Combo) -> None:
-    """Two files, the root, and the root's `dirid.c9r`: a header and one empty chunk."""
+    """It has two files, the root, and the root's `dirid.c9r`: a header and one empty chunk."""
     root = root_of(storage)
     assert stored(storage) == sorted(
         ["masterkey.cryptomator", "vault.cryptomator", str(root.relative_to(storage) / "dirid.c9r")]
@@ -88,7 +88,7 @@ def test_a_new_vault_has_the_shape_of_cryptomators_own(vault: CryptomatorVault, 
 
 
 def test_a_new_vault_is_as_hard_to_guess_as_cryptomators_own(tmp_path: Path, combo: Combo) -> None:
-    """Its scrypt parameters are those of Cryptomator."""
+    """Its scrypt parameters are Cryptomator's."""
     CryptomatorVault.create(tmp_path / "new", Secret("x"), cipher_combo=combo)
     masterkey = json.loads((tmp_path / "new" / "masterkey.cryptomator").read_bytes())
     assert masterkey["version"] == 999
@@ -96,7 +96,7 @@ def test_a_new_vault_is_as_hard_to_guess_as_cryptomators_own(tmp_path: Path, com
 
 
 def test_the_check_says_when_the_vault_is_read_only(combo: Combo) -> None:
-    """A root that this user may not write is found before anything is decrypted."""
+    """A root that this user may not write to is noticed before anything is decrypted."""
     systems.only_on("posix", "modes mean nothing here")
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
@@ -137,7 +137,7 @@ def test_names_are_shortened_where_cryptomator_does(
 
 
 def test_a_name_in_nfd_and_in_nfc_is_one_name(vault: CryptomatorVault) -> None:
-    """The same word from a Mac and from Windows names the same file, and lists in NFC."""
+    """The same word from a Mac and from Windows names the same file, and is listed in NFC."""
     put(vault, unicodedata.normalize("NFD", "Prüfung/März.csv"), b"former")
     put(vault, unicodedata.normalize("NFC", "Prüfung/März.csv"), b"new")
     assert list(vault.names("Prüfung")) == [unicodedata.normalize("NFC", "März.csv")]
@@ -145,8 +145,8 @@ def test_a_name_in_nfd_and_in_nfc_is_one_name(vault: CryptomatorVault) -> None:
 
 
 @pytest.mark.parametrize("name", ["n" * 256, "ü" * 128, "a\0b", "a//b", "\ud800", "."])
-def test_what_is_no_name_is_refused(vault: CryptomatorVault, storage: Path, name: str) -> None:
-    """Too long, empty in the middle, a zero byte or half a character: an error, and nothing is written."""
+def test_an_invalid_name_is_refused(vault: CryptomatorVault, storage: Path, name: str) -> None:
+    """A name that is too long, has an empty part, a zero byte or half a character is an error; nothing is written."""
     before = stored(storage)
     with pytest.raises(VaultUnusable):
         put(vault, name, b"x")
@@ -154,10 +154,10 @@ def test_what_is_no_name_is_refused(vault: CryptomatorVault, storage: Path, name
 
 
 @pytest.mark.parametrize("name", ["..", "../out.csv", "a/b", ".", "/etc/passwd", "a\0b"])
-def test_a_name_in_the_vault_that_leads_elsewhere_is_not_even_listed(
+def test_a_stored_name_that_points_elsewhere_is_not_even_listed(
     vault: CryptomatorVault, storage: Path, name: str
 ) -> None:
-    """Someone who has the keys may store such a name; no one who lists the vault here meets it."""
+    """Someone with the keys may store such a name, but it is never listed here."""
     put(vault, "good.csv", b"x")
     evil = root_of(storage) / names_of(storage).encrypt(name, "")
     evil.write_bytes(on_disk(storage, "good.csv").read_bytes())
@@ -167,17 +167,15 @@ def test_a_name_in_the_vault_that_leads_elsewhere_is_not_even_listed(
 @pytest.mark.parametrize(
     "name", ["conflicted copy.c9r", "AAAA.c9r", "A" * 32 + ".c9r", "=.c9r", "x.c9s", "notes.txt", ".DS_Store", "ä.c9r"]
 )
-def test_what_other_programs_leave_in_the_folders_is_passed_over(
-    vault: CryptomatorVault, storage: Path, name: str
-) -> None:
-    """A sync client's copies and files of the system are no part of the vault."""
+def test_files_of_other_programs_are_skipped(vault: CryptomatorVault, storage: Path, name: str) -> None:
+    """Copies made by a sync client and system files are not part of the vault."""
     put(vault, "good.csv", b"x")
     (root_of(storage) / name).write_bytes(b"?")
     assert list(vault.names("")) == ["good.csv"]
     assert vault.size("missing.csv") is None
 
 
-def test_a_long_name_that_cannot_be_read_is_passed_over(vault: CryptomatorVault, storage: Path) -> None:
+def test_an_unreadable_long_name_is_skipped(vault: CryptomatorVault, storage: Path) -> None:
     """A shortened entry whose full name is not text is not listed."""
     put(vault, LONG, b"x")
     (on_disk(storage, LONG) / "name.c9s").write_bytes(b"\xff\xff")
@@ -185,7 +183,7 @@ def test_a_long_name_that_cannot_be_read_is_passed_over(vault: CryptomatorVault,
 
 
 def test_a_link_is_listed_and_never_followed(vault: CryptomatorVault, storage: Path) -> None:
-    """A symbolic link in the vault can be seen; reading or replacing it is refused."""
+    """A symbolic link in the vault is listed; reading or replacing it is refused."""
     entry = on_disk(storage, "link.csv")
     entry.mkdir()
     (entry / "symlink.c9r").write_bytes(b"x")
@@ -198,7 +196,7 @@ def test_a_link_is_listed_and_never_followed(vault: CryptomatorVault, storage: P
 
 @pytest.mark.wine_cannot("os.symlink makes no link")
 def test_a_link_of_the_system_is_not_followed(vault: CryptomatorVault, storage: Path, tmp_path: Path) -> None:
-    """A link on disk, which could lead out of the vault, counts as a broken entry."""
+    """A link on disk, which could point outside the vault, counts as a broken entry."""
     put(vault, "good.csv", b"x")
     on_disk(storage, "evil.csv").symlink_to(on_disk(storage, "good.csv"))
     with pytest.raises(VaultDamaged, match="broken"):
@@ -206,8 +204,8 @@ def test_a_link_of_the_system_is_not_followed(vault: CryptomatorVault, storage: 
 
 
 @given(name=st.text(min_size=1, max_size=60), data=st.binary(max_size=100_000))
-def test_any_content_under_any_name_comes_back(name: str, data: bytes) -> None:
-    """Whatever a name and a content look like, they come back, or the name is refused before anything is written."""
+def test_any_content_under_any_name_is_read_back(name: str, data: bytes) -> None:
+    """Any name and content are read back unchanged, or the name is refused before anything is written."""
     with tempfile.TemporaryDirectory() as folder:
         vault = _OPEN.in_folder(Path(folder))
         try:
@@ -223,7 +221,7 @@ def test_any_content_under_any_name_comes_back(name: str, data: bytes) -> None:
 
 
 class _Open:
-    """Copies one vault instead of making a new one each time, which would cost a scrypt."""
+    """Opens one vault in many folders instead of creating a new one each time, which would cost a scrypt."""
 
     def __init__(self) -> None:
         self._inside: opening.Opened | None = None
@@ -245,7 +243,7 @@ _OPEN = _Open()
 
 
 def test_a_broken_entry_is_listed_and_left_alone(vault: CryptomatorVault, storage: Path) -> None:
-    """An entry of which a part is missing shows in the list, and nothing is written into it."""
+    """An entry with a missing part is listed, and nothing is written into it."""
     put(vault, LONG, b"x")
     (on_disk(storage, LONG) / "contents.c9r").unlink()
     on_disk(storage, "empty.csv").mkdir()
@@ -262,7 +260,7 @@ def test_a_broken_entry_is_listed_and_left_alone(vault: CryptomatorVault, storag
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"x" * 1001])
 def test_a_folder_without_a_valid_id_is_damaged(vault: CryptomatorVault, storage: Path, text: bytes) -> None:
-    """An empty id would be the root's: the tree would run in a circle. It is refused."""
+    """An empty id, which would be the root's and make the tree circular, is refused."""
     put(vault, "surveys/a.csv", b"x")
     (on_disk(storage, "surveys") / "dir.c9r").write_bytes(text)
     with pytest.raises(VaultDamaged, match="no valid id"):
@@ -270,7 +268,7 @@ def test_a_folder_without_a_valid_id_is_damaged(vault: CryptomatorVault, storage
 
 
 def test_a_folder_whose_content_is_missing_is_damaged(vault: CryptomatorVault, storage: Path) -> None:
-    """A folder that is not synced yet is not taken for an empty one."""
+    """A folder that is not synced yet is not mistaken for an empty one."""
     put(vault, "surveys/a.csv", b"x")
     (on_disk(storage, "surveys") / "dir.c9r").write_text(str(uuid.uuid4()))
     before = as_before(storage)
@@ -281,7 +279,7 @@ def test_a_folder_whose_content_is_missing_is_damaged(vault: CryptomatorVault, s
 
 
 def test_a_missing_root_is_damage(vault: CryptomatorVault, storage: Path) -> None:
-    """Without the root's folder the check fails, and the root is not made anew."""
+    """Without the root's folder the check fails, and the root is not created again."""
     root_of(storage).rename(storage / "elsewhere")
     with pytest.raises(VaultDamaged, match="root"):
         CryptomatorVault(storage, PASSPHRASE).check()
