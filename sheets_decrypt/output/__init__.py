@@ -1,4 +1,4 @@
-"""CSV text, and delivery: only what changed, never a shrunken CSV.
+"""Output files: their text, and their delivery; an unchanged file is not written, and a shrunken CSV is refused.
 
-May touch: the vault through its interface.
+May touch: the vault, through its interface.
 """

@@ -1,9 +1,9 @@
 """Rows → CSV as bytes: RFC 4180 with CRLF, and the formula guard. Pure: no file, network, clock or process access.
 
 A spreadsheet program runs a cell that begins with certain characters; a leading `'` makes it text. The characters are
-those of OWASP's page "CSV Injection". Marks, blanks and control characters before them do not count, because programs
+those of OWASP's page "CSV Injection". Marks, blanks and control characters before them are skipped, because programs
 remove them first: LibreOffice 7.4 runs `=1+1` after a NUL, after U+FEFF at the beginning of the file, and after blanks
-with the import option "Remove spaces". `smart` spares what is only a number or a phone number.
+with the import option "Remove spaces". `smart` exempts cells that contain only a number or a phone number.
 """
 
 import re
@@ -18,14 +18,14 @@ LINE_END: Final = "\r\n"
 LONGEST_EXCEL_CELL: Final = 32_767  # characters, as Excel counts them: "Excel specifications and limits"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
-# Ranges of characters that cannot be seen: blanks, line and paragraph ends, format marks, fillers, variation selectors.
+# Ranges of invisible characters: blanks, line and paragraph ends, format marks, fillers, variation selectors.
 _UNSEEN: Final = (
     r"\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _SKIPPED: Final = rf"\x00-\x20\x7f-\x9f{_UNSEEN}"
-# Digits with what people write between them: +57 300 1234567, -1,234.5, +1 (555) 123-4567 ext. 89, -1e5, +3.5%
+# Digits with the separators that people use: +57 300 1234567, -1,234.5, +1 (555) 123-4567 ext. 89, -1e5, +3.5%
 _NUMBER_OR_PHONE: Final = (
     r"\s?(?:\d[\d.,]*(?:[eE][+-]?\d+)?%?|\.\d+(?:[eE][+-]?\d+)?%?"
     rf"|\(?\d[\d ().\-\u2010-\u2015/{_UNSEEN}]*(?: ?(?:x|ext\.?) ?\d+)?)[ {_UNSEEN}]*+\Z"
@@ -45,8 +45,8 @@ class _Rule:
     """One guard.
 
     Args:
-        triggers: The characters of which a cell that it guards holds at least one.
-        may_run: Search a column's cells, each behind a `_BETWEEN`, for one that may begin as a formula does.
+        triggers: Characters; every cell that must be guarded contains at least one of them.
+        may_run: Search a column's cells, each preceded by `_BETWEEN`, for one that may begin like a formula.
         runs: Match a cell that must be guarded.
     """
 
@@ -56,11 +56,11 @@ class _Rule:
 
 
 def _rule(alone: str, runs: str) -> _Rule:
-    """Return the guard that looks for `alone` at a cell's very start, or for `runs` behind what is skipped.
+    """Return the guard that looks for `alone` at the very start of a cell, or for `runs` after skipped characters.
 
-    The search is for one class of characters: with branches in the expression it takes twice as long.
+    `may_run` searches for a single character class: an expression with branches takes twice as long.
     """
-    # NUL, which is skipped too, is also what lies between two cells.
+    # NUL, which is skipped too, also separates two cells.
     begins = rf"{_BETWEEN}[\x01-\x20\x7f-\x9f{_UNSEEN}=@+\-＝＠＋－]"
     cell = rf"[{alone}]|[{_SKIPPED}]*+(?:{runs})"
     return _Rule(f"=@+-{alone}＝＠＋－", re.compile(begins).search, re.compile(cell).match)
@@ -77,8 +77,8 @@ class CsvText:
     """Writes one CSV as bytes, page by page, and counts the cells that the guard changed; a `Writer`.
 
     Args:
-        encoding: `"utf-8-sig"` begins with a byte order mark, by which Excel reads accents right; or `"utf-8"`.
-        guard: Which cells get a leading `'`, the header's among them: whoever may edit the sheet may write it.
+        encoding: `"utf-8-sig"` for a byte order mark, which Excel needs to read accents correctly; or `"utf-8"`.
+        guard: Which cells get a leading `'`, including the header's: anyone who can edit the sheet can edit it.
     """
 
     def __init__(self, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard) -> None:
@@ -89,12 +89,12 @@ class CsvText:
         self.guarded_cells = 0
         self.long_cells: Final[
             list[tuple[int, int]]
-        ] = []  # (row, column) of what Excel cuts, counted from 1 and from 0
+        ] = []  # (row, column) of cells that Excel cuts off, counted from 1 and from 0
 
     def header(self, names: Sequence[str]) -> bytes:
-        """Return the first line, byte order mark included. A name is guarded as a cell is.
+        """Return the first line, byte order mark included. Names are guarded like cells.
 
-        A file that begins with `sep=;` tells Excel to split it at each `;`, and what follows one in a cell would run.
+        If a file begins with `sep=;`, Excel splits it at each `;`, and could run the part of a cell after a `;`.
         """
         if self._rule and names and _announces_separator(names[0]):
             names = ["'" + names[0], *names[1:]]
@@ -105,7 +105,7 @@ class CsvText:
         """Return the lines of a page.
 
         Args:
-            rows: rows × columns of text, all of one width.
+            rows: rows × columns of text, all of the same width.
         """
         return self.columns(columns_of(rows))
 
@@ -113,23 +113,23 @@ class CsvText:
         """Return the lines of a page.
 
         Args:
-            columns: columns × rows of text, all of one height.
+            columns: columns × rows of text, all of the same height.
         """
         fields = [self._fields(place, cells) for place, cells in enumerate(columns)]
         self._records += len(fields[0]) if fields else 0
-        if len(fields) == 1:  # a line with nothing on it would be no record
+        if len(fields) == 1:  # an empty line would not be a record
             fields = [[field or _QUOTE + _QUOTE for field in fields[0]]]
         lines = map(",".join, zip(*fields, strict=True))
-        # A lone surrogate cannot come from Google or from strict UTF-8; if one comes, it goes out as it came in.
+        # Neither Google nor strict UTF-8 can deliver a lone surrogate; should one come, it is written unchanged.
         self.plain = LINE_END.join(chain(lines, ("",))).encode("utf-8", "surrogatepass")
         return self.plain
 
     def end(self) -> Iterator[bytes]:
-        """Yield nothing: the last line is the end."""
+        """Yield nothing: a CSV ends with its last line."""
         return iter(())
 
     def warnings(self, names: Sequence[str]) -> list[str]:
-        """Return what a reader of the CSV must know of it, in a sentence each, without a value.
+        """Return what a reader of the CSV must know about it, one sentence each, without values.
 
         Args:
             names: The columns' names.
@@ -143,10 +143,10 @@ class CsvText:
         return [f"{where}: whole in the csv, but excel cuts off the end without a message"]
 
     def _fields(self, place: int, cells: Sequence[str]) -> Sequence[str]:
-        """Guard and quote the cells of one column: most columns hold none that needs a second look."""
+        """Guard and quote the cells of one column; in most columns no cell needs either."""
         text = _BETWEEN + _BETWEEN.join(cells)
         rule = self._rule
-        # Looking for one character first: 1 µs a column of 5,000 cells, where the expression takes 80 µs.
+        # Look for single characters first: this takes 1 µs for a column of 5,000 cells, the expression 80 µs.
         if rule and any(trigger in text for trigger in rule.triggers) and rule.may_run(text):
             guarded = ["'" + cell if rule.runs(cell) else cell for cell in cells]
             self.guarded_cells += sum(map(len, guarded)) - sum(map(len, cells))  # one character each
@@ -160,7 +160,7 @@ class CsvText:
 
 
 def _may_be_long(text: str) -> bool:
-    """Return whether two `_BETWEEN`s lie so far apart that the cell between them may be long, in strides of a cell."""
+    """Return whether two `_BETWEEN`s are so far apart that the cell between them may be long; skip in large strides."""
     stride = LONGEST_EXCEL_CELL // 2  # a character beyond U+FFFF counts twice
     start = 0
     while start + stride < len(text):
@@ -183,7 +183,7 @@ def _quoted(cell: str) -> str:
 
 
 class RecordCount:
-    """Counts the records of a CSV that passes by in pieces of bytes: line ends outside of quotes."""
+    """Counts the records of a CSV that comes in pieces of bytes: line ends outside quotes."""
 
     def __init__(self) -> None:
         self._ends = 0
@@ -191,7 +191,7 @@ class RecordCount:
         self._last = b"\n"
 
     def add(self, data: bytes) -> None:
-        """Look at the next piece."""
+        """Count the next piece."""
         if not data:
             return
         parts = data.split(b'"')

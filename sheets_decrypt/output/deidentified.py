@@ -1,7 +1,7 @@
-"""A second CSV without any decrypted column. It may lie outside the vault.
+"""A second CSV without any decrypted column. It may be outside the vault.
 
-It is made from what Google sent, in which no encrypted answer is readable, and never from decrypted pages or from a
-file that was read back: plaintext never enters the path to this file.
+It is made from the pages that Google sent, in which no encrypted answer is readable, and never from decrypted pages or
+from a file that was read back, so decrypted text never gets near this file.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -24,15 +24,15 @@ def kept(header: Header, choice: Deidentified, decrypted: Collection[str]) -> li
 
     Args:
         header: The sheet's header.
-        choice: What the configuration says.
+        choice: The configuration's choice of columns.
         decrypted: Names of the decrypted columns.
 
     Returns:
         Indices of the columns to keep.
 
     Raises:
-        ConfigurationError: A column that is to be kept is decrypted.
-        ColumnNotFound: A column that is named is not in the header exactly once.
+        ConfigurationError: A column to keep is decrypted.
+        ColumnNotFound: The name of a column does not appear exactly once in the header.
     """
     dropped = {_index_of(header, name, "drop") for name in choice.drop}
     if choice.keep is None:
@@ -55,26 +55,26 @@ def _index_of(header: Header, name: str, key: str) -> int:
 
 
 def check(choice: Deidentified) -> None:
-    """Prove, before anything is read or written, that the second CSV can be put where the configuration says.
+    """Check, before anything is read or written, that the second CSV can be written to its configured place.
 
     Raises:
-        VaultUnusable: It cannot, or its folder is the inside of a locked vault.
+        VaultUnusable: It cannot, or its folder is the encrypted storage of a locked vault.
     """
     try:
         open_folder(choice.output.parent).check()
-    except VaultError as error:  # never VaultLocked: that would be reported as the vault's state, and is not an alarm
+    except VaultError as error:  # not VaultLocked, which would be reported as the vault's state, without an alarm
         raise VaultUnusable(f"deidentified.output: {error.message}", hint=_HINT) from None
 
 
 class SecondCsv:
     """The de-identified CSV of one run.
 
-    Its folder is looked at now, before anything is read or written. If it cannot be used, the vault's CSV is not held
-    back: nothing is written here, and `OpenSecondCsv.commit` raises the error.
+    Its folder is checked on construction, before anything is read or written. If it cannot be used, the vault's CSV is
+    still written: this one is not, and `OpenSecondCsv.commit` raises the error.
 
     Args:
-        job: The job, which has one.
-        choice: What the configuration says of it.
+        job: A job with a de-identified CSV.
+        choice: The configuration of that CSV.
     """
 
     def __init__(self, job: Job, choice: Deidentified) -> None:
@@ -88,15 +88,15 @@ class SecondCsv:
 
     @contextmanager
     def open(self, header: Header, *, dry_run: bool) -> Iterator["OpenSecondCsv"]:
-        """Open it for the rows of a sheet; without a commit, nothing of them is left.
+        """Open it for the rows of a sheet; without a commit, none of them are left behind.
 
         Args:
             header: The sheet's header.
-            dry_run: Do everything but write.
+            dry_run: Do everything except write.
 
         Raises:
-            ConfigurationError: A column that is to be kept is decrypted.
-            ColumnNotFound: A column that is named is not in the header exactly once.
+            ConfigurationError: A column to keep is decrypted.
+            ColumnNotFound: The name of a column does not appear exactly once in the header.
         """
         named = () if self._job.columns == "auto" else self._job.columns
         places = kept(header, self._choice, named)
@@ -108,7 +108,7 @@ class SecondCsv:
             yield opened
 
     def _begin(self, stack: ExitStack, policy: ReplacePolicy) -> Delivery | VaultError:
-        """Return a delivery, which ends with the stack, or why there is none."""
+        """Return a delivery, which ends with the stack, or the error that prevents one."""
         if self._failure is not None:
             return self._failure
         try:
@@ -120,7 +120,7 @@ class SecondCsv:
 
 
 class OpenSecondCsv:
-    """The rows of the second CSV pass through here. A disk that is full for it must not hold back the vault's CSV."""
+    """Takes the rows of the second CSV. If its disk is full, the vault's CSV must still be written."""
 
     def __init__(
         self,
@@ -141,16 +141,16 @@ class OpenSecondCsv:
         self._attempt(lambda: self._text.header([self._header.names[place] for place in self._places]))
 
     def write(self, page: Page) -> None:
-        """Write the rows of one page as the sheet holds them.
+        """Write the rows of one page as they are in the sheet.
 
         Args:
-            page: What Google sent; never a page that was decrypted.
+            page: A page from Google, never a decrypted one.
         """
         if page.columns:
             self._attempt(lambda: self._text.columns([page.columns[place] for place in self._places]))
 
     def refuse_decrypted(self, decrypted: Collection[str]) -> None:
-        """Refuse, before anything is committed, what `columns = "auto"` found out too late.
+        """Refuse, before anything is committed, encrypted columns that `columns = "auto"` found too late.
 
         Until the commit the file has no name, and an error removes it.
 
@@ -158,15 +158,15 @@ class OpenSecondCsv:
             decrypted: Names of the decrypted columns.
 
         Raises:
-            ConfigurationError: A column that is to be kept holds tokens.
+            ConfigurationError: A column to keep holds tokens.
         """
         kept(self._header, self._choice, decrypted)
 
     def commit(self) -> Delivered:
-        """Put the CSV under its name, or leave the former one where they are equal.
+        """Put the CSV in place, or leave the existing one alone if they are equal.
 
         Raises:
-            VaultUnusable: It could not be written; the former one is unchanged.
+            VaultUnusable: It could not be written; the existing one is unchanged.
         """
         self._attempt(lambda: b"".join(self._text.end()))
         if isinstance(self._csv, Delivery):
@@ -183,13 +183,16 @@ class OpenSecondCsv:
 
     @property
     def path(self) -> str:
-        """Where it goes."""
+        """The path of the CSV."""
         return str(self._choice.output)
 
     def _attempt(self, make: Callable[[], bytes]) -> None:
-        """Write what `make` returns, unless something failed before; an error is kept for the commit."""
+        """Write the result of `make`, unless something failed earlier; keep an error for the commit."""
         if isinstance(self._csv, Delivery):
             try:
                 self._csv.write(make())
-            except (VaultError, SheetRefused) as error:  # a disk that is full, or more than an Excel workbook holds
+            except (
+                VaultError,
+                SheetRefused,
+            ) as error:  # the disk is full, or the rows do not fit into an Excel workbook
                 self._csv = error

@@ -1,10 +1,10 @@
-"""A CSV on its way into a vault: only where it changed, never a shrunken one, with dated copies of the former ones.
+"""Delivery of a CSV into a vault: only if it changed, never a shrunken one, with dated copies of previous ones.
 
     with delivery(vault, name, policy) as csv:
         csv.write(…)
         csv.commit(rows, columns)
 
-What passes by is compared with the CSV that exists, and nothing is written until the first difference: a run that
+The new bytes are compared with the existing CSV, and nothing is written until the first difference: a run that
 changes nothing leaves the file alone, so that a synced vault uploads nothing.
 """
 
@@ -31,14 +31,14 @@ _NO_COLUMNS: Final[Mapping[str, ColumnCount]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What was put where.
+    """A delivered file.
 
     Args:
-        path: Where the file is, in words; it may have got another name than was asked for.
-        sha256: Of the CSV's bytes.
-        size: Bytes.
-        changed: Whether it differs from the former CSV.
-        notes: What the user should know of how it was stored.
+        path: The file's path for messages; its name may differ from the requested one.
+        sha256: The SHA-256 of the CSV's bytes.
+        size: The size in bytes.
+        changed: Whether it differs from the previous CSV.
+        notes: What the user should know about how it was stored.
     """
 
     path: str
@@ -61,26 +61,26 @@ class _NullSink:
 def delivery(
     vault: Files, name: str, policy: ReplacePolicy, former: FormerCounts | None = None
 ) -> Iterator["Delivery"]:
-    """Open a delivery. It must be committed before the block ends; after any error the former CSV is unchanged.
+    """Open a delivery. It must be committed before the block ends; after any error the existing CSV is unchanged.
 
     Args:
         vault: A vault that was checked.
         name: The CSV's name in it.
-        policy: When the former CSV may be replaced.
-        former: What the last run counted, or None where that is not known.
+        policy: When the existing CSV may be replaced.
+        former: The counts of the last run; None if they are not known.
 
     Raises:
-        VaultError: The vault could not take it.
+        VaultError: The vault could not store it.
     """
     with ExitStack() as stack:
         csv = Delivery(vault, name, policy, former, stack)
         yield csv
         if not csv.committed:
-            raise AssertionError  # the block forgot to commit: a bug, and the replacement is discarded
+            raise AssertionError  # the block did not commit: a bug; the replacement is discarded
 
 
 class Delivery:
-    """Compares what passes by with the former CSV, and opens the replacement at the first difference."""
+    """Compares the new bytes with the existing CSV, and opens the replacement at the first difference."""
 
     def __init__(
         self, vault: Files, name: str, policy: ReplacePolicy, former: FormerCounts | None, stack: ExitStack
@@ -109,35 +109,35 @@ class Delivery:
         self._size += len(data)
 
     def commit(self, rows: int, columns: Mapping[str, ColumnCount] = _NO_COLUMNS) -> Delivered:
-        """Put the file under its name, in one step, or leave the former one where they are equal.
+        """Put the file in place atomically, or leave the existing one alone if they are equal.
 
         Args:
             rows: How many rows were written.
-            columns: What became of the cells of each decrypted column.
+            columns: The counts of the cells of each decrypted column.
 
         Raises:
             SheetShrunk: The rows, or the decrypted cells of a column, fell by more than the policy allows.
-            VaultError: The vault could not take it.
+            VaultError: The vault could not store it.
         """
         self.judge(rows, columns)
         self.settle()
         return self.take_its_name()
 
     def judge(self, rows: int, columns: Mapping[str, ColumnCount]) -> None:
-        """Compare the file with the former one; the arguments and errors are those of `commit`."""
-        if self._sink is None and (self._former is None or self._former.read(1)):  # the former one goes on
+        """Compare the file with the existing one; the arguments and errors are those of `commit`."""
+        if self._sink is None and (self._former is None or self._former.read(1)):  # the existing one is longer
             self._sink = self._open_sink()
         if self._sink is not None:
             refuse_shrunken(self._vault, self._name, NewCounts(rows, columns), self._policy, self._counted)
 
     def settle(self) -> None:
-        """Put what was written onto the disk, and copy the former file under its date: only the name is missing.
+        """Flush the new file to disk, and make the dated copy of the existing one; only the rename is left to do.
 
-        Unless the policy allows any loss, the former file is also kept where no run has counted what it holds: nothing
-        shows then whether answers were cleared, and it may be the only copy.
+        Unless the policy allows any loss, the existing file is also copied if no run has counted its cells: then
+        nothing shows whether answers were cleared, and it may be the only copy.
 
         Raises:
-            VaultError: The vault could not take it.
+            VaultError: The vault could not store it.
         """
         if self._replacement is None:
             return
@@ -151,12 +151,12 @@ class Delivery:
             )
 
     def take_its_name(self) -> Delivered:
-        """Replace the former file.
+        """Replace the existing file.
 
         Raises:
-            VaultError: The vault could not take it; the former file is unchanged.
+            VaultError: The vault could not store it; the existing file is unchanged.
         """
-        self._stack.close()  # a replacement takes its name here
+        self._stack.close()  # renames the replacement
         self.committed = True
         new = self._replacement
         stored, notes = (new.stored_as, new.notes) if new else (self._name, ())
@@ -182,7 +182,7 @@ class Delivery:
         return self._replacement
 
     def _copy_the_same_part(self, sink: _Sink) -> None:
-        """Copy what was equal so far from the former CSV, and prove that it still is."""
+        """Copy the part that was equal so far from the existing CSV, and prove that it still is."""
         digest = hashlib.sha256()
         left = self._size
         if left:
@@ -196,12 +196,16 @@ class Delivery:
 
 
 def _keep_former(vault: Files, name: str) -> str | None:
-    """Copy the former CSV under its date, and return the copy's name; None if there is no former one."""
+    """Make a dated copy of the existing CSV, and return the copy's name; None if no CSV exists."""
     if vault.size(name) is None:
         return None
     try:
         time = datetime.fromtimestamp(vault.modified(name), UTC)
-    except (ValueError, OverflowError, OSError):  # anyone who can write into the vault sets it, to the year 12,000 too
+    except (
+        ValueError,
+        OverflowError,
+        OSError,
+    ):  # anyone who can write into the vault can set it, even to the year 12,000
         time = datetime.now(UTC)
     copy = dated(name, time)
     if vault.size(copy) is None:
@@ -212,19 +216,19 @@ def _keep_former(vault: Files, name: str) -> str | None:
 
 
 def _prune(vault: Files, name: str, policy: ReplacePolicy) -> Iterator[str]:
-    """Remove the copies that are too many, now that the new CSV is in its place; yield what a later run must do."""
+    """Remove surplus copies, now that the new CSV is in place; yield a note for each that is left to a later run."""
     if policy.keep:
         for old in _copies(vault, name)[: -policy.keep]:
             try:
                 vault.remove(old)
-            except VaultError as error:  # the run is over: an old copy that Excel holds open must not make it a failure
+            except VaultError as error:  # the run is over: it must not fail because Excel holds an old copy open
                 yield f"the old copy {old} was not removed: {error.message}"
 
 
 def dated(name: str, time: datetime) -> str:
     """Return the name of a dated copy, such as `baseline.kept-2026-01-31T06-30-00Z.csv`.
 
-    A CSV that was put beside one that is held open has the time alone, so that it is never taken for a copy.
+    A CSV that was written beside one that is held open has only the time in its name, so it is never taken for a copy.
     """
     path = PurePosixPath(name)
     return str(path.with_name(f"{path.stem}.{_KEPT}{time.strftime(DATED)}{path.suffix}"))

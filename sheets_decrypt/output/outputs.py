@@ -1,12 +1,12 @@
-"""All files that a run writes into the vault, which get their names together: the main one, and those of `also`.
+"""All files that a run writes into the vault, put in place together: the main one, and those of `also`.
 
     with deliveries(destinations, form, policy, former) as outputs:
         outputs.begin(names)
         outputs.write(columns)
         outputs.commit(rows, counts)
 
-Every file is whole, judged and on the disk before the first gets its name, so that an error leaves all former ones.
-Between two names lies one rename: if the power fails there, the next run finds the rest changed, and writes it.
+Every file is complete, judged and on disk before the first is renamed into place, so an error leaves all existing files
+unchanged. If the power fails between two renames, the next run finds that the other files differ, and writes them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ class Destination:
 
     Args:
         vault: A vault that was checked.
-        name: The file's name in it, whose ending says what is written.
+        name: The file's name in it; its extension selects the file format.
     """
 
     vault: Files
@@ -39,20 +39,20 @@ class Destination:
 
     @property
     def path(self) -> str:
-        """Where it is, in words."""
+        """The file's path for messages."""
         return self.vault.path(self.name)
 
 
 def refuse_elsewhere(also: Sequence[tuple[Vault, str]], main: tuple[Vault, str], place: Place) -> list[Destination]:
-    """Return further outputs as destinations, if each is a file of its own where the main one is.
+    """Return the further outputs as destinations, if each is a separate file in the same place as the main one.
 
     Args:
-        also: The vault and the name of each.
-        main: Those of the main output.
-        place: What the check of its vault found.
+        also: The vault and the name of each further output.
+        main: The vault and the name of the main output.
+        place: The result of the check of the main output's vault.
 
     Raises:
-        ConfigurationError: One is in another vault, or the same file as another.
+        ConfigurationError: One is in another vault, or is the same file as another.
         VaultError: One may not be written.
     """
     taken = {main[0].identity(main[1])}
@@ -71,10 +71,10 @@ def refuse_elsewhere(also: Sequence[tuple[Vault, str]], main: tuple[Vault, str],
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a CSV is written; the other kinds need no choice.
+    """How a CSV is written; the other kinds have no options.
 
     Args:
-        encoding: With a byte order mark or without.
+        encoding: UTF-8 with a byte order mark or without.
         guard: Which cells get a leading `'`.
     """
 
@@ -86,17 +86,17 @@ class Form:
 def deliveries(
     destinations: Sequence[Destination], form: Form, policy: ReplacePolicy, former: FormerCounts | None
 ) -> Iterator["Outputs"]:
-    """Open the files. They must be committed before the block ends; after any error the former ones are unchanged.
+    """Open the files. They must be committed before the block ends; after any error the existing ones are unchanged.
 
     Args:
-        destinations: Where they go, the main one first. The first one that exists is judged by what may be gone; if
-            that is not the main one, it may be the only copy.
+        destinations: Where they go, the main one first. Losses are judged by the first one that exists; if that is not
+            the main one, it may be the only copy.
         form: How a CSV is written.
-        policy: When the former files may be replaced.
-        former: What the last run counted, or None where that is not known.
+        policy: When the existing files may be replaced.
+        former: The counts of the last run; None if they are not known.
 
     Raises:
-        VaultError: The vault could not take them.
+        VaultError: The vault could not store them.
     """
     with ExitStack() as stack:
         opened = []
@@ -110,7 +110,7 @@ def deliveries(
 
 
 class Outputs:
-    """The files of one run, while the rows pass."""
+    """The open files of one run, which take its rows."""
 
     def __init__(self, opened: Sequence[tuple[Writer, Delivery]]) -> None:
         self._opened: Final = opened
@@ -121,21 +121,21 @@ class Outputs:
         """Write the columns' names.
 
         Raises:
-            SheetRefused: A file cannot hold so many columns.
+            SheetRefused: There are more columns than a file can hold.
         """
         self._names = names
         for writer, file in self._opened:
             file.write(writer.header(names))
 
     def write(self, columns: Sequence[Sequence[str]]) -> bytes:
-        """Write a page, and return it as bytes in which a token can be looked for.
+        """Write a page, and return it as bytes that can be searched for tokens.
 
         Args:
-            columns: columns × rows of text, all of one height.
+            columns: columns × rows of text, all of the same height.
 
         Raises:
-            SheetRefused: A file cannot hold so many rows, or a cell so much text.
-            VaultError: The vault could not take it.
+            SheetRefused: There are more rows than a file can hold, or a text is too long for a cell.
+            VaultError: The vault could not store it.
         """
         for writer, file in self._opened:
             file.write(writer.columns(columns))
@@ -143,28 +143,28 @@ class Outputs:
 
     @property
     def guarded_cells(self) -> int:
-        """How many cells of a CSV got a leading `'`."""
+        """The number of a CSV's cells that got a leading `'`."""
         return max(writer.guarded_cells for writer, _ in self._opened)
 
     @property
     def changed(self) -> bool:
-        """Whether any file differs from the former one."""
+        """Whether any file differs from the previous one."""
         return any(each.changed for each in self.delivered)
 
     def warnings(self) -> list[str]:
-        """Return what a reader of the files must know of them, a sentence each."""
+        """Return what a reader of the files must know about them, one sentence each."""
         return list(dict.fromkeys(text for writer, _ in self._opened for text in writer.warnings(self._names)))
 
     def commit(self, rows: int, columns: Mapping[str, ColumnCount]) -> None:
-        """Put every file under its name, or leave the former one where they are equal; `delivered` holds what was done.
+        """Put every file in place, or leave an equal existing one alone; `delivered` lists the results.
 
         Args:
             rows: How many rows were written.
-            columns: What became of the cells of each decrypted column.
+            columns: The counts of the cells of each decrypted column.
 
         Raises:
             SheetShrunk: The rows, or the decrypted cells of a column, fell by more than the policy allows.
-            VaultError: The vault could not take them.
+            VaultError: The vault could not store them.
         """
         for writer, file in self._opened:
             for piece in writer.end():
@@ -181,7 +181,7 @@ class Outputs:
             raise self._halfway(error) from None
 
     def _halfway(self, error: VaultError) -> VaultError:
-        """Name what has its new content already, where the vault refuses the name of a later file."""
+        """Name the files that already have their new content when the vault refuses to rename a later one."""
         replaced = ", ".join(each.path for each in self.delivered if each.changed)
         if not replaced:
             return error

@@ -1,4 +1,4 @@
-"""When an existing CSV may be replaced: not by one with far fewer rows, nor with far fewer decrypted cells."""
+"""When an existing CSV may be replaced: not by one with far fewer rows or far fewer decrypted cells."""
 
 import csv
 import hashlib
@@ -17,7 +17,7 @@ from sheets_decrypt.table import ColumnCount, FormerCounts
 from sheets_decrypt.vault.interface import Files
 
 _PIECE: Final = 1 << 20
-_ROUNDING: Final = 1e-6  # rows; 29 % of 100 rows are a little less than 29 in binary
+_ROUNDING: Final = 1e-6  # rows; in binary floating point, 29 % of 100 rows is slightly less than 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class ReplacePolicy:
     """When an existing CSV may be replaced.
 
     Args:
-        keep: How many dated copies of former CSVs remain.
-        max_shrink: The fraction of the rows, and of each column's decrypted cells, that may be gone, 0 to 1; None
-            allows any.
-        dry_run: Do everything but write.
-        missing_values: What an unanswered question contains, in the former CSV.
-        found_columns: The columns are found by their tokens (`"auto"`), so that one without a token was cleared.
+        keep: How many dated copies of previous CSVs to keep.
+        max_shrink: The fraction of the rows, and of each column's decrypted cells, that may be lost, 0 to 1; None
+            allows any loss.
+        dry_run: Do everything except write.
+        missing_values: Texts that mean an unanswered question in the existing CSV.
+        found_columns: The columns are found by their tokens (`"auto"`), so a column without a token was cleared.
     """
 
     keep: int = 0
@@ -42,11 +42,11 @@ class ReplacePolicy:
 
 @dataclass(frozen=True, slots=True)
 class NewCounts:
-    """What the CSV holds that is about to replace the former one.
+    """The counts of the CSV that is about to replace the existing one.
 
     Args:
-        rows: Its rows.
-        columns: What became of the cells of each decrypted column.
+        rows: The number of its rows.
+        columns: The counts of the cells of each decrypted column.
     """
 
     rows: int
@@ -59,11 +59,11 @@ def refuse_shrunken(
     """Refuse a CSV that lost more than the policy allows: someone deleted rows, or cleared or overwrote cells.
 
     Args:
-        vault: Where the former CSV is.
-        name: Its name.
-        new: What would replace it.
-        policy: What may be lost.
-        former: What the last run counted, if that is known.
+        vault: The vault of the existing CSV.
+        name: The name of the existing CSV.
+        new: The counts of the CSV that would replace it.
+        policy: How much may be lost.
+        former: The counts of the last run; None if they are not known.
 
     Raises:
         SheetShrunk: The rows, or the decrypted cells of a column, fell too far.
@@ -105,10 +105,10 @@ def _counted(former: FormerCounts, new: NewCounts, policy: ReplacePolicy) -> dic
 def _with_readable(
     counted: Mapping[str, tuple[int, int]], readable: Mapping[str, int], new: NewCounts
 ) -> dict[str, tuple[int, int]]:
-    """Return the cells of each column before and now, of a file that was changed since the last run.
+    """Return the cells of each column before and now, for a file that was changed since the last run.
 
-    No more can be lost than is readable in it. Of a column that no run has counted, what is readable is all that is
-    known: then plain text that someone put in place of a token passes for an answer.
+    No more cells can be lost than are readable in it. For a column that no run has counted, only the number of readable
+    cells is known; plain text that someone put in place of a token then passes for an answer.
     """
     fewer = {column: (min(before, readable.get(column, before)), now) for column, (before, now) in counted.items()}
     return fewer | {
@@ -119,7 +119,7 @@ def _with_readable(
 
 
 def _rows_and_digest(vault: Files, name: str, former: FormerCounts | None) -> tuple[int, str]:
-    """Return the rows of a file and the digest of its bytes; only a CSV is counted while it is read for that."""
+    """Return the number of rows of a file and the digest of its bytes; only a CSV yields both in one pass."""
     kind = kind_of(PurePosixPath(name))
     count, digest = RecordCount(), hashlib.sha256()
     with vault.read(name) as file:
@@ -133,15 +133,13 @@ def _rows_and_digest(vault: Files, name: str, former: FormerCounts | None) -> tu
         return former.rows, former.sha256
     with vault.read(name) as file:
         counted = rows_of(kind, file)
-    if (
-        counted is None
-    ):  # such as a workbook that someone saved with a password: the last run's count is all that is known
+    if counted is None:  # for example a workbook that someone saved with a password: only the last run's count is known
         counted = former.rows if former is not None else 0
     return counted, digest.hexdigest()
 
 
 def _readable(vault: Files, name: str, new: NewCounts, policy: ReplacePolicy) -> dict[str, int]:
-    """Count the cells of each column that are neither blank, nor a missing value, nor a token; of a CSV alone."""
+    """Count the cells of each column that are neither blank nor a missing value nor a token; only for CSV files."""
     if kind_of(PurePosixPath(name)) is not Kind.CSV:
         return {}
     with vault.read(name) as file:

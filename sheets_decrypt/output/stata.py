@@ -1,15 +1,15 @@
-"""Rows → a Stata dataset as bytes: every column a text.
+"""Rows → a Stata dataset as bytes: every column is text.
 
-The format is 118, of Stata 14 and later, as Stata's `help dta` describes it. Its beginning says how many rows follow,
-how wide each text is and where the long texts are, so nothing can be written before the last row is known. Until then
-the pages wait in memory, compressed: a vault's files are written from start to end, a copy outside of a vault is out of
-the question, and one inside would stay there after a power failure. The bytes depend on the rows alone, and the time
+The format is 118, of Stata 14 and later, as described in Stata's `help dta`. Its beginning contains the number of rows,
+the width of each text and the place of the long texts, so nothing can be written before the last row is known. Until
+then the pages wait in memory, compressed: a vault's files are written from start to end, a copy outside the vault is
+out of the question, and one inside would stay there after a power failure. The bytes depend only on the rows; the time
 stamp is left out. Measured with 200,000 rows × 20 columns, CPU time and peak memory: this 3 s and 99 MB; pandas, which
-needs all rows at once, 4 s and 593 MB. pyreadstat writes to a path alone, which a file in a Cryptomator vault lacks.
+needs all rows at once, 4 s and 593 MB. pyreadstat can only write to a path, and a file in a Cryptomator vault has none.
 
-A column is a `str#` as wide as its longest text, since those can be sorted and merged by. It is a `strL` where a text
-is longer than 2,045 bytes or holds a NUL, which would end it, and where a few long texts among short ones would make
-every row so wide that the column took more than four times the space.
+A column is a `str#` as wide as its longest text, because Stata can sort and merge by it. It is a `strL` if a text is
+longer than 2,045 bytes or contains a NUL, which would end it, or if a few long texts among short ones would make every
+row so wide that the column took more than four times the space.
 """
 
 import json
@@ -24,11 +24,11 @@ from sheets_decrypt.output.stata_names import variable_label, variable_names
 
 COLUMNS: Final = 32_767  # variables, of Stata/SE; Stata/MP's more need format 119
 WIDEST: Final = 2045  # bytes of a str#
-_LONGEST_KEY: Final = 255  # bytes; what is sorted or merged by is shorter
+_LONGEST_KEY: Final = 255  # bytes; a column to sort or merge by is shorter
 _WASTE: Final = 4  # times as large as with a strL
 _PIECE: Final = 1 << 20  # bytes of rows that are written at a time
 _STRL: Final = 32_768
-_TEXT: Final = 130  # what a GSO holds: a text that ends in a NUL, or bytes
+_TEXT: Final = 130  # the content type of a GSO: a text that ends in a NUL, or bytes
 _BYTES: Final = 129
 _GSO: Final = struct.Struct("<3sIQBI")
 _START: Final = b"<stata_dta><header><release>118</release><byteorder>LSF</byteorder><K>"
@@ -50,7 +50,7 @@ class StataText:
         """Take the names; nothing can be written yet.
 
         Raises:
-            SheetRefused: A dataset cannot have so many variables.
+            SheetRefused: There are more columns than a dataset can have variables.
         """
         if len(names) > COLUMNS:
             raise SheetRefused(
@@ -65,7 +65,7 @@ class StataText:
         """Take a page; nothing can be written yet.
 
         Args:
-            columns: columns × rows of text, all of one height.
+            columns: columns × rows of text, all of the same height.
         """
         for column, cells in zip(self._columns, columns, strict=False):
             column.look(cells)
@@ -89,11 +89,11 @@ class StataText:
         yield b"</strls><value_labels></value_labels></stata_dta>"
 
     def warnings(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (every text is whole)
-        """Return what a reader of the dataset must know of it: nothing."""
+        """Return an empty list: a reader of the dataset needs no warning."""
         return []
 
     def _beginning(self) -> Iterator[bytes]:
-        """Yield all that comes before the data."""
+        """Yield everything before the data."""
         count, columns = len(self._columns), self._columns
         names = [_field(name, 129) for name in variable_names(self._names)]
         sections = [
@@ -116,14 +116,14 @@ class StataText:
         yield header + _section("map", struct.pack("<14Q", 0, *places)) + b"".join(sections) + b"<data>"
 
     def _again(self) -> Iterator[list[list[str]]]:
-        """Yield the pages that hold rows once more."""
+        """Yield the pages again, except those without rows."""
         for page in self._pages:
             columns = json.loads(zlib.decompress(page))
             if columns and columns[0]:
                 yield columns
 
     def _data(self, page: Sequence[Sequence[str]], first: int) -> Iterator[bytes]:
-        """Yield a page's rows, some at a time: padded they take far more memory than the page."""
+        """Yield a page's rows in pieces, because the padded rows take far more memory than the page."""
         height = max(1, _PIECE // sum(column.width for column in self._columns))
         for start in range(0, len(page[0]), height):
             fields = [
@@ -150,13 +150,13 @@ class StataText:
 
 
 class _Column:
-    """What is known of a column's texts so far."""
+    """The sizes of a column's texts so far."""
 
     def __init__(self) -> None:
         self._widest = 1
         self._rows = 0
         self._holds_nul = False
-        self.long_bytes = 0  # what its texts take where they are long ones
+        self.long_bytes = 0  # bytes that its texts take as a strL
 
     def look(self, cells: Sequence[str]) -> None:
         sizes = list(map(len, map(_encoded, cells)))
@@ -187,14 +187,14 @@ class _Column:
 
     @property
     def format(self) -> str:
-        """How Stata shows it: from the left, whole."""
+        """Stata's display format: left-aligned and in full."""
         return "%-9s" if self.is_long else f"%-{max(9, self._widest)}s"
 
     def padded(self, cells: Sequence[str]) -> list[bytes]:
         return [_encoded(cell).ljust(self._widest, b"\0") for cell in cells]
 
     def references(self, cells: Sequence[str], number: int, first: int) -> list[bytes]:
-        """Return where each text is: the column's number in two bytes and the row's in six; zeros where it is blank."""
+        """Return a reference to each text: two bytes of column number and six of row number; zeros for a blank cell."""
         start = struct.pack("<H", number)
         return [start + row.to_bytes(6, "little") if cell else bytes(8) for row, cell in enumerate(cells, first)]
 
@@ -208,7 +208,7 @@ def rows_of(file: BinaryIO) -> int | None:
 
 
 def _encoded(cell: str) -> bytes:
-    return cell.encode("utf-8", "surrogatepass")  # as in a CSV: it goes out as it came in
+    return cell.encode("utf-8", "surrogatepass")  # as in a CSV, a lone surrogate is written unchanged
 
 
 def _field(text: str, width: int) -> bytes:
@@ -220,7 +220,7 @@ def _section(name: str, content: bytes) -> bytes:
 
 
 def _long_text(number: int, row: int, cell: str) -> bytes:
-    """Return one "GSO": the text of a cell, and whose it is."""
+    """Return one "GSO": the text of a cell with its column and row."""
     data = _encoded(cell)
     if b"\0" in data:
         return _GSO.pack(b"GSO", number, row, _BYTES, len(data)) + data

@@ -1,4 +1,4 @@
-"""The Sheet's names → names that Stata takes: valid and unique ([U] 11.3, naming conventions). Pure."""
+"""The Sheet's column names → names that Stata accepts: valid and unique ([U] 11.3, naming conventions). Pure."""
 
 import re
 import unicodedata
@@ -7,16 +7,16 @@ from typing import Final
 
 LONGEST_NAME: Final = 32  # characters
 LONGEST_LABEL: Final = 80
-_SHORTENED: Final = LONGEST_NAME - len("_32767")  # characters that every number leaves
+_SHORTENED: Final = LONGEST_NAME - len("_32767")  # characters left before the longest number
 _RESERVED: Final = re.compile(
     r"_all|_b|byte|_coef|_cons|double|float|if|in|int|long|_n|_N|_pi|_pred|_rc|_skip|str\d+|strL|using|with"
 )
 
 
 def variable_names(names: Sequence[str]) -> list[str]:
-    """Return a name for each column: of letters, digits and `_`, at most 32 of them, and no two alike."""
+    """Return a unique name for each column: at most 32 letters, digits and `_`."""
     made: dict[str, None] = {}
-    numbers: dict[str, int] = {}  # the last one that was tried, so that names that are all alike take no time
+    numbers: dict[str, int] = {}  # the last number tried for each name, so that many equal names stay fast
     for place, name in enumerate(names, 1):
         valid = unique = _valid(name) or f"v{place}"
         start = valid[:_SHORTENED]
@@ -28,7 +28,7 @@ def variable_names(names: Sequence[str]) -> list[str]:
 
 
 def variable_label(name: str) -> str:
-    """Return a column's name as a label: on one line, its first 80 characters."""
+    """Return the first 80 characters of a column's name, on one line, as a label."""
     return " ".join(name.replace("\0", " ").split())[:LONGEST_LABEL]
 
 

@@ -1,9 +1,10 @@
-"""Rows → an Excel workbook as bytes, page by page: every cell a text, never a formula or a number.
+"""Rows → an Excel workbook as bytes, page by page: every cell is text, never a formula or a number.
 
 The format is ECMA-376, part 1, sections 18.2 to 18.8, with the texts in the cells themselves (`inlineStr`): a table of
-shared texts would have to be kept in memory and written before the rows. The bytes depend on the rows alone: no date,
-no name of a user. Measured with 200,000 rows × 20 columns, CPU time and peak memory: this 5 s and 71 MB; xlsxwriter in
-memory 21 s and 783 MB; pyexcelerate 20 s and 249 MB; openpyxl 36 s and 94 MB, through an unencrypted temporary file.
+shared texts would have to be kept in memory and written before the rows. The bytes depend only on the rows: they hold
+no date and no user name. Measured with 200,000 rows × 20 columns, CPU time and peak memory: this 5 s and 71 MB;
+xlsxwriter in memory 21 s and 783 MB; pyexcelerate 20 s and 249 MB; openpyxl 36 s and 94 MB, through an unencrypted
+temporary file.
 """
 
 import io
@@ -47,7 +48,7 @@ _PARTS: Final = {
         f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
         f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
     ),
-    "xl/styles.xml": (  # number format 49 is "Text": a cell stays a text when somebody edits it; format 2 is bold
+    "xl/styles.xml": (  # number format 49 is "Text": a cell stays text when someone edits it; style 2 is bold
         f'<styleSheet xmlns="{_MAIN}"><fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
         '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>'
         '<fills count="2"><fill><patternFill patternType="none"/></fill>'
@@ -60,10 +61,10 @@ _PARTS: Final = {
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
     ),
 }
-_KEPT: Final = "\0"  # marks a text whose blanks at the ends must be kept; no escaped text holds it
-_FORBIDDEN: Final = "\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff"  # by XML; a CR would be read as a LF
+_KEPT: Final = "\0"  # marks a text whose leading and trailing blanks must be kept; no escaped text contains it
+_FORBIDDEN: Final = "\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff"  # in XML; a CR would be read as an LF
 _must_be_escaped: Final = re.compile(f"[&<>{_FORBIDDEN}]|_x").search
-# Excel's escape (ECMA-376, part 1, 22.9.2.19), which a text may hold by itself.
+# Excel's escape (ECMA-376, part 1, 22.9.2.19), which may also appear literally in a text.
 _spelt_out: Final = re.compile(f"[{_FORBIDDEN}]|_(?=x[0-9A-Fa-f]{{4}}_)").sub
 _EMPTY: Final = ' t="inlineStr"><is><t></t></is></c>'
 _ROW: Final = b"</row>"
@@ -72,7 +73,7 @@ _ROW: Final = b"</row>"
 class WorkbookText:
     """Writes one workbook as bytes, page by page; a `Writer`."""
 
-    guarded_cells: Final = 0  # a text is never run
+    guarded_cells: Final = 0  # text cells are never run
 
     def __init__(self) -> None:
         self.plain = b""
@@ -86,7 +87,7 @@ class WorkbookText:
         """Return the beginning of the workbook, the frozen first row included.
 
         Raises:
-            SheetRefused: A worksheet cannot have so many columns.
+            SheetRefused: There are more columns than a worksheet can have.
         """
         if len(names) > COLUMNS:
             raise _refused(f"the sheet has {len(names):,} columns, and an excel workbook holds {COLUMNS:,}")
@@ -105,13 +106,13 @@ class WorkbookText:
         return b"".join([*parts, self._zip.begin(_SHEET), self._zip.add((beginning + first_row).encode())])
 
     def columns(self, columns: Sequence[Sequence[str]]) -> bytes:
-        """Return what a page adds to the file.
+        """Return the bytes that a page adds to the file.
 
         Args:
-            columns: columns × rows of text, all of one height.
+            columns: columns × rows of text, all of the same height.
 
         Raises:
-            SheetRefused: A worksheet cannot hold so many rows, or a cell so much text.
+            SheetRefused: There are more rows than a worksheet can hold, or a text is too long for a cell.
         """
         if columns and self._rows + len(columns[0]) > ROWS:
             raise _refused(f"the sheet has more rows than an excel workbook holds: {ROWS:,} with the header")
@@ -122,13 +123,13 @@ class WorkbookText:
         return self._zip.add(self.plain)
 
     def end(self) -> Iterator[bytes]:
-        """Yield what follows the last row."""
+        """Yield the bytes after the last row."""
         marked = f'<ignoredErrors><ignoredError sqref="A1:{self._letters[-1]}{self._rows}" numberStoredAsText="1"/>'
         yield self._zip.add(f"</sheetData>{marked}</ignoredErrors></worksheet>".encode())
         yield self._zip.finish() + self._zip.end()
 
-    def warnings(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (what Excel cannot hold was refused)
-        """Return what a reader of the workbook must know of it: nothing."""
+    def warnings(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (content that Excel cannot hold was refused)
+        """Return an empty list: a reader of the workbook needs no warning."""
         return []
 
     def _lines(self, columns: Sequence[Sequence[str]], *, style: int) -> str:
@@ -144,7 +145,7 @@ class WorkbookText:
         return text.replace(f"<t>{_KEPT}", '<t xml:space="preserve">')
 
     def _texts(self, place: int, cells: Sequence[str]) -> Sequence[str]:
-        """Escape the cells of one column, and put a mark before those whose blanks XML would drop at the ends."""
+        """Escape the cells of one column, and mark those with leading or trailing blanks, which XML would drop."""
         if max(map(len, cells), default=0) > LONGEST_EXCEL_CELL // 2:  # a character beyond U+FFFF counts twice
             self._refuse_long(place, cells)
         if _must_be_escaped("\n".join(cells)):
@@ -162,12 +163,12 @@ class WorkbookText:
 def rows_of(file: BinaryIO) -> int | None:
     """Return the number of rows below the header of a workbook that this program wrote and Excel may have saved since.
 
-    It is read into memory, compressed as it is: a vault's files are read from start to end, a ZIP file from its end.
+    The compressed file is read into memory: a vault's files are read from start to end, but a ZIP file from its end.
 
     Returns:
-        The number; None for a file that is something else, such as a workbook with a password.
+        The number; None for any other file, such as a workbook with a password.
     """
-    import zipfile  # noqa: PLC0415  (needed only where a workbook is replaced)
+    import zipfile  # noqa: PLC0415  (needed only when a workbook is replaced)
 
     content, rows, before = io.BytesIO(file.read()), 0, b""
     try:
@@ -175,7 +176,7 @@ def rows_of(file: BinaryIO) -> int | None:
             while piece := sheet.read(1 << 20):
                 rows += (before + piece).count(_ROW)
                 before = piece[1 - len(_ROW) :]
-    except Exception:  # noqa: BLE001  (on damaged files zipfile raises errors of a dozen classes)
+    except Exception:  # noqa: BLE001  (zipfile raises a dozen kinds of errors on damaged files)
         return None
     return max(0, rows - 1)
 

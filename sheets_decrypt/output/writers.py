@@ -10,47 +10,47 @@ _PIECE: Final = 1 << 20
 
 
 class Writer(Protocol):
-    """Writes one file: the header, the pages, the end. The same rows are always the same bytes."""
+    """Writes one file: the header, the pages, the end. The same rows always give the same bytes."""
 
     @property
     def guarded_cells(self) -> int:
-        """How many cells got a leading `'`."""
+        """The number of cells that got a leading `'`."""
 
     @property
     def plain(self) -> bytes:
-        """The last page as bytes in which a token can be looked for."""
+        """The last page as bytes that can be searched for tokens."""
 
     def header(self, names: Sequence[str]) -> bytes:
-        """Return what the columns' names add to the file.
+        """Return the bytes that the columns' names add to the file.
 
         Raises:
-            SheetRefused: The file cannot hold so many columns.
+            SheetRefused: There are more columns than the file can hold.
         """
 
     def columns(self, columns: Sequence[Sequence[str]]) -> bytes:
-        """Return what a page adds to the file.
+        """Return the bytes that a page adds to the file.
 
         Args:
-            columns: columns × rows of text, all of one height.
+            columns: columns × rows of text, all of the same height.
 
         Raises:
-            SheetRefused: The file cannot hold so many rows, or a cell so much text.
+            SheetRefused: There are more rows than the file can hold, or a text is too long for a cell.
         """
 
     def end(self) -> Iterator[bytes]:
-        """Yield what follows the last page."""
+        """Yield the bytes after the last page."""
 
     def warnings(self, names: Sequence[str]) -> list[str]:
-        """Return what a reader of the file must know of it, in a sentence each, without a value."""
+        """Return what a reader of the file must know about it, one sentence each, without values."""
 
 
 def writer_of(kind: Kind, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard) -> Writer:
     """Return a writer for one file.
 
     Args:
-        kind: What is written.
-        encoding: Of a CSV; the others know one alone.
-        guard: Which cells of a CSV get a leading `'`; the others have cells that are never run.
+        kind: The kind of file.
+        encoding: The encoding of a CSV; the other kinds have only one.
+        guard: Which cells of a CSV get a leading `'`; cells of the other kinds are never run.
     """
     match kind:
         case Kind.CSV:
@@ -66,7 +66,7 @@ def writer_of(kind: Kind, encoding: Literal["utf-8-sig", "utf-8"], guard: Guard)
 
 
 def rows_of(kind: Kind, file: BinaryIO) -> int | None:
-    """Return the number of rows below the header of a file that this program wrote; None where it is something else."""
+    """Return the number of rows below the header of a file that this program wrote; None for any other file."""
     match kind:
         case Kind.CSV:
             count = RecordCount()

@@ -1,14 +1,14 @@
 """A ZIP file as bytes, written from start to end: PKWARE's APPNOTE.TXT, sections 4.3 and 4.4. Pure.
 
-Python's `zipfile` would do, but complains on standard error about a file that was abandoned in the middle, which every
-failing run does, and its bytes depend on the system.
+Python's `zipfile` would do, but its bytes depend on the system, and it complains on standard error about an unfinished
+file, which every failing run leaves.
 """
 
 import struct
 import zlib
 from typing import Final
 
-# Bytes of a part or of the whole: the next number stands for an extension, which Excel refuses.
+# Bytes of a part or of the whole file: the next number means an extension, which Excel refuses.
 LARGEST: Final = (1 << 32) - 2
 _LEVEL: Final = 3  # of deflate: 6 makes a workbook 7 % smaller and takes 40 % longer
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
@@ -18,11 +18,11 @@ _END: Final = struct.Struct("<4s4H2IH")
 _VERSION: Final = 20
 _SIZES_FOLLOW: Final = 8  # the flag that the sizes come after a part's content
 _DEFLATED: Final = 8
-_MIDNIGHT, _DAY_ONE = 0, 0x21  # 1980-01-01, so that the same parts are the same bytes
+_MIDNIGHT, _DAY_ONE = 0, 0x21  # 1980-01-01, so that the same parts give the same bytes
 
 
 class ZipStream:
-    """Writes one ZIP file: each method returns what follows of it."""
+    """Writes one ZIP file: each method returns the next bytes of it."""
 
     def __init__(self) -> None:
         self._place = 0
@@ -32,7 +32,7 @@ class ZipStream:
         """Begin a part.
 
         Args:
-            name: Its name, in ASCII.
+            name: The part's name, in ASCII.
         """
         self._name, self._start = name.encode("ascii"), self._place
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -52,7 +52,7 @@ class ZipStream:
         """End the part.
 
         Raises:
-            OverflowError: It, or the file so far, is larger than a ZIP file can say.
+            OverflowError: The part, or the file so far, is larger than a ZIP file can record.
         """
         rest = self._passed(self._compressor.flush())
         sizes = (self._crc, self._place - self._content, self._size)

@@ -1,4 +1,4 @@
-"""What is known of runs: the record, the history, the lock, what is remembered between runs, and notifications.
+"""What is known about runs: the record, the history, the lock, the state between runs, and notifications.
 
 May touch: the state folder, the vault through its interface, and the addresses under [notify].
 """

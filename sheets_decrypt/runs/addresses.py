@@ -1,4 +1,4 @@
-"""The addresses under [notify]: read from where they are kept, and looked at before a run needs them."""
+"""The addresses under [notify]: read from their sources, and checked before a run needs them."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def recipients_of(section: Notify) -> tuple[Recipients, list[str]]:
     """Read the addresses, which may be secrets.
 
     Returns:
-        The recipients, blank where an address cannot be read, and a warning for each of those.
+        The recipients, and a warning for each address that cannot be read; such an address is blank.
     """
     warnings: list[str] = []
 
@@ -23,7 +23,7 @@ def recipients_of(section: Notify) -> tuple[Recipients, list[str]]:
             return source
         try:
             return resolve(source).reveal()
-        except Exception as error:  # noqa: BLE001  (whatever it is, it never changes a run's result)
+        except Exception as error:  # noqa: BLE001  (no error here may change a run's result)
             reason = error.message if isinstance(error, KeyMissing) else type(error).__name__
             warnings.append(f"[notify]: {reason}")
             return ""
@@ -38,13 +38,13 @@ def recipients_of(section: Notify) -> tuple[Recipients, list[str]]:
 
 
 def problems(section: Notify) -> list[str]:
-    """Return what is wrong with the addresses, their secrets included, without sending anything."""
+    """Return the problems of the addresses, including their secrets, without sending anything."""
     recipients, warnings = recipients_of(section)
     return [*warnings, *_unusable(recipients)]
 
 
 def problems_without_secrets(section: Notify) -> list[str]:
-    """Return the same as far as it is known without reading a secret: files and variables are only looked for."""
+    """Return the problems that can be found without reading a secret; files and variables only have to exist."""
     readable = Recipients(
         healthchecks=section.healthchecks if isinstance(section.healthchecks, str) else None,
         urls=tuple(url if isinstance(url, str) else "" for url in section.urls),

@@ -1,4 +1,4 @@
-"""Send the heartbeat of one check, within limits: a service that is down or slow never holds back a run.
+"""Send the heartbeat of one check, within limits: a service that is down or slow cannot block a run.
 
 Source of the convention: Healthchecks' pinging API (`URL/start`, `URL`, `URL/<exit code>`, `URL/log`).
 """
@@ -20,10 +20,10 @@ class Limits:
     """How long to try.
 
     Args:
-        seconds: The timeout of a connection, and of an answer.
+        seconds: The timeout for connecting, and for an answer.
         tries: How many times a heartbeat is sent at most.
         pause: Seconds between two tries.
-        deadline: Seconds after which a service is abandoned, whatever it does.
+        deadline: Seconds after which the attempt is abandoned, whatever the service does.
     """
 
     seconds: float = 5.0
@@ -45,7 +45,7 @@ def is_web_address(url: str) -> bool:
 
 
 def ping(url: str, suffix: str, body: str, limits: Limits) -> str | None:
-    """Post to a check's URL, or below it, and return why nothing arrived, or None."""
+    """Post to a check's URL, or below it; return why nothing arrived, or None on success."""
     if not is_web_address(url):
         return NO_URL
     return guarded(lambda: _post(_below(url, suffix), body, limits), limits)
@@ -59,14 +59,14 @@ def _below(url: str, suffix: str) -> str:
 
 
 def _post(url: str, body: str, limits: Limits) -> str | None:
-    """Send a heartbeat, up to `limits.tries` times; return why none arrived, or None."""
+    """Send a heartbeat, up to `limits.tries` times; return why none arrived, or None on success."""
     content = body.encode()
     problem = None
     for left in reversed(range(limits.tries)):
         try:
             code = _post_once(url, content, limits)
         except requests.RequestException as error:
-            problem = type(error).__name__  # its text has the URL
+            problem = type(error).__name__  # its text contains the URL
         else:
             problem = None if code < requests.codes.multiple_choices else f"it answered {code}"
             if code < requests.codes.server_error and code != requests.codes.too_many_requests:
@@ -77,7 +77,7 @@ def _post(url: str, body: str, limits: Limits) -> str | None:
 
 
 def _post_once(url: str, content: bytes, limits: Limits) -> int:
-    """Post once, and return the status code. No redirect is followed: it leads to an address that is not configured.
+    """Post once, and return the status code. No redirect is followed: its target is not a configured address.
 
     The request is prepared without the session, which would add a login from ~/.netrc. The environment's proxies and
     certificates are used.
@@ -90,7 +90,7 @@ def _post_once(url: str, content: bytes, limits: Limits) -> int:
 
 
 def guarded(call: Callable[[], str | None], limits: Limits) -> str | None:
-    """Run `call`, and return its result, the name of the exception that it raised, or that it took too long.
+    """Run `call`, and return its result, the name of the exception it raised, or a message that it took too long.
 
     It runs in a thread that is abandoned at the deadline: a name server that does not answer, and a service that sends
     a byte now and then, cannot be bounded by a timeout.
@@ -100,7 +100,7 @@ def guarded(call: Callable[[], str | None], limits: Limits) -> str | None:
     def run() -> None:
         try:
             results.append(call())
-        except Exception as error:  # noqa: BLE001  (whatever a service does, it never changes a run's result)
+        except Exception as error:  # noqa: BLE001  (nothing that a service does may change a run's result)
             results.append(type(error).__name__)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,4 +1,4 @@
-"""The history of a CSV: a line for each run, in a file beside the CSV in the vault."""
+"""The history of a CSV: one line for each run, in a file beside the CSV in the vault."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from sheets_decrypt.table import FormerCounts
 from sheets_decrypt.vault.interface import Vault
 
 HISTORY_SUFFIX: Final = ".runs.jsonl"
-_LARGEST: Final = 4 * 1024 * 1024  # bytes; a longer history is cut to its newer half
+_LARGEST: Final = 4 * 1024 * 1024  # bytes; a longer history is cut to its newest half
 _CHUNK: Final = 1 << 16
 
 
@@ -21,13 +21,13 @@ def history_name(name: str) -> str:
 
 
 def append_history(vault: Vault, name: str, record: Record) -> None:
-    """Add a run to the history beside the CSV `name`; a history that grew too long is cut to its newer half.
+    """Add a run to the history beside the CSV `name`; a history that grew too long is cut to its newest half.
 
     Raises:
         VaultError: The vault cannot be read or written.
     """
     history = history_name(name)
-    line = (record.line() + "\n").encode(errors="backslashreplace")  # a path that is not UTF-8, as JSON escapes it
+    line = (record.line() + "\n").encode(errors="backslashreplace")  # escape a path that is not UTF-8, as JSON does
     if (vault.size(history) or 0) + len(line) <= _LARGEST:
         vault.append(history, line)
         return
@@ -51,24 +51,24 @@ def read_history(vault: Vault, name: str) -> list[dict[str, Any]]:
 
 
 def last_counts(vault: Vault, name: str) -> FormerCounts | None:
-    """Return what the last run that left the CSV `name` counted, or None if the history does not say."""
+    """Return the counts of the last run that left the CSV `name`, or None if the history does not have them."""
     try:
         runs = read_history(vault, name)
-    except VaultError:  # the CSV itself must do
+    except VaultError:  # then only the CSV itself is compared
         return None
     for run in reversed(runs):
         try:
             decrypted = {str(column): int(count["decrypted"]) for column, count in run["columns"].items()}
             return FormerCounts(str(run["output"]["sha256"]), int(run["rows_written"]), decrypted)
-        except (KeyError, TypeError, ValueError, AttributeError):  # a run that failed, or a line of something else
+        except (KeyError, TypeError, ValueError, AttributeError):  # a failed run, or a line that is not a record
             continue
     return None
 
 
 def _tail(file: BinaryIO, most: int) -> bytes:
-    """Return the file's last whole lines, at most `most` bytes, and never hold much more than that in memory.
+    """Return the file's last whole lines, at most `most` bytes, without holding much more than that in memory.
 
-    Whoever can write into the vault can put a file of any size there. On a drive the rest is not even read.
+    Anyone who can write into the vault can put a file of any size there. On a drive the rest is not even read.
     """
     if file.seekable():
         file.seek(max(0, file.seek(0, os.SEEK_END) - most - 1))
@@ -83,7 +83,7 @@ def _tail(file: BinaryIO, most: int) -> bytes:
 
 
 def records(lines: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a file with one in each line; a line that a killed run left incomplete is skipped."""
+    """Yield the objects of a file with one per line; a line that a killed run left incomplete is skipped."""
     for line in lines.splitlines():
         try:
             content = json.loads(line)

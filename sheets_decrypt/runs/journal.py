@@ -1,8 +1,9 @@
-"""What this computer remembers of each run of a job, so that it can be read while the vault is locked.
+"""This computer's list of a job's runs, which can be read while the vault is locked.
 
-A run that ends before the vault is open reaches no history there. The journal holds what notifications may say of a
-run, and no more: when, the exit code, the kind of result in words of ours, and the number of rows after a success. It
-has no error's text, no name from the Sheet, and does not say how many cells failed or whether the CSV changed.
+A run that ends before the vault is open cannot write to the history there. The journal holds only what notifications
+may say about a run: the times, the exit code, the kind of result in fixed words, and the number of rows after a
+success. It has no error text and no name from the Sheet, and does not say how many cells failed or whether the CSV
+changed.
 """
 
 import json
@@ -18,12 +19,12 @@ from sheets_decrypt.runs.record import Record
 from sheets_decrypt.system.private_file import write_private
 from sheets_decrypt.system.regular_file import read_small
 
-KEPT: Final = 500  # runs; one every quarter of an hour fills it in five days, one a day in 16 months
+KEPT: Final = 500  # runs: five days with a run every quarter of an hour, 16 months with one a day
 _LARGEST: Final = 1 << 20  # bytes; a line has about 250
 
 
 def add(config: Config, job: str, record: Record) -> None:
-    """Add a run that has ended. Where the journal cannot be written, the run's result stays the same."""
+    """Add a run that has ended. If the journal cannot be written, the run's result stays the same."""
     code, words = outcome(record)
     _append(config, job, {
         "run_id": record.run_id,
@@ -37,7 +38,7 @@ def add(config: Config, job: str, record: Record) -> None:
 
 
 def add_stopped(config: Config, job: str, started: str) -> None:
-    """Add a run that was stopped from outside: it could not say so itself."""
+    """Add a run that was stopped from outside, and so could not add itself."""
     _append(config, job, stopped(job, started))
 
 
@@ -51,7 +52,7 @@ def read(config: Config, job: str) -> list[dict[str, Any]]:
     """Return the runs of a job, oldest first; a journal that cannot be read counts as empty."""
     try:
         return list(records(read_small(_file(config, job), limit=_LARGEST)))
-    except (OSError, ValueError):  # ValueError for a path that no file can have
+    except (OSError, ValueError):  # ValueError: an impossible path
         return []
 
 

@@ -18,8 +18,8 @@ def one_run(identity: str, *, name: str = "", wait: float = 0) -> Iterator[None]
     write the same CSV exclude each other as well.
 
     Args:
-        identity: A text that is the same for every way to reach the file.
-        name: The file's path as messages show it; default: `identity`.
+        identity: A text that is the same for every path to the file.
+        name: The file's path for messages; default: `identity`.
         wait: Seconds to wait for another run to end.
 
     Raises:

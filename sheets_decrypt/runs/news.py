@@ -1,10 +1,10 @@
-"""What is said about a run to whoever is notified of it: a fixed vocabulary. Pure.
+"""The text of notifications about a run: a fixed vocabulary. Pure.
 
-Whoever reads a message may also be able to edit the Sheet. Such a person can learn answers of the formats that are not
-authenticated from how many cells failed, and equal answers from whether the CSV changed. So a message names the job,
-the kind of result, the number of rows after a success, and a next step. It has no error text, no name of a tab or a
-column and no count of cells. It does not say whether the CSV changed, nor whether cells that failed left a CSV (exit
-code 3) or none (4 and 9).
+A person who reads a message may also be able to edit the Sheet. The number of failed cells would let such a person
+learn answers in the unauthenticated formats, and whether the CSV changed would reveal equal answers. So a message names
+the job, the kind of result, the number of rows after a success, and a next step. It has no error text, no name of a tab
+or a column and no count of cells. It does not say whether the CSV changed, nor whether a run with failed cells wrote a
+CSV (exit code 3) or not (4 and 9).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _CELLS_FAILED: Final = 3  # sent for every run in which cells failed, whatever i
 
 
 class Event(StrEnum):
-    """What a message is about; also the words of the configuration key `on`."""
+    """The subject of a message; also the values of the configuration key `on`."""
 
     FAILURE = "failure"
     RECOVERY = "recovery"
@@ -28,16 +28,16 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What leaves this computer after a run.
+    """The information that leaves this computer after a run.
 
     Args:
         job: The job's name.
         code: The exit code to send.
-        status: The result in a few words of ours.
-        event: What a message would be about; None if no message is due.
+        status: The result in a few fixed words.
+        event: The subject of a message; None if no message is due.
         rows: How many rows the Sheet has, after a success.
         next_step: What a person should do; blank if nothing.
-        beat: Whether the heartbeat hears of it.
+        beat: Whether the heartbeat is sent.
     """
 
     job: str
@@ -50,7 +50,7 @@ class News:
 
 
 def outcome(record: Record) -> tuple[int, str]:
-    """Return the exit code and the result in words of ours, as far as whoever cannot open the vault may know them."""
+    """Return the exit code and the result in fixed words, limited to what people who cannot open the vault may know."""
     if record.exit_code == RunUnderWay.exit_code:
         return record.exit_code, "another run was under way"
     if record.error is not None and record.error.locked:
@@ -61,12 +61,12 @@ def outcome(record: Record) -> tuple[int, str]:
 
 
 def news_of(patience: int, record: Record, before: JobState, after: JobState) -> News:
-    """Return what is sent about a run.
+    """Return what to send about a run.
 
-    A vault that is locked, or another run that is under way, is a failure only once it has lasted for `locked_after`
-    runs, and again after as many more. Until then a locked vault counts as a success for the heartbeat, whose body says
-    "skipped": a start without an end would raise the alarm. A run that found another one under way sends nothing: if
-    that other run hangs, the heartbeat must not hear of a success.
+    A locked vault, or another run under way, is a failure only once it has lasted for `locked_after` runs, and again
+    after as many more. Until then the heartbeat reports a locked vault as a success, with "skipped" in its body: a
+    start without an end would raise the alarm. A run that found another one under way sends nothing: if that other run
+    hangs, the heartbeat must not report a success.
     """
     step = f"on the computer that ran it: sheets-decrypt status --job {record.job}"
     event = Event.FAILURE if after.is_due(patience) else None
@@ -86,7 +86,7 @@ def news_of(patience: int, record: Record, before: JobState, after: JobState) ->
 
 
 def in_a_row(runs: int) -> str:
-    """Return a number of runs that ended alike, in words."""
+    """Return the number of consecutive runs with the same result, in words."""
     return "1 run" if runs == 1 else f"{runs} runs in a row"
 
 

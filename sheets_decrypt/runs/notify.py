@@ -1,8 +1,8 @@
 """Report how a run went: a heartbeat in the Healthchecks convention, and messages through apprise.
 
 A service that is down, slow or misconfigured never changes a run's result: every function here returns warnings and
-raises nothing. A warning names a service by its scheme, and by its host where that is not secret; the rest of such an
-address often is.
+raises nothing. A warning names a service by its scheme, and by its host if that is not secret; the rest of an address
+often is.
 """
 
 import importlib
@@ -29,8 +29,8 @@ class Recipients:
 
     Args:
         healthchecks: The check's ping URL, or None.
-        urls: Addresses as apprise writes them; blank where one could not be read.
-        on: The events that `urls` are notified of; the heartbeat hears of every run.
+        urls: Addresses in apprise's syntax; blank if one could not be read.
+        on: The events that `urls` are notified of; a heartbeat is sent for every run.
         locked_after: How many runs in a row may find the vault locked, or another run under way, before that is a
             failure.
     """
@@ -43,10 +43,10 @@ class Recipients:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What happened at one address.
+    """The result of one attempt to notify an address.
 
     Args:
-        where: Which address, without its secrets.
+        where: The address without its secrets.
         problem: Why nothing arrived, or cannot arrive; None if it did or can.
     """
 
@@ -55,7 +55,7 @@ class Attempt:
 
 
 def announce_start(recipients: Recipients, job: str, limits: Limits = LIMITS) -> list[str]:
-    """Send the heartbeat that a run begins.
+    """Send the heartbeat for the start of a run.
 
     Returns:
         Warnings.
@@ -72,7 +72,7 @@ def announce(recipients: Recipients, news: News, limits: Limits = LIMITS) -> lis
     warnings = []
     if news.beat:
         warnings += _ping(recipients, str(news.code) if news.code else "", body(news), limits)
-    # A person who did not ask for recoveries but for successes hears of this one as of any other.
+    # People who asked for successes but not for recoveries are notified of a recovery as of any other success.
     event = Event.SUCCESS if news.event is Event.RECOVERY and Event.RECOVERY not in recipients.on else news.event
     if event is not None and event in recipients.on and recipients.urls:
         attempts = _send(recipients.urls, replace(news, event=event), limits)
@@ -84,7 +84,7 @@ def announce(recipients: Recipients, news: News, limits: Limits = LIMITS) -> lis
 
 
 def try_out(recipients: Recipients, job: str, limits: Limits = LIMITS) -> list[Attempt]:
-    """Send one test message to every address, whatever it wants to hear of, and return what happened.
+    """Send one test message to every address, whatever events it is configured for, and return the results.
 
     The heartbeat gets an entry in its log (`URL/log`), which is neither a success nor a failure.
     """
@@ -95,7 +95,7 @@ def try_out(recipients: Recipients, job: str, limits: Limits = LIMITS) -> list[A
 
 
 def look_at(recipients: Recipients) -> list[Attempt]:
-    """Return for every address whether something could be sent there, without sending anything."""
+    """Check whether a message could be sent to each address, without sending anything."""
     url = recipients.healthchecks
     heartbeat = [] if url is None else [Attempt(_heartbeat(url), None if is_web_address(url) else NO_URL)]
     return [*heartbeat, *_each(recipients.urls, _unsupported, LIMITS)]
@@ -118,7 +118,7 @@ def _send(urls: tuple[str, ...], news: News, limits: Limits) -> list[Attempt]:
 
 
 def _each(urls: tuple[str, ...], function: Callable[[Any, str], str | None], limits: Limits) -> list[Attempt]:
-    """Call a function with the library and each address, within limits, and return what happened."""
+    """Call a function with the library and each address, within limits, and return the results."""
     apprise = _apprise() if urls else None
     return [
         Attempt(
@@ -135,7 +135,7 @@ def _unsupported(apprise: Any, url: str) -> str | None:
 
 
 def _apprise() -> Any:
-    """Return the library that sends messages, or None where it is not installed, or broken."""
+    """Return the library that sends messages, or None if it is not installed, or broken."""
     try:
         apprise = importlib.import_module("apprise")
     except Exception:  # noqa: BLE001  (a broken installation never changes a run's result)
@@ -149,7 +149,7 @@ def _send_one(apprise: Any, url: str, news: News, limits: Limits) -> str | None:
     if service is None:
         return _NO_SERVICE
     service.socket_connect_timeout = service.socket_read_timeout = limits.seconds
-    sender = apprise.Apprise()  # it, and not the service, turns plain text into the service's format
+    sender = apprise.Apprise()  # this, not the service, converts plain text to the service's format
     sender.add(service)
     kind = "failure" if news.event is Event.FAILURE else "success"
     sent = sender.notify(title=title(news), body=body(news), body_format="text", notify_type=kind)
@@ -165,6 +165,6 @@ def _where(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return f"{scheme}://…"
-    # an @ after the host means that a password has one of / ? # in it, and that what looks like the host belongs to it
+    # an @ after the host means that a password contains / ? or #, and that the apparent host is part of the password
     public = scheme.lower() in _HOST_IS_PUBLIC and "@" not in rest.removeprefix(parts.netloc)
     return f"{scheme}://{parts.hostname}" if public and parts.hostname else f"{scheme}://…"

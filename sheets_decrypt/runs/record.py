@@ -1,4 +1,4 @@
-"""The record of a run: what it did, and never a value, a token or a secret."""
+"""The record of a run: what it did, without any value, token or secret."""
 
 import getpass
 import json
@@ -21,8 +21,8 @@ from sheets_decrypt.errors import (
 )
 from sheets_decrypt.table import CellFailure, ColumnCount
 
-# On Windows the drive letter of a locked vault is gone; elsewhere its mount point remains, an ordinary folder on the
-# unencrypted disk.
+# On Windows the drive letter of a locked vault disappears; elsewhere its mount point remains, as an ordinary folder on
+# the unencrypted disk.
 _LOCKED: Final = (VaultLocked, VaultNotEncrypted)
 _CELLS: Final = (KeyWrong, CellsRefused)
 
@@ -38,11 +38,11 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The CSV that a run wrote.
+    """A file that a run wrote.
 
     Args:
         path: Its path.
-        vault: What protects it, such as `gocryptfs at /mnt/vault`.
+        vault: The vault that protects it, such as `gocryptfs at /mnt/vault`.
         sha256: The digest of its bytes, in hexadecimal.
         bytes: Its size.
     """
@@ -81,16 +81,16 @@ class Failure:
 
 
 def timestamp(time: datetime) -> str:
-    """Return a time as records spell it, such as `2026-01-31T06:30:00Z`."""
+    """Return a time in the format of records, such as `2026-01-31T06:30:00Z`."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def local_time(time: str | datetime) -> str:
-    """Return a time as a person reads it: local, with its offset from UTC, such as `2026-01-31 07:30 +01:00`.
+    """Return a time for people: local, with its offset from UTC, such as `2026-01-31 07:30 +01:00`.
 
     Args:
-        time: A time, or one as records or schedulers spell it; without a zone it is local. Any other text, which
-            anyone may have written into the vault, is returned as it is.
+        time: A time, or the text of one from a record or a scheduler; without a zone it is local. Any other text,
+            which anyone may have written into the vault, is returned unchanged.
     """
     try:
         found = datetime.fromisoformat(time) if isinstance(time, str) else time
@@ -122,10 +122,10 @@ class Record:
         spreadsheet_id: Which spreadsheet; blank for a file.
         worksheet: The tab's title; blank while it is unknown.
         warnings: What a person should look into.
-        notes: What is true of every run of this kind, such as values of a format that cannot detect changes.
-        output: The file that was written, or that is still as it was.
+        notes: What is true of every run of this kind, for example that a format cannot detect changed values.
+        output: The file that was written or left unchanged.
         also: The other files of the run.
-        dry_run: Nothing was written; `status` says what would have been.
+        dry_run: Nothing was written; `status` says how a real run would have ended.
     """
 
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
@@ -156,7 +156,7 @@ class Record:
 
     @property
     def cells_failed(self) -> bool:
-        """Whether cells could not be decrypted; whoever learns more than this may read old-format answers."""
+        """Whether cells could not be decrypted; to reveal more than this may reveal answers in the old formats."""
         return self.failure_count > 0 or (self.error is not None and self.error.cells)
 
     def finish(self, status: Result, exit_code: int, error: Failure | None = None) -> "Record":
@@ -164,7 +164,7 @@ class Record:
         return replace(self, status=status, exit_code=exit_code, error=error, finished=_now())
 
     def fail(self, error: BaseException) -> "Record":
-        """Return the record of a run that failed. An unexpected error is named by type and place."""
+        """Return the record of a run that failed. An unexpected error is described by its type and place."""
         if isinstance(error, SheetsDecryptError):
             failure = Failure(error.exit_code, error.message, error.hint, type(error))
         else:
@@ -173,9 +173,9 @@ class Record:
         return replace(self, rows_written=written).finish(Result.FAILED, failure.code, failure)
 
     def raise_for_status(self) -> None:
-        """Raise the error that the run ended with, of its own class; do nothing if it did not fail.
+        """Raise the error that ended the run, with its original class; do nothing if the run did not fail.
 
-        A run that wrote the CSV and left cells encrypted has not failed: its `status` is `partial`.
+        A run that wrote the CSV but could not decrypt all cells has not failed: its `status` is `partial`.
 
         Raises:
             SheetsDecryptError: The run failed.
@@ -184,7 +184,7 @@ class Record:
             raise self.error.kind(self.error.message, hint=self.error.hint)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as JSON has it; `output`, `also` and `error` are left out where there are none."""
+        """Return the record as a JSON object; `output`, `also` and `error` are left out if they are empty."""
         content = asdict(self)
         if self.error is not None:
             del content["error"]["kind"]
@@ -197,10 +197,10 @@ class Record:
 
 @dataclass(slots=True)
 class Run:
-    """A run under way: each step replaces the record by one that holds more, so that a failure loses none of it.
+    """A run under way: each step replaces the record with a more complete one, so that a failure loses nothing.
 
     Args:
-        record: What is known so far.
+        record: The record so far.
     """
 
     record: Record

@@ -1,8 +1,8 @@
 """The report for people beside an output, such as `baseline.report.txt`: how the last run went, and what to do.
 
-It is in the vault and still never holds a value. It is written anew by every run, as the history is, so that its time
-is that of the last one; a synced vault uploads a few hundred bytes for it. UTF-8 with a byte order mark and CRLF, by
-which every Notepad shows it right.
+Although it is in the vault, it never contains a value. Like the history, it is written by every run, so its time is
+that of the last run; a synced vault uploads a few hundred bytes for it. It is UTF-8 with a byte order mark and CRLF, so
+that every version of Notepad shows it correctly.
 """
 
 import re
@@ -18,9 +18,9 @@ from sheets_decrypt.table import ColumnCount
 from sheets_decrypt.vault.interface import Vault
 
 _NAMED: Final = 50  # cells that stayed encrypted
-_KEY_PROBLEM: Final = 4  # with a wrong key every cell fails: naming them would hide what is wrong
+_KEY_PROBLEM: Final = 4  # with a wrong key every cell fails: a list of them would hide the cause
 _WIDTH: Final = 8
-_START: Final = 4096  # bytes; a job's name and a line as long, or a file's name
+_START: Final = 4096  # bytes; enough for a job's or a file's name, and a line of the same length
 _TITLE: Final = re.compile(rb"\xef\xbb\xbf[^\r\n]*\r\n=+\r\n")
 
 
@@ -113,7 +113,7 @@ def _steps(record: Record) -> Iterator[str]:
         yield record.error.hint or "see docs/troubleshooting.md"
         if record.output is None:
             yield "Nothing was written: the existing file, if any, is unchanged."
-        else:  # what comes after it failed: a further file, or the de-identified one
+        else:  # a later step failed: a further file, or the de-identified one
             yield "The file that is named above is in place."
         return
     if record.failure_count:

@@ -1,7 +1,7 @@
-"""What this machine remembers of each job between runs: the last success, how the runs since went, and a run under way.
+"""The state of each job between runs, on this machine: the last success, how later runs went, and a run under way.
 
-The history is in the vault and cannot be read while the vault is locked. This is what must be known even then: times,
-codes, counts and error messages, never a value. It is kept in the user's state folder.
+The history is in the vault and cannot be read while the vault is locked. The state is what must be known even then:
+times, codes, counts and error messages, never a value. It is kept in the user's state folder.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ from sheets_decrypt.system.private_file import write_private
 from sheets_decrypt.system.regular_file import read_small
 
 _ROWS_KEPT: Final = 30
-_LARGEST: Final = 1 << 20  # bytes of a state file; an error message is the longest thing in it
+_LARGEST: Final = 1 << 20  # bytes of a state file; an error message is its longest part
 _SECONDS: Final = 2.0  # how long a change waits for another process's change, which takes milliseconds
-_GLANCE: Final = 0.2  # seconds; `status` holds a running lock for less than that while it looks
+_GLANCE: Final = 0.2  # seconds; `status` holds a running lock for less than that when it checks it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class JobState:
     """How the last runs of a job went.
 
     Args:
-        last_run: When the last run ended, as records spell it; blank if none did.
+        last_run: When the last run ended, in the format of records; blank if none did.
         last_success: When a run last ended with code 0 or 3; blank if none did.
         exit_code: The last run's.
         message: The last run's error message; blank if there was none.
@@ -44,8 +44,8 @@ class JobState:
         rows: How many rows the last successful runs read, oldest first.
         running_since: When a run began that has not ended; blank if none is under way.
         busy_runs: How many runs in a row have found another run under way.
-        reported: A failure was reported, and no run has gone well since.
-        hint: The next step that came with the message.
+        reported: A failure was reported, and no run has succeeded since.
+        hint: The next step that belongs to the message.
     """
 
     last_run: str = ""
@@ -61,10 +61,10 @@ class JobState:
     hint: str = ""
 
     def after(self, record: Record, patience: int = 1) -> "JobState":
-        """Return the state that a run leaves.
+        """Return the state after a run.
 
         Args:
-            record: The run's.
+            record: The run's record.
             patience: How many runs in a row may find the vault locked, or another run under way, before it is reported.
         """
         if record.exit_code == RunUnderWay.exit_code:
@@ -87,7 +87,7 @@ class JobState:
         return JobState(record.finished, record.finished, record.exit_code, rows=rows, reported=record.exit_code != 0)
 
     def is_due(self, patience: int) -> bool:
-        """Return whether the last run's failure is reported: some failures only if they persist, then now and then."""
+        """Return whether to report the last run's failure; some are only due at every `patience`-th run in a row."""
         streak = self.busy_runs or self.locked_runs
         return streak % max(patience, 1) == 0
 
@@ -96,17 +96,17 @@ _WRITTEN: Final = TypeAdapter(JobState)
 
 
 def load(config: Config, job: str) -> JobState:
-    """Return what is remembered of a job; a file that cannot be read counts as no memory."""
+    """Return the state of a job; a file that cannot be read counts as an empty state."""
     try:
         return _read(read_small(file_of(config, job), limit=_LARGEST))
-    except (OSError, ValueError):  # ValueError also for a path that no file can have
+    except (OSError, ValueError):  # ValueError also for an impossible path
         return JobState()
 
 
 def change(config: Config, job: str, function: Callable[[JobState], JobState]) -> tuple[JobState, JobState]:
-    """Change what is remembered of a job, and return the states before and after.
+    """Change the state of a job, and return the states before and after.
 
-    Where it cannot be written the run continues: by the end of a run the CSV is already in the vault.
+    If it cannot be written, the run continues: by the end of a run the CSV is already in the vault.
     """
     with held(config, job, "state"):
         before = load(config, job)
@@ -119,10 +119,10 @@ def change(config: Config, job: str, function: Callable[[JobState], JobState]) -
 
 @contextmanager
 def running(config: Config, job: str, since: str) -> Iterator[JobState | None]:
-    """Remember that a run is under way; yield the state before it, or None if another one already is.
+    """Record that a run is under way; yield the state before it, or None if another one already is.
 
     The start is recorded before anything that could hang. The system drops the lock with the process, so a start
-    without a lock is that of a run that was stopped from outside; the state before the next run still has it.
+    without a lock belongs to a run that was stopped from outside; the state before the next run still contains it.
     """
     with _held(_lock(config, job, "running"), _GLANCE) as alone:
         before = change(config, job, lambda state: replace(state, running_since=since))[0] if alone else None
@@ -134,7 +134,7 @@ def running(config: Config, job: str, since: str) -> Iterator[JobState | None]:
 def is_running(config: Config, job: str) -> bool:
     """Return whether a run of the job is under way at this moment."""
     lock = _lock(config, job, "running")
-    if not os.path.exists(lock.lock_file):  # noqa: PTH110  (False where it may not be looked at)
+    if not os.path.exists(lock.lock_file):  # noqa: PTH110  (False if it may not be accessed)
         return False
     with _held(lock, 0) as free:
         return not free
@@ -142,14 +142,14 @@ def is_running(config: Config, job: str) -> bool:
 
 @contextmanager
 def held(config: Config, job: str, kind: str) -> Iterator[None]:
-    """Keep other processes from changing something of a job meanwhile, for the milliseconds that a change takes."""
+    """Keep other processes from changing one kind of a job's data, for the milliseconds that a change takes."""
     with _held(_lock(config, job, kind), _SECONDS):
         yield
 
 
 @contextmanager
 def _held(lock: filelock.BaseFileLock, seconds: float) -> Iterator[bool]:
-    """Hold a lock if it is free within some seconds; yield whether it was. An unusable state folder counts as free."""
+    """Hold a lock if it becomes free in time; yield whether it did. An unusable state folder counts as free."""
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(timeout=seconds)
@@ -166,10 +166,10 @@ def _held(lock: filelock.BaseFileLock, seconds: float) -> Iterator[bool]:
 
 
 def _read(content: bytes) -> JobState:
-    """Parse what `change` wrote.
+    """Parse a state that `change` wrote.
 
     Raises:
-        ValueError: Something else wrote it.
+        ValueError: It was not written by `change`.
     """
     state = _WRITTEN.validate_json(content, strict=True)
     for time in (state.last_run, state.last_success, state.running_since):
@@ -183,7 +183,7 @@ def _lock(config: Config, job: str, kind: str) -> filelock.FileLock:
 
 
 def file_of(config: Config, job: str, kind: str = "jobs/*.json") -> Path:
-    """Return a file of a job in the user's state folder; `*` stands for what the job is known by."""
+    """Return the path of a job's file in the user's state folder; `*` is replaced by the job's internal name."""
     return _folder() / kind.replace("*", _name(config, job))
 
 
@@ -192,11 +192,11 @@ def _folder() -> Path:
 
 
 def _name(config: Config, job: str) -> str:
-    """Return a name derived from what the job writes: a job that is renamed keeps its memory."""
+    """Return a name derived from the job's output, so that a renamed job keeps its state."""
     folder = config.vault_of(config.jobs[job])
     output = config.jobs[job].output
-    # Absolute, so that another spelling of the configuration's path leads to it. Links are not followed: they lead
-    # elsewhere while the vault is locked.
+    # Absolute, so that another spelling of the configuration's path gives the same name. Links are not followed: they
+    # lead elsewhere while the vault is locked.
     base = os.path.abspath(folder.cryptomator if folder else output)  # noqa: PTH100  (resolve() follows links)
     target = f"{base}\n{output if folder else ''}"
     return hashlib.sha256(target.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Around each run: what this machine remembers of it, and who is notified. Nothing here changes a run's result."""
+"""Records each run on this machine, and sends its notifications. Nothing here changes a run's result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class Watch:
     Args:
         content: The configuration.
         job: The job's name.
-        warnings: What went wrong in watching it; more may come.
+        warnings: What went wrong while watching it so far.
     """
 
     def __init__(self, content: Config, job: str) -> None:
@@ -30,7 +30,7 @@ class Watch:
         self.warnings += notify.announce_start(self._recipients, self._job)
 
     def end(self, record: Record) -> None:
-        """Remember how the run ended, and announce it."""
+        """Record how the run ended, and announce it."""
         patience = self._recipients.locked_after
         before, after = state.change(self._content, self._job, lambda before: before.after(record, patience))
         journal.add(self._content, self._job, record)
@@ -39,10 +39,10 @@ class Watch:
 
 @contextmanager
 def watched(content: Config, job: str) -> Iterator[Watch]:
-    """Watch a run: what happens in the block is the run, and `Watch.end` takes its record."""
+    """Watch a run: the block is the run, and passes its record to `Watch.end`."""
     watch = Watch(content, job)
     with state.running(content, job, timestamp(datetime.now(UTC))) as before:
-        if before is not None:  # otherwise this start would look like that of the run under way, which may hang
+        if before is not None:  # otherwise this would look like the start of the run under way, which may hang
             if before.running_since:
                 journal.add_stopped(content, job, before.running_since)
             watch.begin()

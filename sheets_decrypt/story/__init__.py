@@ -1,4 +1,4 @@
-"""The story of a run, from a Sheet or from a file: what happens in which order, and what stays beside its output.
+"""The steps of a run in order, from a Sheet or a file, and the files that a run keeps beside its output.
 
-It asks the rooms below for everything, and touches no file, network or secret itself. Each story is one function.
+The packages below do all the work; nothing here touches a file, the network or a secret. Each run is one function.
 """

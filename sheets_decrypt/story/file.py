@@ -1,4 +1,4 @@
-"""The same story for a table that lies on this computer already: no Google, and the vault is a mounted drive."""
+"""The same steps for a table that is already on this computer: no Google, and the vault is a mounted drive."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,11 +22,11 @@ from sheets_decrypt.vault import open_drive
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """What the user says of the file that is read.
+    """What the user specifies about the input file.
 
     Args:
-        worksheet: Which worksheet of a workbook; None for the first one that is shown.
-        encoding: The encoding of a CSV that cannot show it; one of `dialect.ENCODINGS`.
+        worksheet: The worksheet of a workbook; None for the first visible one.
+        encoding: The encoding of a CSV from which it cannot be detected; one of `dialect.ENCODINGS`.
     """
 
     worksheet: str | None = None
@@ -45,19 +45,19 @@ def decrypt_file(
     also: Sequence[Path] = (),
     workers: int | Literal["auto"] = "auto",
 ) -> Record:
-    """Decrypt a table that was downloaded already, and return the run's record, also if it failed.
+    """Decrypt a table that was already downloaded, and return the run's record, even if the run failed.
 
-    The file is looked at first, then the vault; no secret is read before both are right.
+    The file is checked first, then the vault; no secret is read before both checks pass.
 
     Args:
         file: A CSV or an Excel workbook.
         output: The CSV to write, on a mounted vault drive.
         conversion: How cells are decrypted and written.
         keys: Where the keys come from.
-        accept: The kinds of place that the CSV may be put on.
-        options: How the run does its job.
-        reading: What the user says of the file.
-        also: Further files of the same rows, on the same drive.
+        accept: The kinds of place that the CSV may be written to.
+        options: The options of this run.
+        reading: What the user specifies about the input file.
+        also: Further output files with the same rows, on the same drive.
         workers: How many processes decrypt a large file.
     """
     run = Run(Record(job=file.name, spreadsheet_id="", dry_run=options.dry_run))
@@ -75,7 +75,7 @@ def decrypt_file(
                     ciphers = read_keys(keys)
                     with spread(ciphers, workers) as decrypt, _pointing_elsewhere(source):
                         convert(source, OpenKeys(ciphers, decrypt), target, conversion, run, options)
-                    run.note(source.notes())  # not of a run that failed, which has not read all cells
+                    run.note(source.notes())  # only after success: a failed run has not read all cells
                 except Exception as error:  # noqa: BLE001  (see `pull`)
                     run.record = run.record.fail(error)
                 run.warn(source.warnings())
@@ -86,7 +86,7 @@ def decrypt_file(
 
 @contextmanager
 def _pointing_elsewhere(source: TableFile) -> Iterator[None]:
-    """Add to an error for columns that are missing where in the file they may be."""
+    """Add to an error about missing columns where else in the file they may be."""
     try:
         yield
     except ColumnNotFound as error:
@@ -95,13 +95,13 @@ def _pointing_elsewhere(source: TableFile) -> Iterator[None]:
 
 
 def _refuse_unfit(file: Path, outputs: Sequence[Path]) -> None:
-    """Refuse outputs of an unknown kind, or in the place of the file that is to be decrypted.
+    """Refuse outputs of an unknown kind, and an output that would overwrite the input file.
 
     Raises:
         ConfigurationError: An output cannot be written, or the tokens would be lost.
     """
     for output in outputs:
         kind_of(output)
-        with suppress(OSError):  # one of them does not exist, or cannot be looked at: that is reported later
+        with suppress(OSError):  # one of them does not exist or cannot be inspected: reported later
             if file.samefile(output):
                 raise ConfigurationError(f"{output} is the file that is to be decrypted", hint="name another --output")

@@ -1,4 +1,4 @@
-"""How one run does its job, where its job is the same as ever."""
+"""Options of a single run, which do not belong to the job."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How one run does its job.
+    """Options of a single run.
 
     Args:
         allow_shrink: Accept any loss of rows and of decrypted cells.
-        dry_run: Do everything but write.
+        dry_run: Do everything except write.
         wait: Seconds to wait for another run of the same job.
-        progress: Called after each page with the rows done and the rows to expect.
+        progress: Called after each page with the number of rows done and of rows expected.
     """
 
     allow_shrink: bool = False

@@ -1,4 +1,4 @@
-"""The whole story: check the vault, read the keys, ask Google, decrypt, write, judge, commit, record."""
+"""A whole run: check the vault, read the keys, ask Google, decrypt, write, judge, commit, record."""
 
 import gc
 from collections import deque
@@ -27,12 +27,12 @@ from sheets_decrypt.table import Header, Page
 from sheets_decrypt.vault import open_also, open_vault
 from sheets_decrypt.vault.interface import Place
 
-PARTIAL: Final = 3  # the exit code of a run that wrote the CSV and left cells encrypted
+PARTIAL: Final = 3  # the exit code of a run that wrote the CSV but could not decrypt all cells
 _AHEAD: Final = 1  # pages
 
 
 class Source(Protocol):
-    """A sheet, or a CSV that was downloaded from one."""
+    """A sheet, or a file that was downloaded from one."""
 
     @property
     def header(self) -> Header:
@@ -40,7 +40,7 @@ class Source(Protocol):
 
     @property
     def row_total(self) -> int | None:
-        """How many rows to expect at the most, as far as that is known."""
+        """The highest number of rows to expect; None if unknown."""
 
     def pages(self) -> Iterator[Page]:
         """Yield the rows in order, once."""
@@ -52,7 +52,7 @@ class OpenKeys:
 
     Args:
         ciphers: Format → cipher.
-        decrypt: Where they work: in this process, or spread over several.
+        decrypt: Decrypts cells with them, in this process or in several.
     """
 
     ciphers: Ciphers
@@ -60,10 +60,10 @@ class OpenKeys:
 
 
 def pull(name: str, job: Job, config: Config, options: Options | None = None) -> Record:
-    """Run one job and return its record, also if it failed.
+    """Run one job and return its record, even if the run failed.
 
-    The order is what keeps the promise: the vault is checked before a secret is read, the secrets before Google is
-    asked, and nothing appears under the CSV's name before every row has passed.
+    The guarantees depend on this order: the vault is checked before a secret is read, the secrets are read before
+    Google is asked, and nothing appears under the CSV's name before every row has passed.
 
     Raises:
         KeyboardInterrupt: The user stopped it; nothing was written.
@@ -82,16 +82,16 @@ def pull(name: str, job: Job, config: Config, options: Options | None = None) ->
             with locked(target, wait=options.wait):
                 try:
                     _pull(target, job, config, run, options)
-                except Exception as error:  # noqa: BLE001  (an error that is not ours becomes exit code 1, in the history)
+                except Exception as error:  # noqa: BLE001  (any other error becomes exit code 1, in the history)
                     run.record = run.record.fail(error)
                 return remembered(target, run.record)
-    except Exception as error:  # noqa: BLE001  (other jobs go on)
+    except Exception as error:  # noqa: BLE001  (other jobs continue)
         return run.record.fail(error)
 
 
 def _pull(target: Target, job: Job, config: Config, run: Run, options: Options) -> None:
-    """Ask Google, and convert what it sends."""
-    from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (0.2 s that a refused path can do without)
+    """Ask Google for the sheet, and convert it."""
+    from sheets_decrypt.google.session import open_session  # noqa: PLC0415  (saves 0.2 s when the path is refused)
     from sheets_decrypt.google.sheet import Moved, open_sheet  # noqa: PLC0415
 
     ciphers = read_keys(config.keys_of(job))
@@ -112,12 +112,12 @@ def _pull(target: Target, job: Job, config: Config, run: Run, options: Options) 
 
 
 def convert(source: Source, keys: OpenKeys, target: Target, conversion: Conversion, run: Run, options: Options) -> None:
-    """Decrypt every row of `source` and put the CSV into the vault, or leave the former one where they are equal.
+    """Decrypt every row of `source` and put the CSV into the vault; leave the existing CSV alone if it is equal.
 
     Raises:
         KeyProblem: The keys do not fit.
         SheetRefused: The content is not what the job expects.
-        VaultError: The vault could not take it.
+        VaultError: The vault could not store it.
     """
     decryption = Decryption(source.header, keys.ciphers, _rules(conversion), keys.decrypt)
     form, policy = Form(conversion.encoding, conversion.formula_guard), _policy(conversion, options)
@@ -176,7 +176,7 @@ def _decrypted(
 ) -> Iterator[tuple[Page, Sequence[Sequence[str]]]]:
     """Yield each page with its decrypted columns.
 
-    While other processes decrypt one page, the next is read and sorted, and the one before is written.
+    While other processes decrypt one page, the next one is read and sorted, and the previous one is written.
     """
     pending: deque[PendingPage] = deque()
     run.record = replace(run.record, rows_read=0)  # the sheet may be read a second time
@@ -204,7 +204,7 @@ def _judge(decryption: Decryption, conversion: Conversion, run: Run, rows: int) 
     if not rows:
         run.warn(["the sheet has a header and no rows"])
     if run.record.rows_read != rows:
-        raise AssertionError  # a page lost rows: a bug, and never a result
+        raise AssertionError  # a page lost rows: a bug
     decryption.judge_keys()
     if failure_count and conversion.on_error == "fail":
         raise CellsRefused(
@@ -214,7 +214,7 @@ def _judge(decryption: Decryption, conversion: Conversion, run: Run, rows: int) 
 
 
 def _note(delivered: Sequence[Delivered], place: Place, run: Run, *, rows_written: int) -> None:
-    """Record what got its name."""
+    """Record the files that were put in place."""
     vault = f"{place.what} at {place.where}"
     files = [Output(file.path, vault, file.sha256, file.size) for file in delivered]
     if files:
@@ -224,7 +224,7 @@ def _note(delivered: Sequence[Delivered], place: Place, run: Run, *, rows_writte
 
 
 def _commit_second(second: OpenSecondCsv, run: Run, options: Options) -> None:
-    """Commit the second CSV; the first has its name by now, and keeps it whatever happens here."""
+    """Commit the second CSV; the first is already in place, and stays there whatever happens here."""
     run.warn(second.commit().notes)
     if not options.dry_run:
         run.note([f"the de-identified csv has {second.width} columns: {second.path}"])
@@ -232,7 +232,7 @@ def _commit_second(second: OpenSecondCsv, run: Run, options: Options) -> None:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep the cyclic garbage collector from walking over the pages, which hold no cycles: it takes 30 % of a run."""
+    """Pause the cyclic garbage collector: the pages contain no cycles, and traversing them takes 30 % of a run."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Where a run's files go, and what stays beside them: one run at a time, the history, and the report for people."""
+"""Where a run's files go, with their lock, and the history and the report for people beside them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +21,7 @@ class Target:
     Args:
         vault: A vault that was checked.
         name: The output's name in it.
-        place: What the vault's check found.
+        place: The result of the vault's check.
         also: Further outputs in the same vault.
         second: The de-identified CSV, or None.
     """
@@ -40,7 +40,7 @@ class Target:
 
 @contextmanager
 def locked(target: Target, *, wait: float) -> Iterator[None]:
-    """Keep other runs from the files of this one.
+    """Keep other runs from writing this run's files.
 
     Args:
         target: Where the files go.
@@ -50,22 +50,22 @@ def locked(target: Target, *, wait: float) -> Iterator[None]:
         RunUnderWay: Another run writes one of them.
     """
     with ExitStack() as stack:
-        # Always in the same order, so that two runs never wait for each other.
+        # Always lock in the same order, so that two runs never wait for each other.
         for file in sorted(target.files, key=lambda file: file.vault.identity(file.name)):
             stack.enter_context(one_run(file.vault.identity(file.name), name=file.path, wait=wait))
         for file in target.files:
-            file.vault.size(file.name)  # the vault notes the former file, by which it knows a change from elsewhere
+            file.vault.size(file.name)  # the vault notes the existing file, and so detects a change by others
         yield
 
 
 def remembered(target: Target, record: Record) -> Record:
-    """Add the record to the history beside the output, and write the report for people; what fails is a warning."""
+    """Add the record to the history beside the output, and write the report for people; a failure is a warning."""
     if record.dry_run:
         return record
     for what, write in (("history", append_history), ("report", write_report)):
         try:
             write(target.vault, target.name, record)
-        except SheetsDecryptError as error:  # the run is over, and its result is kept
+        except SheetsDecryptError as error:  # the run is over, and its result stays the same
             warning = f"the {what} could not be written: {error.message}"
             record = replace(record, warnings=(*record.warnings, warning))
     return record
