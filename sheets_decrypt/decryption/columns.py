@@ -1,6 +1,6 @@
 """The cells of one column of a page, sorted: blank, missing, tokens by format, readable. Pure.
 
-A column of nothing but tokens, as most are, is read in one call of its format: 5 ms in place of 12 for 15,000 cells.
+A column that contains only tokens, as most do, is read in one call of its format: 5 ms instead of 12 for 15,000 cells.
 """
 
 import re
@@ -12,12 +12,12 @@ from typing import Final
 from sheets_decrypt.decryption.ciphers import FORMATS
 from sheets_decrypt.table import Format, Reason
 
-# What Sheets makes of a retyped token that it parses as a formula; the API returns such cells as these texts.
+# Sheets turns a retyped token that it parses as a formula into an error; the API returns such cells as these texts.
 _SHEET_ERRORS: Final = frozenset({"#ERROR!", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!"})
 
-# The rest of a token that was cut off, or a token that was pasted with blanks, line breaks or quotes around it: text
-# without a gap, longer than any word, in the letters of base64. `\S` takes quotes too: without the `+` after it, which
-# forbids steps back, a cell of 50,000 quotes takes 9 seconds.
+# A token that was cut off, or pasted with blanks, line breaks or quotes around it: text without a gap, longer than any
+# word, in base64's alphabet. `\S` matches quotes too: without the possessive `+` after it, which prevents backtracking,
+# a cell of 50,000 quotes takes 9 seconds.
 _NEAR_MISS: Final = re.compile(r"[\s'\"]*(?:v2:\S{20,}+|[A-Za-z0-9+/_-]{40,}={0,2})[\s'\"]*", re.IGNORECASE)
 _BETWEEN: Final = "\0"
 _FIRST_LETTERS: Final = frozenset(wire.begins[0] for wire in FORMATS if wire.begins)
@@ -30,8 +30,8 @@ class Tokens:
     Args:
         index: The column's index.
         format: Their format.
-        rows: The row within the page of each.
-        bodies: What the format's `read` returned for each.
+        rows: The row of each within the page.
+        bodies: The result of the format's `read` for each.
     """
 
     index: int
@@ -45,12 +45,12 @@ class Sorted:
     """The cells of one column of a page.
 
     Args:
-        rows: How many there are.
+        rows: The number of cells.
         blank: How many are empty.
         missing: How many mean an unanswered question.
         not_encrypted: How many are readable.
-        lost: (row within the page, reason) of every cell that holds the rest of a token.
-        tokens: The tokens, by format; formats without one are left out.
+        lost: (row within the page, reason) of every cell that holds a damaged token.
+        tokens: The tokens, by format; formats without tokens are left out.
     """
 
     rows: int
@@ -84,7 +84,7 @@ def sort(cells: Sequence[str], index: int, missing_values: AbstractSet[str]) -> 
 
 
 def _nothing_but_tokens(cells: Sequence[str], rows: Sequence[int], index: int) -> Tokens | None:
-    """Return the tokens where all cells are whole tokens of one format; else None."""
+    """Return the tokens if all cells are whole tokens of one format; else None."""
     text = _BETWEEN.join(cells)
     marked = [wire for wire in FORMATS if wire.begins and wire.begins in text]
     fitting = marked or [wire for wire in FORMATS if not wire.begins]
@@ -113,7 +113,7 @@ def _one_by_one(cells: Sequence[str], rows: Sequence[int], index: int) -> tuple[
 
 
 def _lost(cell: str) -> Reason | None:
-    """Return why a cell is the rest of a token, or None where it never was one."""
+    """Return the reason why a cell holds a damaged token, or None if it was never a token."""
     if cell in _SHEET_ERRORS:
         return Reason.SHEET_ERROR
     return Reason.DAMAGED if _NEAR_MISS.fullmatch(cell) else None

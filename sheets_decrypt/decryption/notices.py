@@ -1,6 +1,6 @@
-"""What somebody should look into: collected while the pages pass, and put into words at the end. Pure.
+"""Warnings for people: collected page by page, and put into words at the end. Pure.
 
-A notice names rows and columns, never a value.
+A warning names rows and columns, never a value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ class Notices:
 
     Args:
         header: The sheet's header.
-        decrypted: The indices of the columns that are decrypted (or tried, for `"auto"`).
+        decrypted: The indices of the columns that are decrypted (for `"auto"`, tried).
     """
 
     def __init__(self, header: Header, decrypted: frozenset[int]) -> None:
@@ -37,11 +37,11 @@ class Notices:
         self.outside_count = 0
 
     def note(self, page: Page, opened: Sequence[Keys]) -> None:
-        """Look at one page.
+        """Examine one page.
 
         Args:
-            page: The page as the sheet holds it.
-            opened: For each column with sealed boxes the rows of those that were opened, and their ephemeral keys.
+            page: The page, not decrypted.
+            opened: For each column with sealed boxes, the rows of those that were opened, and their ephemeral keys.
         """
         for index in self._decrypted:
             for row in page.retyped.get(index, ()):
@@ -55,11 +55,11 @@ class Notices:
         self._submissions.note(page.first_row, opened)
 
     def warnings(self, decrypted: Mapping[int, Tally], left: Sequence[Tally]) -> list[str]:
-        """Return everything that somebody should look into, one sentence each.
+        """Return the warnings, one sentence each.
 
         Args:
-            decrypted: Index → what became of each column that is decrypted.
-            left: What `"auto"` found in the columns that hold what looks like tokens, and that it left as they are.
+            decrypted: Index → tally of each column that is decrypted.
+            left: The tallies of columns that seem to hold tokens but that `"auto"` left unchanged.
         """
         return [
             *(_readable(tally) for tally in decrypted.values() if tally.not_encrypted),
@@ -101,10 +101,10 @@ class Notices:
             self.outside.extend(CellFailure(row, "", Reason.OUTSIDE) for _ in range(tokens))
 
     def note_other_columns(self, columns: Sequence[Sequence[str]]) -> None:
-        """Look for columns that hold tokens with a mark and are not decrypted.
+        """Look for columns that hold tokens with a mark but are not decrypted.
 
         Args:
-            columns: The page's cells as the sheet holds them, columns × rows.
+            columns: The page's cells, not decrypted, columns × rows.
         """
         for index in tuple(self._others):
             if any(wire.read(cell) for cell in columns[index] for wire in _MARKED_FORMATS):
@@ -118,7 +118,7 @@ def _readable(tally: Tally) -> str:
 
 
 def _not_decrypting(tally: Tally) -> Iterable[str]:
-    """Yield a warning for each kind of tokens that all or mostly fail, but are too few to call the key wrong."""
+    """Yield a warning for each kind of token of which all or most fail, but too few to call the key wrong."""
     for formats, words in ((AUTHENTICATED, "none"), (UNAUTHENTICATED, "few or none")):
         if failing := tally.suspicious(formats):
             yield (
@@ -135,9 +135,9 @@ def _skipped(tally: Tally) -> str:
 
 
 def unauthenticated(tallies: Iterable[Tally]) -> list[str]:
-    """Return that values of some columns are not authenticated, in one sentence; none where all are.
+    """Return one sentence that names the columns with unauthenticated values; an empty list if no column has any.
 
-    It has no count: of these formats a count of what decrypts helps to guess an answer.
+    It has no count: in these formats the number of cells that decrypt helps to guess an answer.
     """
     names = [f'"{tally.name}"' for tally in tallies if any(format_ in UNAUTHENTICATED for format_, _ in tally.fitted)]
     if not names:

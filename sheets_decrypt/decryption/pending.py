@@ -1,4 +1,4 @@
-"""The tokens of one format in one page, while they are decrypted: here at once, or in other processes. Pure."""
+"""The tokens of one format in one page while they are decrypted: at once in this process, or in others. Pure."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -8,7 +8,7 @@ from sheets_decrypt.decryption.ciphers import Cipher
 from sheets_decrypt.decryption.columns import Tokens
 from sheets_decrypt.table import NO_KEY_FITTED, Column, Format, Reason
 
-# Takes a cipher and the bodies of tokens; the columns of its futures, one after the other, have a result for each.
+# Takes a cipher and the bodies of tokens; the columns of the futures, concatenated, hold a result for each token.
 Submit = Callable[[Cipher, Sequence[bytes]], Sequence["Future[Column]"]]
 
 
@@ -23,8 +23,8 @@ class Pending:
 
     Args:
         columns: The tokens of each column, all of the same format.
-        order: In the order in which they were submitted, the place of each token in the columns one after the other.
-        futures: What `Submit` returned for them.
+        order: For each token in the order of submission, its place in the concatenated columns.
+        futures: The futures that `Submit` returned for them.
     """
 
     columns: Sequence[Tokens]
@@ -32,7 +32,7 @@ class Pending:
     futures: Sequence["Future[Column]"]
 
     def result(self) -> list[Column]:
-        """Wait for the plaintext, and return what became of each of `columns`."""
+        """Wait for the plaintext, and return the result for each of `columns`."""
         values: list[str | Reason] = []
         keys = bytearray()
         for future in self.futures:
@@ -54,8 +54,8 @@ def submit(columns: Sequence[Tokens], cipher: Cipher | None, decrypt: Submit) ->
 
     Args:
         columns: The tokens of each column, all of the same format.
-        cipher: The format's cipher, or None where no key is configured.
-        decrypt: What decrypts them.
+        cipher: The format's cipher, or None if no key is configured.
+        decrypt: Decrypts them.
     """
     bodies = [body for tokens in columns for body in tokens.bodies]
     if cipher is None:
@@ -67,7 +67,7 @@ def submit(columns: Sequence[Tokens], cipher: Cipher | None, decrypt: Submit) ->
 
 
 def _by_rows(columns: Sequence[Tokens]) -> list[int]:
-    """Return the order in which the tokens of one row follow each other: they may share a derived key."""
+    """Return the order that puts the tokens of one row next to each other: they may share a derived key."""
     rows = [row for tokens in columns for row in tokens.rows]
     return sorted(range(len(rows)), key=rows.__getitem__)
 

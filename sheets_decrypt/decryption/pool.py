@@ -1,6 +1,6 @@
-"""Sealed boxes decrypted by several processes, for sheets that are large enough to pay for their start.
+"""Decrypt sealed boxes in several processes, for sheets that are large enough to be worth starting them.
 
-Threads do not help: the X25519 exchange, four fifths of a cell's time, holds the interpreter's lock.
+Threads do not help: the X25519 exchange, four fifths of a cell's time, holds the global interpreter lock.
 """
 
 import multiprocessing
@@ -20,23 +20,23 @@ from sheets_decrypt.decryption.pool_worker import decrypt, prepare
 from sheets_decrypt.decryption.verdict import Ciphers
 from sheets_decrypt.table import Column, Format
 
-WORTH: Final = 5_000  # exchanges, a full page; two processes and their start take as long as this one for 7,000
-_PIECE: Final = 2_500  # exchanges, 0.1 s: long beside what a piece costs, short at the end of a sheet
+WORTH: Final = 5_000  # exchanges, a full page; for 7,000, starting and using two processes takes as long as this one
+_PIECE: Final = 2_500  # exchanges, 0.1 s: long compared with a piece's overhead, short at the end of a sheet
 
 
 @contextmanager
 def spread(ciphers: Ciphers, workers: int | Literal["auto"]) -> Iterator[Submit]:
-    """Provide what decrypts tokens: this process and, where a sheet is large enough, others beside it.
+    """Provide a `Submit` that decrypts tokens in this process and, if a sheet is large enough, in others.
 
     Args:
         ciphers: Format → cipher.
-        workers: How many processes; `"auto"` is one for each processor, 1 is this one alone.
+        workers: How many processes; `"auto"` means one per processor, 1 means only this process.
     """
     count = processors() if workers == "auto" else workers
     sealed_box = ciphers.get(Format.SEALED_BOX)
     with ThreadPoolExecutor(1) as thread:
-        # The names are slow on purpose and asked for at the end; scrypt releases the interpreter's lock. What goes
-        # wrong stays in a future that no one asks: whoever asks for the names gets it.
+        # Fingerprints are slow on purpose and needed only at the end; scrypt releases the global interpreter lock. An
+        # error stays in this unused future, and is raised again when the fingerprints are read.
         thread.submit(lambda: [cipher.fingerprints for cipher in ciphers.values()])
         if count == 1 or not isinstance(sealed_box, SealedBox):
             yield decrypt_here
@@ -50,7 +50,7 @@ def spread(ciphers: Ciphers, workers: int | Literal["auto"]) -> Iterator[Submit]
 
 def processors() -> int:
     """Return the number of processors that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # a container's share, which only Linux knows
+    affinity = getattr(os, "sched_getaffinity", None)  # a container's share, which only Linux reports
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
@@ -60,7 +60,7 @@ class Pool:
     Args:
         cipher: The cipher; tokens of others are decrypted in this process.
         workers: How many processes.
-        worth: The number of exchanges from which on they are used.
+        worth: How many exchanges make them worthwhile.
     """
 
     def __init__(self, cipher: SealedBox, workers: int, worth: int = WORTH) -> None:
@@ -84,13 +84,13 @@ class Pool:
             return [self._processes.submit(decrypt, bodies[at : at + size]) for at in range(0, len(bodies), size)]
 
     def close(self) -> None:
-        """End the processes; pieces that they have not begun are dropped."""
+        """Stop the processes; pieces that they have not started are dropped."""
         if self._processes is not None:
             self._processes.shutdown(wait=True, cancel_futures=True)
             self._processes = None
 
     def _start(self) -> ProcessPoolExecutor:
-        # A fresh process, not a fork: a fork of a process with threads may hang, and Windows has none. The keys go
+        # A fresh process, not a fork: forking a process with threads may hang, and Windows has no fork. The keys go
         # through the pipe that starts the process, never through its arguments or environment.
         keys = tuple(secret.reveal() for secret in self._cipher.secrets)
         context = multiprocessing.get_context("spawn")
@@ -99,12 +99,12 @@ class Pool:
 
 @contextmanager
 def _sigint_deferred() -> Iterator[None]:
-    """Block SIGINT while workers start; they inherit the mask, so that a Ctrl-C never prints where they were.
+    """Block SIGINT while workers start; they inherit the mask, so that Ctrl-C never makes them print a traceback.
 
-    A terminal sends it to every process. This one gets it when the block ends, also where another thread takes it: the
-    handler runs in this one all the same, and a worker that had not yet been sent its keys would print why it has none.
-    Windows has no signal masks: there a Ctrl-C in the tenths of a second in which a worker starts may print a
-    traceback, which holds no value.
+    A terminal sends SIGINT to every process. This process handles it when the block ends. If another of its threads
+    receives the signal, the handler still runs in the main thread, and a worker that had not yet been sent its keys
+    would print why it has none; so the handler is deferred, too. Windows has no signal masks: there, a Ctrl-C in the
+    tenths of a second in which a worker starts may print a traceback, which contains no value.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

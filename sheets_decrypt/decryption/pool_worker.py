@@ -1,6 +1,6 @@
 """One worker process: it gets the private keys when it starts, then pieces of pages.
 
-A module of its own, which imports little besides the cipher, so that a worker starts fast.
+This is a separate module that imports little besides the cipher, so that a worker starts fast.
 """
 
 import multiprocessing
@@ -20,10 +20,10 @@ _cipher: SealedBox | None = None  # set once, when the process starts
 def prepare(keys: tuple[str, ...]) -> None:
     """Make a worker's cipher.
 
-    Ctrl-C is the parent's to handle, and a worker never outlives its parent. It prints nothing: Python prints what goes
-    wrong in a worker as a traceback with its text, which may hold a key. The parent gets the exception, and reports it.
+    The parent handles Ctrl-C, and a worker never outlives its parent. A worker prints nothing, because Python would
+    print an error as a traceback with its text, which may contain a key. The parent gets the exception and reports it.
     """
-    global _cipher  # noqa: PLW0603  (a process pool hands over state in no other way)
+    global _cipher  # noqa: PLW0603  (a process pool offers no other way to keep state)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -34,7 +34,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    with suppress(OSError):  # a parent that cannot be watched is as good as gone
+    with suppress(OSError):  # a parent that cannot be watched counts as gone
         wait([parent.sentinel])
     os._exit(1)  # noqa: TID251  (the parent was killed: no one waits for a result)
 

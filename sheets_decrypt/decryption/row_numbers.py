@@ -1,4 +1,4 @@
-"""Row numbers for a sentence: the first few, and how many. Pure."""
+"""Row numbers in words: the first few, and how many more. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,7 +8,7 @@ _NAMED: Final = 10
 
 @dataclass(slots=True)
 class RowNumbers:
-    """Row numbers of the sheet, added in any order; ten are kept."""
+    """Row numbers of the sheet, added in any order; the first ten are kept."""
 
     first: list[int] = field(default_factory=list)
     count: int = 0
@@ -20,6 +20,6 @@ class RowNumbers:
             self.first.append(row)
 
     def words(self) -> str:
-        """Return such as `rows 2, 3 and 5 more`."""
+        """Return the rows in words, such as `rows 2, 3 and 5 more`."""
         more = f" and {self.count - len(self.first)} more" if self.count > len(self.first) else ""
         return ("rows " if self.count > 1 else "row ") + ", ".join(map(str, self.first)) + more

@@ -1,7 +1,7 @@
 """Pages of tokens → pages of values and failures. Pure: no file, network, clock or process access.
 
-A cell of a configured column is read in the order of the design's "Wire formats": blank, missing value, the formats in
-their order, else not encrypted. A cell that cannot be decrypted never stops the others.
+A cell of a configured column is classified in the order of the design's "Wire formats": blank, missing value, each
+format in turn, else not encrypted. A cell that cannot be decrypted never stops the others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Rules:
     Args:
         columns: Names of the columns to decrypt, or `"auto"`: every column that holds tokens.
         missing_values: Texts that mean an unanswered question.
-        blank_failures: A cell that cannot be decrypted becomes blank; else its token stays.
+        blank_failures: Whether a cell that cannot be decrypted becomes blank instead of keeping its token.
     """
 
     columns: Sequence[str] | Literal["auto"]
@@ -54,8 +54,8 @@ class PendingPage:
 
     Args:
         page: The page.
-        cells: Column index → its cells, sorted.
-        pending: Its tokens, format by format.
+        cells: Column index → its sorted cells.
+        pending: The page's tokens, by format.
     """
 
     page: Page
@@ -70,11 +70,11 @@ class Decryption:
         header: The sheet's header.
         ciphers: Format → cipher, for the formats that have a key.
         rules: How to read the cells.
-        decrypt: What decrypts the tokens: this process, or the processes of `pool.spread`.
+        decrypt: Decrypts the tokens, in this process or in those of `pool.spread`.
 
     Raises:
-        ColumnNotFound: A configured column is not in the header exactly once.
-        SheetEmpty: What should be the header is a row of tokens.
+        ColumnNotFound: A configured column does not appear exactly once in the header.
+        SheetEmpty: The first row holds tokens instead of a header.
     """
 
     def __init__(self, header: Header, ciphers: Ciphers, rules: Rules, decrypt: Submit = decrypt_here) -> None:
@@ -96,7 +96,7 @@ class Decryption:
         return [list(row) for row in zip(*self.finish(self.submit(page)), strict=True)]
 
     def submit(self, page: Page) -> PendingPage:
-        """Sort the cells of one page, and submit its tokens. Pages are finished in the order in which they came."""
+        """Sort the cells of one page, and submit its tokens. Pages must be finished in the order of submission."""
         columns = self._columns(page)
         cells = {index: sort(columns[index], index, self._rules.missing_values) for index in self._tallies}
         by_format: dict[Format, list[Tokens]] = {wire.format: [] for wire in FORMATS}
@@ -111,7 +111,7 @@ class Decryption:
         return PendingPage(page, cells, pending)
 
     def finish(self, pending: PendingPage) -> list[Sequence[str]]:
-        """Wait for a page's plaintext, and return columns × rows of text, a column for each name of the header."""
+        """Wait for a page's plaintext, and return columns × rows of text, one column for each name in the header."""
         columns = list(self._columns(pending.page))
         failing: list[tuple[int, int, Reason]] = []
         for index, found in pending.cells.items():
@@ -129,18 +129,18 @@ class Decryption:
         return columns
 
     def look_elsewhere(self, page: Page) -> None:
-        """Look for tokens in the columns of a page that are not decrypted; needed where its CSV holds a `MARKS`."""
+        """Look for tokens in a page's columns that are not decrypted; needed if its CSV contains one of `MARKS`."""
         self.notices.note_other_columns(self._columns(page))
 
     def _columns(self, page: Page) -> Sequence[Sequence[str]]:
-        """Return a page's columns, as many as the header has names, also where the page has no row."""
+        """Return a page's columns, one for each name in the header even if the page has no rows."""
         return page.columns or [()] * self._width
 
     def counts(self) -> dict[str, ColumnCount]:
         """Return the counts of every column that is decrypted, by name.
 
-        `"auto"` may find several of one name. Then the first keeps the name, so that the name of every decrypted column
-        is among the keys, and the others get the column's number besides.
+        `"auto"` may find several columns with the same name. Then the first one keeps the name, so that the name of
+        every decrypted column is among the keys, and the column's number is added to the others.
         """
         counts: dict[str, ColumnCount] = {}
         early = self._early()
@@ -150,7 +150,7 @@ class Decryption:
         return counts
 
     def failures(self) -> list[CellFailure]:
-        """Return the first failures, in the order of rows."""
+        """Return the first failures, in row order."""
         found = [failure for index in self._decrypted() for failure in self._failures[index]]
         found.extend(self._early().values())
         return sorted([*found, *self.notices.outside], key=lambda failure: failure.row)[:FAILURES_NAMED]
@@ -161,28 +161,28 @@ class Decryption:
         return self.notices.outside_count + in_columns + len(self._early())
 
     def warnings(self) -> list[str]:
-        """Return what somebody should look into, a sentence each."""
+        """Return the warnings, one sentence each."""
         decrypted = self._decrypted()
         left = [tally for index, tally in self._tallies.items() if index not in decrypted and tally.seen]
         return self.notices.warnings(decrypted, left)
 
     def notes(self) -> list[str]:
-        """Return which columns' values are not authenticated; every report says so."""
+        """Return a note that names the columns with unauthenticated values, for every report."""
         return unauthenticated(self._decrypted().values())
 
     def may_hold_tokens(self, index: int) -> bool:
         """Return whether a column is to be decrypted, or one of its cells so far looks like a token.
 
-        Covers the pages that were passed to `submit`; of a column that is not named in `Rules.columns`, those that were
-        passed to `look_elsewhere`. Once true it stays true. More columns than are decrypted: an answer may look like a
-        token.
+        Covers the pages that were passed to `submit`, or, for a column that is not named in `Rules.columns`, to
+        `look_elsewhere`. Once true, it stays true. It may be true for a column that is not decrypted, because an answer
+        may look like a token.
         """
         if index not in self._tallies:
             return index in self.notices.unnamed
         return not self._auto or index in self._suspect
 
     def judge_keys(self) -> None:
-        """Prove, when all pages have passed, that the keys are the right ones; `verdict` says how.
+        """Prove, after all pages, that the keys are the right ones; `verdict` explains how.
 
         Raises:
             KeyProblem: A key is wrong or missing; the message names it and the column.
@@ -208,7 +208,7 @@ class Decryption:
         }
 
     def _early(self) -> dict[int, CellFailure]:
-        """Return the cell of each column, by index, that `"auto"` decrypted and that later rows made doubtful."""
+        """Return by column index the cells that `"auto"` decrypted and that later rows made doubtful."""
         return {
             index: CellFailure(tally.rewritten, tally.name, Reason.FOUND_EARLY)
             for index, tally in self._tallies.items()
@@ -218,9 +218,10 @@ class Decryption:
     def _put(
         self, tokens: Tokens, column: Column, columns: list[Sequence[str]], first_row: int
     ) -> list[tuple[int, int, Reason]]:
-        """Put the plaintext of one column's tokens in their places, and return (row, column index, reason) of the rest.
+        """Replace one column's tokens with their plaintext, and return (row, column index, reason) of the others.
 
-        Under `"auto"` nothing is put before the column decrypts; where it does so later, these cells were found late.
+        Under `"auto"` no token is replaced before the column decrypts; if it does so later, these cells were found
+        late.
         """
         tally, index = self._tallies[tokens.index], tokens.index
         failed = column.keys.count(NO_KEY_FITTED)
@@ -241,7 +242,7 @@ class Decryption:
         return [(row, index, value) for row, value in results if isinstance(value, Reason)]
 
     def _fail(self, failing: Sequence[tuple[int, int, Reason]], first_row: int) -> None:
-        """Count and name the cells that stay encrypted, in the order of rows."""
+        """Count and record the cells that stay encrypted, in row order."""
         for row, index, reason in failing:
             tally = self._tallies[index]
             tally.reasons[reason] += 1
@@ -264,7 +265,7 @@ class Decryption:
 
 
 def _opened(decrypted: Sequence[tuple[Tokens, Column]]) -> Iterator[Keys]:
-    """Yield, for each column with sealed boxes, the rows of those that were opened, and their ephemeral keys."""
+    """Yield for each column with sealed boxes the rows of those that were opened, and their ephemeral keys."""
     for found, column in decrypted:
         if found.format is Format.SEALED_BOX:
             keys = ephemerals_of(found.bodies)
@@ -276,7 +277,7 @@ def _opened(decrypted: Sequence[tuple[Tokens, Column]]) -> Iterator[Keys]:
 
 
 def _replaced(cells: Sequence[str], rows: Sequence[int], column: Column, failed: int) -> Sequence[str]:
-    """Return a column's cells, with the plaintext of every token that has one in its place."""
+    """Return a column's cells, with every decrypted token replaced by its plaintext."""
     if len(rows) == len(cells) and not failed:
         return column.values
     replaced = list(cells)
@@ -287,7 +288,7 @@ def _replaced(cells: Sequence[str], rows: Sequence[int], column: Column, failed:
 
 
 def _refuse_tokens(header: Header) -> None:
-    """Refuse a sheet without a header before any name reaches an error or a record: its names would be tokens.
+    """Refuse a sheet without a header before any name reaches an error or a record, because its names are tokens.
 
     Raises:
         SheetEmpty: A name in the header is a token.

@@ -1,7 +1,7 @@
-"""Which sealed boxes were made in one call of our Twilio function: they share their ephemeral key. Pure.
+"""Find sealed boxes that were made in one call of our Twilio function: they share their ephemeral key. Pure.
 
-A token is authenticated, but not bound to its row. What an editor copies or moves still decrypts, and only shows where
-a key that belongs to one submission is found in two rows, or where a row has tokens of several submissions.
+A token is authenticated, but not bound to its row. A token that an editor of the Sheet copied or moved still decrypts.
+It only shows if the key of one submission appears in two rows, or if a row has tokens of several submissions.
 """
 
 from array import array
@@ -11,16 +11,16 @@ from typing import Final
 
 from sheets_decrypt.decryption.row_numbers import RowNumbers
 
-_PREFIX: Final = 8  # bytes of a key. Two keys of ten million have the same ones by chance once in 370,000 sheets
-_MOST: Final = 10_000_000  # keys: as many as a sheet has cells; only a file can hold more
+_PREFIX: Final = 8  # bytes of a key; of ten million keys, two share them by chance in one of 370,000 sheets
+_MOST: Final = 10_000_000  # keys, the most cells that a sheet can have; only a file can hold more
 _AT_ONCE: Final = 500_000  # keys that are compared at once: 70 MB
-_FEWEST: Final = 3  # tokens in a row: two with different keys are two calls, and may well be
+_FEWEST: Final = 3  # tokens in a row: two with different keys may legitimately come from two calls
 
 Keys = tuple[Sequence[int], Sequence[bytes]]
 
 
 class Submissions:
-    """Remembers the ephemeral keys of one sheet in 12 bytes for each: a row of our function has one."""
+    """Remembers the ephemeral keys of one sheet in 12 bytes each; a row that our function wrote has one."""
 
     def __init__(self) -> None:
         self.rearranged: Final = RowNumbers()
@@ -29,15 +29,15 @@ class Submissions:
         self._rows: Final = array("I")
 
     def note(self, first_row: int, columns: Sequence[Keys]) -> None:
-        """Look at one page.
+        """Examine one page.
 
         Args:
             first_row: The sheet's row number of the page's first row.
-            columns: For each column the rows within the page that hold a sealed box, and the ephemeral key of each.
+            columns: For each column, the rows within the page that hold a sealed box, and the ephemeral key of each.
         """
         if not columns:
             return
-        if all(column == columns[0] for column in columns):  # each row is of one submission
+        if all(column == columns[0] for column in columns):  # each row comes from one submission
             self._remember([first_row + row for row in columns[0][0]], columns[0][1])
             return
         rows: list[int] = []
@@ -51,7 +51,7 @@ class Submissions:
         self._remember(rows, keys)
 
     def repeated(self) -> RowNumbers:
-        """Return the rows that share an ephemeral key with another row; 10 seconds for ten million keys."""
+        """Return the rows that share an ephemeral key with another row; takes 10 seconds for ten million keys."""
         rows, last = RowNumbers(), 0
         if repeated := self._repeated():
             for row, key in zip(self._rows, self._keys, strict=True):
@@ -78,7 +78,7 @@ class Submissions:
 
 
 def _by_row(columns: Sequence[Keys]) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Yield the row within the page and the keys of its sealed boxes, in the order of rows."""
+    """Yield each row within the page and the keys of its sealed boxes, in row order."""
     rows = columns[0][0]
     if all(other == rows for other, _ in columns):
         yield from zip(rows, zip(*(keys for _, keys in columns), strict=True), strict=True)

@@ -1,13 +1,14 @@
-"""What became of the cells of each column, and the verdict on the keys. Pure.
+"""The counts of each column's cells, and the verdict on the keys. Pure.
 
-A key is called wrong by the tokens that it fails on, and never by one cell, which any respondent can write:
+A key is called wrong because of the tokens that it fails on, and never because of one cell, which any respondent can
+write:
 
-- Where nothing in the sheet decrypts: failing tokens that are at least half of a column's answers, even in one row.
-- Where something does: two failing tokens that are at least half of the rows of a column that is known to be encrypted,
-  or ten in a column that `"auto"` may have mistaken for one.
+- If nothing in the sheet decrypts: failing tokens that are at least half of a column's answers, even in one row.
+- If something does: two failing tokens that are at least half of the rows of a column that is known to be encrypted, or
+  ten in a column that `"auto"` may have mistaken for one.
 
-They count where every sealed box of the column fails, or at least half of its tokens without authentication. Fewer are
-failures of their cells. A damaged token fits no key, and does not count.
+They count if every sealed box of the column fails, or at least half of its unauthenticated tokens. Fewer are failures
+of single cells. A damaged token fits no key, and does not count.
 """
 
 import base64
@@ -38,15 +39,15 @@ class Tally:
 
     Args:
         name: The column's name.
-        rows: Cells seen.
-        reasons: Why cells of it stay encrypted.
-        seen: Format → tokens of it.
-        failed: Format → tokens of it that did not decrypt.
-        damaged: Format → those among `failed` that no key decrypts.
-        digests: Those among `failed` that are all hexadecimal: no tokens, but look like legacy ones.
-        fitted: (Format, index of its key) → tokens that this key decrypted.
-        rewritten: The sheet's row in which plaintext was first put in the place of a token; 0 as long as none was.
-        skipped: Tokens were left on a page by which `"auto"` had not found the column to be encrypted.
+        rows: The number of cells seen.
+        reasons: Reason → number of cells that stay encrypted for it.
+        seen: Format → number of its tokens.
+        failed: Format → number of its tokens that did not decrypt.
+        damaged: Format → number of tokens among `failed` that no key decrypts.
+        digests: The number of cells among `failed` that are all hexadecimal: not tokens, but similar to legacy ones.
+        fitted: (Format, index of its key) → number of tokens that this key decrypted.
+        rewritten: The sheet's row in which a token was first replaced by plaintext; 0 if none was so far.
+        skipped: Tokens were left on a page because `"auto"` had not yet found the column to be encrypted.
     """
 
     name: str
@@ -64,21 +65,23 @@ class Tally:
     skipped: bool = False
 
     def add(self, found: Sorted) -> None:
-        """Count the cells of one page, its tokens aside."""
+        """Count the cells of one page, except its tokens."""
         self.rows += found.rows
         self.blank += found.blank
         self.missing += found.missing
         self.not_encrypted += found.not_encrypted
 
     def add_tokens(self, format_: Format, column: Column, bodies: Sequence[bytes]) -> None:
-        """Count what became of the tokens of one page."""
+        """Count the results for the tokens of one page."""
         failed = column.keys.count(NO_KEY_FITTED)
         self.seen[format_] += len(column.keys)
         for key in set(column.keys) - {NO_KEY_FITTED}:
             self.fitted[format_, key] += column.keys.count(key)
         if failed:
             self.failed[format_] += failed
-            self.damaged[format_] += sum(value is Reason.DAMAGED for value in column.values)  # == a text
+            self.damaged[format_] += sum(
+                value is Reason.DAMAGED for value in column.values
+            )  # `==` would match a plaintext too
             if format_ is Format.LEGACY_CBC:
                 self.digests += sum(
                     value is Reason.WRONG_KEY and _HEXADECIMAL.issuperset(base64.b64encode(body))
@@ -89,14 +92,14 @@ class Tally:
     def decrypts(self) -> bool:
         """Whether the column's tokens decrypt, and not by chance.
 
-        A sealed box that opens is proof. Of the other formats a wrong key decrypts one in 256: most must decrypt, and a
-        single one among readable answers is not enough.
+        A sealed box that opens is proof. In the other formats a wrong key decrypts one token in 256, so most tokens
+        must decrypt, and a single one among readable answers is not enough.
         """
         return self._opened or (self.fitted.total() > self._failing_alike and not self.lone)
 
     @property
     def lone(self) -> bool:
-        """Whether a single token without authentication decrypts, and most of the column's answers are readable."""
+        """Whether a single unauthenticated token decrypts, and most of the column's answers are readable."""
         return self.fitted.total() == 1 and not self._opened and 2 * (1 + self._failing_alike) < self._answers()
 
     @property
@@ -106,15 +109,15 @@ class Tally:
 
     @property
     def _failing_alike(self) -> int:
-        """How many tokens without authentication failed, or looked like some."""
+        """The number of unauthenticated tokens that failed, including cells that only look like such tokens."""
         return self._failing(UNAUTHENTICATED).total() + self.digests
 
     def count(self, ciphers: Ciphers, *, early: int) -> ColumnCount:
-        """Return the counts as the run record has them.
+        """Return the counts for the run record.
 
         Args:
             ciphers: Format → cipher.
-            early: Cells that were found early.
+            early: The number of cells that were found early.
         """
         return ColumnCount(
             decrypted=self.fitted.total() - self.reasons[Reason.FOUND_LATE] - early,
@@ -127,7 +130,7 @@ class Tally:
         )
 
     def key_problem(self, ciphers: Ciphers, *, encrypted: bool, sheet_decrypts: bool) -> KeyProblem | None:
-        """Return that the key is wrong or missing, where enough tokens fail; see this module.
+        """Return an error that the key is wrong or missing if enough tokens fail (see this module); else None.
 
         Args:
             ciphers: Format → cipher.
@@ -142,7 +145,7 @@ class Tally:
         return None
 
     def suspicious(self, formats: frozenset[Format]) -> Counter[Format]:
-        """Return the failing tokens by format where all sealed boxes fail, or at least half of the other tokens."""
+        """Return the failing tokens by format if all sealed boxes fail, or at least half of the other tokens."""
         failing = self._failing(formats)
         fitted = sum(count for (format_, _), count in self.fitted.items() if format_ in formats)
         alike = failing.total() >= fitted if formats == UNAUTHENTICATED else not fitted
@@ -155,7 +158,7 @@ class Tally:
         return not lone and 2 * failing >= self._answers()
 
     def _failing(self, formats: frozenset[Format]) -> Counter[Format]:
-        """Return the tokens by format that failed and that another key might decrypt."""
+        """Return by format the number of tokens that failed but that another key might decrypt."""
         failing = Counter({format_: self.failed[format_] - self.damaged[format_] for format_ in sorted(formats)})
         failing[Format.LEGACY_CBC] -= self.digests if Format.LEGACY_CBC in formats else 0
         return +failing
@@ -165,7 +168,7 @@ class Tally:
 
 
 def _explain(column: str, failing: Sequence[Format], ciphers: Ciphers) -> KeyProblem:
-    """Return the error. It has no counts: of a format without authentication they would help to guess an answer."""
+    """Return the error. It has no counts: in an unauthenticated format they would help to guess an answer."""
     without = [format_ for format_ in failing if format_ not in ciphers]
     kinds = " and ".join(_SECRET_KINDS[format_] for format_ in failing)
     if len(without) == len(failing):

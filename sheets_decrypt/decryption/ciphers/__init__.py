@@ -1,7 +1,7 @@
 """One file per wire format, pure: no file, network, clock or process access.
 
 `FORMATS` is the ordered table of the formats: a cell belongs to the first one whose `read` recognises it. A format's
-`Cipher` holds the keys and turns the bodies of many tokens into plaintext or a reason, in one call.
+`Cipher` holds the keys and turns the bodies of many tokens into plaintexts or reasons in one call.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ class Cipher(Protocol):
         """Decrypt tokens of this format.
 
         Args:
-            bodies: What `read` returned for each token.
+            bodies: The result of `read` for each token.
 
         Returns:
-            A plaintext or a reason for each, in order. A failure never stops the others.
+            A plaintext or a reason for each, in order. One failure never stops the others.
         """
 
 
@@ -36,15 +36,14 @@ class WireFormat:
 
     Args:
         format: Its name.
-        begins: How every token of it begins; blank where tokens have no mark.
-        authenticated: Whether a wrong key and a changed token are always noticed.
-        read: A cell → the token's body in bytes, or None where the cell is not of this format. For a cell of this
-            format that is cut off or misspelt, the body is empty, and `decrypt` calls it damaged.
-        read_all: Many cells → what `read` returns for each, where all of them are whole tokens of this format; else
-            None. Most columns hold nothing but tokens: 5 ms in place of 12 for 15,000 legacy tokens, which take 10 ms
-            to decrypt.
+        begins: The prefix of every token of this format; blank if tokens have no mark.
+        authenticated: Whether a wrong key and a changed token are always detected.
+        read: A cell → the token's body in bytes, or None if the cell is not of this format. For a cell of this format
+            that is cut off or misspelt, the body is empty, and `decrypt` calls it damaged.
+        read_all: Many cells → the result of `read` for each if all of them are whole tokens of this format; else None.
+            Most columns contain only tokens: 5 ms instead of 12 for 15,000 legacy tokens, which take 10 ms to decrypt.
         cipher: Secrets, newest first → a cipher. Raises KeyWrong for a secret that cannot be a key of this format.
-        secret_kind: What the configuration calls a secret of this format.
+        secret_kind: The configuration's name for secrets of this format.
     """
 
     format: Format

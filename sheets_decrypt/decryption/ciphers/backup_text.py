@@ -1,7 +1,7 @@
 """A private key as text that people can copy from paper: four lines of four groups of four letters and digits.
 
 A line is base32 (RFC 4648, section 6) of eight bytes of the key and the first two bytes of SHA-256 of the key up to
-the line's end. So each line shows by itself whether it was copied right, and lines cannot change places.
+the line's end. So each line shows whether it was copied correctly, and swapped lines are detected.
 """
 
 import base64
@@ -15,7 +15,7 @@ PIECE: Final = 8  # bytes of the key in a line
 _CHECK: Final = 2  # bytes
 _GROUP: Final = 4  # characters
 _LETTERS: Final = 16  # in a line
-_ALIKE: Final = str.maketrans("018", "OIB")  # digits that base32 does not have, for the letters that look like them
+_ALIKE: Final = str.maketrans("018", "OIB")  # digits that base32 does not use → the letters that look like them
 _LINE: Final = re.compile(r"\s*(?:[A-Za-z0-8]{4}[^\S\n]+){3}[A-Za-z0-8]{4}\s*")
 
 
@@ -26,9 +26,9 @@ def write(key: bytes) -> list[str]:
 
 
 def read(text: str) -> bytes | None:
-    """Return the key of 32 bytes in a text: the lines alone, however they are broken, or a page that has them.
+    """Return the 32-byte key in a text that is only the lines, however they are broken, or a page that contains them.
 
-    None where no key is found whose every line is right.
+    None if there is no key whose lines are all correct.
     """
     letters = "".join(text.split())
     if len(letters) == LINES * _LETTERS:
@@ -44,11 +44,11 @@ def read(text: str) -> bytes | None:
 
 
 def read_line(line: str, before: bytes) -> bytes | None:
-    """Return the eight bytes of a line, or None where it was not copied right.
+    """Return the eight bytes of a line, or None if it was not copied correctly.
 
     Args:
-        line: Capitals or small letters, with any blanks.
-        before: What the lines before it hold.
+        line: Upper or lower case, with any blanks.
+        before: The bytes of the lines before it.
     """
     letters = "".join(line.split()).upper().translate(_ALIKE)
     if len(letters) != _LETTERS:
@@ -62,7 +62,7 @@ def read_line(line: str, before: bytes) -> bytes | None:
 
 
 def looks_like_a_line(text: str) -> bool:
-    """Return whether a text has the shape of a line, whatever its letters are."""
+    """Return whether a text has the form of a line, whether or not its check bytes match."""
     return _LINE.fullmatch(text) is not None
 
 

@@ -12,10 +12,10 @@ def decode(text: str) -> bytes | None:
     """Decode standard base64 with its padding.
 
     Returns:
-        The bytes, or None where `text` is not what an encoder would have written: other characters, white space,
-        missing or needless padding, or bits after the last byte that are not zero (RFC 4648, section 3.5).
+        The bytes, or None if an encoder would not have written `text`: other characters, white space, missing or
+        needless padding, or bits after the last byte that are not zero (RFC 4648, section 3.5).
     """
-    if len(text) % 4 or not _ends_well(text[-3:]):  # strict_mode takes "AAAA=" for "AAAA"
+    if len(text) % 4 or not _ends_well(text[-3:]):  # strict_mode accepts "AAAA=" as "AAAA"
         return None
     try:
         return binascii.a2b_base64(text, strict_mode=True)
@@ -24,10 +24,10 @@ def decode(text: str) -> bytes | None:
 
 
 def decode_all(texts: Sequence[str]) -> list[bytes] | None:
-    """Decode many texts, in 3.5 ms where `decode` takes 4.9 ms for 15,000.
+    """Decode many texts: 15,000 take 3.5 ms, and 4.9 ms with `decode`.
 
     Returns:
-        What `decode` returns for each, or None where it returns None for one of them.
+        The result of `decode` for each, or None if that is None for one of them.
     """
     if any(length % 4 for length in set(map(len, texts))):
         return None
@@ -40,7 +40,7 @@ def decode_all(texts: Sequence[str]) -> list[bytes] | None:
 
 
 def _ends_well(end: str) -> bool:
-    """Return whether the bits after the last byte are zero, by the last three characters."""
+    """Return whether the bits after the last byte are zero, given the last three characters."""
     if end[-1:] != "=":
         return True
     return end[0] in _LAST_BEFORE_TWO if end[1] == "=" else end[1] in _LAST_BEFORE_ONE

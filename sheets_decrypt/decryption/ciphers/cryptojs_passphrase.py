@@ -24,7 +24,7 @@ _DAMAGED: Final = b""
 
 
 def read(cell: str) -> bytes | None:
-    """Return `Salted__ ‖ salt ‖ ciphertext` where the cell begins as such a token does; else None."""
+    """Return `Salted__ ‖ salt ‖ ciphertext` if the cell begins like such a token; else None."""
     if not cell.startswith(MARK) or cell[10:11] not in _AFTER_MARK:
         return None
     body = base64_strict.decode(cell)
@@ -34,7 +34,7 @@ def read(cell: str) -> bytes | None:
 
 
 def read_all(cells: Sequence[str]) -> list[bytes] | None:
-    """Return what `read` returns for each cell where all are whole tokens; else None."""
+    """Return the result of `read` for each cell if all are whole tokens; else None."""
     bodies = [read(cell) for cell in cells]
     whole = [body for body in bodies if body]
     return whole if len(whole) == len(bodies) else None
@@ -44,10 +44,10 @@ class CryptoJsPassphrase:
     """Decrypts CryptoJS passphrase tokens with one or more passphrases.
 
     Args:
-        secrets: At least one; one that is given twice counts once.
+        secrets: At least one; duplicates count once.
 
     Raises:
-        KeyWrong: A passphrase is not text that UTF-8 can hold.
+        KeyWrong: A passphrase cannot be encoded as UTF-8.
     """
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
@@ -57,7 +57,7 @@ class CryptoJsPassphrase:
 
     @cached_property
     def fingerprints(self) -> Sequence[str]:
-        """Return a name for each key; the first call takes 50 ms for each."""
+        """Return a name for each key; the first call takes 50 ms per key."""
         return [trial.fingerprint("cryptojs-passphrase", _bytes_of(secret)) for secret in self._passphrases]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
@@ -68,7 +68,7 @@ class CryptoJsPassphrase:
 def _bytes_of(passphrase: Secret) -> bytes:
     try:
         return passphrase.reveal().encode()
-    except UnicodeEncodeError:  # bytes of an environment variable that are not UTF-8; the error holds the passphrase
+    except UnicodeEncodeError:  # an environment variable that is not UTF-8; the error contains the passphrase
         raise KeyWrong("a passphrase is not text in UTF-8", hint="set it again, in UTF-8") from None
 
 
@@ -82,7 +82,7 @@ def _decrypt(passphrase: Secret, body: bytes) -> str | Reason:
 
 
 def _key_and_iv(passphrase: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """Derive 32 + 16 bytes as EVP_BytesToKey does. MD5 is what the format has; its collisions do not matter here."""
+    """Derive 32 + 16 bytes as EVP_BytesToKey does. The format requires MD5; its collisions do not matter here."""
     first = _md5(passphrase + salt)
     second = _md5(first + passphrase + salt)
     third = _md5(second + passphrase + salt)

@@ -1,7 +1,7 @@
 """Legacy CBC: standard base64 of `IV (16) ‖ AES-CBC ciphertext`, PKCS#7, not authenticated.
 
 The first-generation Twilio function makes these with crypto-js 3.1.2: AES-128 for a secret in ASCII, AES-192 or AES-256
-where its letters take more bytes (vectors in `tests/vectors/legacy_cbc.json`, `legacy_cbc_beyond_ascii.json`).
+if its letters take more bytes (vectors in `tests/vectors/legacy_cbc.json`, `legacy_cbc_beyond_ascii.json`).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sheets_decrypt.table import Column, Reason, Secret
 
 _BLOCK: Final = 16
 _LEAST: Final = 32  # bytes: an IV and one block
-_SHORTEST: Final = 44  # characters, of so many bytes
+_SHORTEST: Final = 44  # characters of base64 for that many bytes
 _CHARACTERS: Final = 16
 _KEY_SIZES: Final = (16, 24, 32)
 _DAMAGED: Final = b""
@@ -32,7 +32,7 @@ _CRYPTO_JS: Final = (
 
 
 def read(cell: str) -> bytes | None:
-    """Return `IV ‖ ciphertext` where the cell is standard base64 of 16 + n·16 bytes, n ≥ 1; else None."""
+    """Return `IV ‖ ciphertext` if the cell is standard base64 of 16 + n·16 bytes, n ≥ 1; else None."""
     length = len(cell)
     if length < _SHORTEST or length % 4 or (length // 4 * 3 - cell.count("=", length - 2)) % _BLOCK:
         return None
@@ -43,7 +43,7 @@ def read(cell: str) -> bytes | None:
 
 
 def read_all(cells: Sequence[str]) -> list[bytes] | None:
-    """Return what `read` returns for each cell where all are whole tokens; else None."""
+    """Return the result of `read` for each cell if all are whole tokens; else None."""
     bodies = base64_strict.decode_all(cells)
     if bodies is None or any(size < _LEAST or size % _BLOCK for size in set(map(len, bodies))):
         return None
@@ -51,7 +51,7 @@ def read_all(cells: Sequence[str]) -> list[bytes] | None:
 
 
 def _decodes_loosely(cell: str) -> bool:
-    """Return whether this may be a token whose last characters were changed, and not text of another kind."""
+    """Return whether this may be a token whose last characters were changed, rather than some other text."""
     return "=" not in cell.rstrip("=") and not cell.endswith("===") and _ALPHABET.issuperset(cell)
 
 
@@ -61,13 +61,13 @@ def key_of(secret: Secret) -> bytes:
     A shorter secret is padded on the right with the character `0`. A character is a UTF-16 unit, as in JavaScript.
 
     Raises:
-        KeyWrong: They are no text, or their bytes are not an AES key. Of those keys, crypto-js runs the ones of 20, 28,
-            36, 40, 44 and 48 bytes through its own key schedule and reads its tokens again; no other program does.
+        KeyWrong: They are not text, or their bytes are not an AES key. With keys of 20, 28, 36, 40, 44 and 48 bytes,
+            crypto-js uses its own key schedule and can read its own tokens; no other program can.
     """
     try:
         units = secret.reveal().encode("utf-16-le", "surrogatepass")[: 2 * _CHARACTERS]
         key = (units.decode("utf-16-le") + "0" * (_CHARACTERS - len(units) // 2)).encode()
-    except UnicodeError:  # half of a character beyond U+FFFF; the error holds the secret
+    except UnicodeError:  # half of a character beyond U+FFFF; the error contains the secret
         raise KeyWrong("a legacy secret's first 16 characters are not text", hint=_ANOTHER) from None
     if len(key) not in _KEY_SIZES:
         raise KeyWrong(
@@ -92,7 +92,7 @@ class LegacyCbc:
 
     @cached_property
     def fingerprints(self) -> Sequence[str]:
-        """Return a name for each key; the first call takes 50 ms for each."""
+        """Return a name for each key; the first call takes 50 ms per key."""
         return [trial.fingerprint("legacy-cbc", key) for key in self._keys]
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
@@ -104,9 +104,9 @@ def _decrypt(key: bytes, bodies: Sequence[bytes]) -> list[str | Reason]:
     """Decrypt all bodies in one call of the library.
 
     CBC's plaintext block is D(block) xor the block before it (NIST SP 800-38A, 6.2). So a chain of bodies, each with
-    its IV before its ciphertext, decrypts right under any IV: what comes out in place of the IVs is thrown away.
+    its IV before its ciphertext, decrypts correctly under any IV; the blocks decrypted from the IVs are discarded.
     """
-    # The chain's own IV is never used for a block that is kept.
+    # The chain's own IV only affects a block that is discarded.
     chain = Cipher(algorithms.AES(key), modes.CBC(bytes(_BLOCK))).decryptor()
     decrypted = chain.update(b"".join(bodies)) + chain.finalize()
     return padding.texts(decrypted, list(map(len, bodies)), lead=_BLOCK)

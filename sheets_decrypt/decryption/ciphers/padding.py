@@ -1,6 +1,7 @@
-"""PKCS#7 padding and UTF-8, checked strictly: they show a wrong key where there is no authentication.
+"""PKCS#7 padding and UTF-8, checked strictly: they reveal a wrong key in formats without authentication.
 
-A wrong key's padding passes about once in 256 tokens (RFC 5652, section 6.3); then its bytes must be UTF-8 as well.
+With a wrong key the padding is valid in about one of 256 tokens (RFC 5652, section 6.3); then the bytes must be valid
+UTF-8 as well.
 """
 
 from collections.abc import Sequence
@@ -13,15 +14,15 @@ _PADDINGS: Final = tuple(bytes([length]) * length for length in range(_BLOCK + 1
 
 
 def texts(decrypted: bytes, sizes: Sequence[int], lead: int = 0) -> list[str | Reason]:
-    """Remove the padding of plaintexts that follow each other, and read the rest as UTF-8.
+    """Remove the padding of concatenated plaintexts, and decode the rest as UTF-8.
 
     Args:
         decrypted: Decrypted blocks of 16 bytes.
-        sizes: How many bytes each plaintext takes, its lead and padding included; 0 for a damaged token.
+        sizes: How many bytes each plaintext takes, including its lead and padding; 0 for a damaged token.
         lead: How many bytes before each plaintext do not belong to it.
 
     Returns:
-        For each size the plaintext; `WRONG_KEY` where its padding or its UTF-8 is not valid; `DAMAGED` for a damaged
+        For each size the plaintext; `WRONG_KEY` if its padding or its UTF-8 is not valid; `DAMAGED` for a damaged
         token.
     """
     found: list[str | Reason] = []

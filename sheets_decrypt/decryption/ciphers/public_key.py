@@ -1,4 +1,4 @@
-"""Whether a text that is configured as the public key may leave this computer."""
+"""Check whether a text that is configured as the public key may leave this computer."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,11 +15,11 @@ def check(text: str, private_keys: Sequence[Secret] = ()) -> bytes:
     """Return the public key's 32 bytes.
 
     Args:
-        text: What is configured as the public key.
+        text: The configured public key.
         private_keys: The job's private keys, as far as they could be read.
 
     Raises:
-        KeyWrong: It is one of the private keys, or no public key at all.
+        KeyWrong: It is one of the private keys, or not a public key.
     """
     key = decode_key(text)
     if key is None:
@@ -42,7 +42,7 @@ def check(text: str, private_keys: Sequence[Secret] = ()) -> bytes:
 def _is_on_the_curve(key: bytes) -> bool:
     """Return whether x³ + 486662x² + x is a square modulo 2²⁵⁵ - 19, as for every point's coordinate x (RFC 7748).
 
-    Every public key passes. A private key is a random number, and half of them fail, whatever else is known.
+    Every public key passes. A private key is a random number, and half of them fail, even if nothing else is known.
     """
     x = int.from_bytes(key, "little") % _PRIME
     return pow(x**3 + _A * x**2 + x, (_PRIME - 1) // 2, _PRIME) == 1

@@ -3,8 +3,8 @@
 X25519 (RFC 7748) with the recipient's private key; HKDF-SHA256 (RFC 5869) with salt = ephemeral ‖ recipient public key;
 AES-256-GCM (NIST SP 800-38D). Design, "Wire formats"; vectors in `tests/vectors/sealed_box.json`.
 
-Tokens made in one call of our own Twilio function share their ephemeral key, so a row costs one exchange: the last
-derived key is remembered, and the tokens of a row follow each other.
+Tokens made in one call of our own Twilio function share their ephemeral key, so a row costs only one exchange: the
+tokens of a row are decrypted one after another, and the last derived key is kept.
 """
 
 import base64
@@ -36,7 +36,7 @@ _SHA256: Final = hashes.SHA256()
 
 
 def read(cell: str) -> bytes | None:
-    """Return `ephemeral ‖ nonce ‖ ciphertext ‖ tag` where the cell begins with `v2:`; else None."""
+    """Return `ephemeral ‖ nonce ‖ ciphertext ‖ tag` if the cell begins with `v2:`; else None."""
     if not cell.startswith(MARK):
         return None
     body = base64_strict.decode(cell[len(MARK) :])
@@ -46,7 +46,7 @@ def read(cell: str) -> bytes | None:
 
 
 def read_all(cells: Sequence[str]) -> list[bytes] | None:
-    """Return what `read` returns for each cell where all are whole tokens; else None."""
+    """Return the result of `read` for each cell if all are whole tokens; else None."""
     if {cell[: len(MARK)] for cell in cells} != {MARK}:
         return None
     bodies = base64_strict.decode_all([cell[len(MARK) :] for cell in cells])
@@ -56,12 +56,12 @@ def read_all(cells: Sequence[str]) -> list[bytes] | None:
 
 
 def ephemerals_of(bodies: Sequence[bytes]) -> list[bytes]:
-    """Return the ephemeral public key of each body, 32 bytes; none where the token is damaged."""
+    """Return the ephemeral public key of each body, 32 bytes; empty if the token is damaged."""
     return [body[:KEY] for body in bodies]
 
 
 def decode_key(text: str) -> bytes | None:
-    """Decode a key: urlsafe base64 of 32 bytes, padding optional. None where it is something else."""
+    """Decode a key: urlsafe base64 of 32 bytes, padding optional. None for any other text."""
     text = text.strip().rstrip("=")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -71,7 +71,7 @@ def decode_key(text: str) -> bytes | None:
 
 
 def decode_private_key(text: str) -> bytes | None:
-    """Decode a private key as people have it: what `decode_key` takes, broken into lines or not, or a backup's text."""
+    """Decode a private key: a text for `decode_key`, possibly broken into lines, or the text of a backup."""
     return decode_key("".join(text.split())) or backup_text.read(text)
 
 
@@ -81,15 +81,15 @@ def encode_key(key: bytes) -> str:
 
 
 def fingerprint(public_key: bytes) -> str:
-    """Return the name of a key pair: 8 hexadecimal digits, the first of SHA-256 of its public key (32 bytes)."""
+    """Return the name of a key pair: the first 8 hexadecimal digits of SHA-256 of its public key (32 bytes)."""
     return hashlib.sha256(public_key).hexdigest()[:8]
 
 
 class PrivateKey:
-    """One X25519 private key; opens what was sealed for its public key.
+    """One X25519 private key; opens boxes that were sealed for its public key.
 
     Args:
-        secret: The key as `keygen` writes it, or as a backup has it.
+        secret: The key as written by `keygen` or in a backup.
 
     Raises:
         KeyWrong: The text is not a key.
@@ -105,18 +105,18 @@ class PrivateKey:
         self._key: Final = X25519PrivateKey.from_private_bytes(key)
         self.public_key: Final = self._key.public_key().public_bytes_raw()
         self._last = b""
-        self._box = AESGCM(bytes(KEY))  # of no token, until the first one is opened
+        self._box = AESGCM(bytes(KEY))  # a dummy until the first token is opened
 
     def open_all(self, bodies: Iterable[bytes], texts: list[str | Reason]) -> None:
         """Decrypt tokens until one fails, and add the text of each to `texts`.
 
         Args:
             bodies: The tokens' bodies.
-            texts: Gets the plaintext of those that were opened.
+            texts: The list to which the plaintexts are added.
 
         Raises:
             InvalidTag: This key does not fit, or the token was changed.
-            ValueError: The ephemeral key is a point that no honest sender makes, or what was sealed is not UTF-8.
+            ValueError: The ephemeral key is a point that no honest sender makes, or the sealed text is not UTF-8.
         """
         last, box = self._last, self._box
         for body in bodies:
@@ -136,7 +136,7 @@ class SealedBox:
     """Decrypts sealed boxes with one or more private keys; the tag shows which key fits.
 
     Args:
-        secrets: At least one private key, newest first; one that is given twice counts once.
+        secrets: At least one private key, newest first; duplicates count once.
 
     Raises:
         KeyWrong: A secret is not a key.
@@ -150,7 +150,7 @@ class SealedBox:
         self._order: Final = list(range(len(self._keys)))
 
     def decrypt(self, bodies: Sequence[bytes]) -> Column:
-        """Decrypt a sequence of tokens, the key that fitted last first; see `Cipher.decrypt`."""
+        """Decrypt a sequence of tokens, trying the key that fitted last first; see `Cipher.decrypt`."""
         values: list[str | Reason] = []
         fitted = bytearray()
         left = iter(bodies)
@@ -166,7 +166,7 @@ class SealedBox:
         return Column(values, bytes(fitted))
 
     def _open(self, body: bytes) -> tuple[str | Reason, int]:
-        """Decrypt one token with the first key that fits, and begin with that key from now on."""
+        """Decrypt one token with the first key that fits, and try that key first from now on."""
         if not body:
             return Reason.DAMAGED, NO_KEY_FITTED
         texts: list[str | Reason] = []

@@ -14,17 +14,17 @@ from sheets_decrypt.table import Secret
 
 
 def generate() -> tuple[Secret, bytes]:
-    """Make a key pair: the private key as it is kept, and the public key (32 bytes)."""
+    """Make a key pair: the private key as it is stored, and the public key (32 bytes)."""
     private_key = X25519PrivateKey.generate()
     return Secret(encode_key(private_key.private_bytes_raw())), private_key.public_key().public_bytes_raw()
 
 
 def seal(values: Sequence[str], public_key: bytes) -> list[str]:
-    """Encrypt as our Twilio function does: one ephemeral key for all values, a fresh nonce for each.
+    """Encrypt like our Twilio function: one ephemeral key for all values, a fresh nonce for each.
 
     Args:
         values: Plaintexts.
-        public_key: The recipient's, 32 bytes.
+        public_key: The recipient's public key, 32 bytes.
     """
     ephemeral = X25519PrivateKey.generate()
     own = ephemeral.public_key().public_bytes_raw()

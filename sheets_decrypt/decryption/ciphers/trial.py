@@ -1,4 +1,4 @@
-"""Several keys without authentication: every key is tried, and two that fit are one too many."""
+"""Several keys without authentication: every key is tried, and a token that two keys fit is ambiguous."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,10 +11,10 @@ _SALT: Final = b"sheets-decrypt/fingerprint/v1"
 
 
 def fingerprint(kind: str, secret: bytes) -> str:
-    """Return a name for a shared secret that does not give it away: 8 hexadecimal digits.
+    """Return a name for a shared secret that does not reveal it: 8 hexadecimal digits.
 
     People choose weak secrets, so the name comes from a slow hash (scrypt, RFC 7914, 16 MiB): a guess costs as much as
-    with a password's hash, and many guesses have the same 32 bits.
+    with a password hash, and many guesses have the same 32 bits.
     """
     slow = Scrypt(salt=_SALT + kind.encode(), length=4, n=2**14, r=8, p=1)
     return slow.derive(secret).hex()
@@ -24,10 +24,10 @@ def settle(results: Sequence[Sequence[str | Reason]]) -> Column:
     """Decide which key fitted each token.
 
     Args:
-        results: keys × tokens: what each key made of each token; at least one key.
+        results: keys × tokens: the result of each key for each token; at least one key.
 
     Returns:
-        The plaintext where exactly one key passed the strict checks; `AMBIGUOUS` where several did.
+        The plaintext if exactly one key passed the strict checks; `AMBIGUOUS` if several did.
     """
     if len(results) == 1:
         return Column(results[0], _keys(results[0]))
@@ -36,7 +36,7 @@ def settle(results: Sequence[Sequence[str | Reason]]) -> Column:
 
 
 def _keys(values: Sequence[str | Reason]) -> bytes:
-    """Return the key that fitted each token where there is one key; most columns have no failure at all."""
+    """Return the key that fitted each token if only one key exists; most columns have no failures."""
     if Reason not in set(map(type, values)):
         return bytes(len(values))
     return bytes(NO_KEY_FITTED if type(value) is Reason else 0 for value in values)
