@@ -1,8 +1,8 @@
 """Where the CSV goes: a mounted vault drive, or a Cryptomator vault that is written directly.
 
 `open_vault` chooses. `drive` writes to a mounted drive after `locked`, `volume` and `mark` have checked it;
-`cryptomator` encrypts by itself; `plain_folder` is for files without decrypted columns. This room knows the
-configuration and the file system, and neither Google nor CSV.
+`cryptomator` does its own encryption; `plain_folder` is for files without decrypted columns. This package knows the
+configuration and the file system, but neither Google nor CSV.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ def open_also(job: Job, vault: Vault) -> list[tuple[Vault, str]]:
 
     Args:
         job: The job.
-        vault: What `open_vault` returned for it.
+        vault: The vault that `open_vault` returned for it.
     """
     if job.vault is not None:
         return [(vault, file.as_posix()) for file in job.also]

@@ -26,8 +26,8 @@ class Drive(FolderFiles):
         folder: The folder of the output.
         accept: The kinds of place that are good enough; `not encrypted` never is.
         mark: The id that the vault must hold in `.sheets-decrypt-vault`, or None.
-        classify: Returns what a path is on.
-        policy: How a new file gets its name.
+        classify: Returns the place that a path is on.
+        policy: How a new file is renamed into place.
         by_descriptor: Whether to write through an open folder, which Windows cannot do.
     """
 
@@ -47,12 +47,12 @@ class Drive(FolderFiles):
         self._classify: Final = classify
 
     def check(self) -> Place:
-        """Check, without writing anything, that plaintext may be put here; return the place.
+        """Check, without writing anything, that plaintext may be written here; return the place.
 
         Raises:
             VaultLocked: It is the storage folder of a locked vault, or the vault's drive, folder or mark is missing.
-            VaultNotEncrypted: It is on a place that the configuration does not accept.
-            VaultUnusable: The vault is another user's, dead, full or cannot be written.
+            VaultNotEncrypted: It is in a place that the configuration does not accept.
+            VaultUnusable: The vault belongs to another user, has died, is full or cannot be written.
         """
         _refuse_missing_drive(self._folder)
         with vault_errors(self._folder):
@@ -69,7 +69,7 @@ class Drive(FolderFiles):
         return place
 
     def _unlocked(self, path: Path) -> Place:
-        """Return the place that `path` is on, which is not the storage folder of a locked vault."""
+        """Return the place that `path` is on; refuse the storage folder of a locked vault."""
         place = self._classify(path)
         refuse_if_locked(path, mount_point=Path(place.where) if place.protection is Protection.VAULT else None)
         return place
@@ -77,14 +77,14 @@ class Drive(FolderFiles):
     def _target(self, name: str) -> Target:
         lexical = self._lexical(name)
         place = self.check()
-        target = resolve(lexical)  # a link is followed, so that it stays a link
+        target = resolve(lexical)  # follow a link instead of replacing it
         with vault_errors(lexical):
             self._refuse_elsewhere(name, target.parent, place)
             _make_folders(target.parent, place)
         return Target(target.parent, target.name, lambda: self._classify(target.parent) == place)
 
     def _refuse_elsewhere(self, name: str, parent: Path, place: Place) -> None:
-        """Refuse a link, or a mount on the way, that leads out of the place that was checked."""
+        """Refuse a path that a link, or a mount on the way, takes out of the place that was checked."""
         there = self._unlocked(parent)
         if there != place:
             raise VaultNotEncrypted(
@@ -124,7 +124,7 @@ def _not_accepted(path: Path, place: Place) -> VaultError:
 
 
 def _refuse_missing(folder: Path, nearest: Path, place: Place) -> None:
-    """Refuse a missing folder that must not be created, and a file in the place of a folder."""
+    """Refuse a missing folder that must not be created, and a file where a folder should be."""
     below = nearest / folder.relative_to(nearest).parts[0]
     if os.path.lexists(below):
         raise VaultUnusable(f"{below} is not a folder", hint="name a folder for the output")
@@ -135,7 +135,7 @@ def _refuse_missing(folder: Path, nearest: Path, place: Place) -> None:
 
 
 def _make_folders(folder: Path, place: Place) -> None:
-    """Create missing folders for this user alone, and only inside a vault."""
+    """Create missing folders, private to this user, and only inside a vault."""
     missing = [above for above in (folder, *folder.parents) if not above.exists()]
     if missing and place.protection is not Protection.VAULT:
         raise VaultUnusable(f"{folder} not found", hint="create this folder; only a vault's folders are created")

@@ -1,4 +1,4 @@
-"""Where a key's file should not be: on a plain disk, in a folder that a service copies, in a repository, among our own.
+"""Bad places for a key file: an unencrypted disk, a synced folder, a repository, the program's own folder.
 
 A key works there all the same, so these are warnings. The storage folder of a locked vault is refused, as for any file.
 """
@@ -14,7 +14,7 @@ from sheets_decrypt.vault.interface import Place, Protection
 from sheets_decrypt.vault.locked import refuse_if_locked
 from sheets_decrypt.vault.system_errors import resolve
 
-# The folders that clients keep in step with a server; also `OneDrive - Organisation` and `Dropbox (Personal)`.
+# The folders that sync clients mirror to a server; also `OneDrive - Organisation` and `Dropbox (Personal)`.
 _SYNCED: Final = re.compile(
     r"(OneDrive|Dropbox|Google ?Drive|iCloud ?Drive|com~apple~CloudDocs|Box|Box Sync|Nextcloud|ownCloud|MEGA|MEGAsync|"
     r"pCloud ?Drive|SynologyDrive|Yandex\.Disk)(?:[ -].*)?",
@@ -24,14 +24,14 @@ _DOUBTS: Final = {Protection.NOT_ENCRYPTED: "is not encrypted", Protection.CANNO
 
 
 def exposures(path: Path) -> list[str]:
-    """Return why `path` is a bad place for a key, each reason as the rest of a sentence; none where it is a good one.
+    """Return the reasons why `path` is a bad place for a key, each as the rest of a sentence; empty if it is not.
 
     Args:
         path: A file, existing or not; links are followed.
 
     Raises:
         VaultLocked: It is in the storage folder of a locked vault.
-        VaultError: The system does not say what it is on.
+        VaultError: The system does not say which volume it is on.
     """
     place = volume.classify(path)
     in_a_vault = place.protection is Protection.VAULT

@@ -1,4 +1,4 @@
-"""Files in a folder of the file system: what a mounted vault drive and an ordinary folder have in common."""
+"""Files in a folder of the file system; shared by mounted vault drives and ordinary folders."""
 
 import contextlib
 import errno
@@ -28,11 +28,11 @@ _KINDS: Final = {stat.S_IFREG: "", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a na
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a file is going to be written.
+    """Where a file is about to be written.
 
     Args:
-        folder: Its folder, which exists and was checked, with its links resolved.
-        name: Its name there.
+        folder: The file's folder, which exists and was checked, with its links resolved.
+        name: The file's name there.
         is_same_place: Returns whether the folder is still in the place that was checked.
     """
 
@@ -46,7 +46,7 @@ class FolderFiles(ABC):
 
     Args:
         folder: The folder.
-        policy: How a new file gets its name.
+        policy: How a new file is renamed into place.
         by_descriptor: Whether to write through an open folder, which Windows cannot do.
     """
 
@@ -59,7 +59,7 @@ class FolderFiles(ABC):
 
     @abstractmethod
     def _target(self, name: str) -> Target:
-        """Check everything, make missing folders, and return where `name` is written.
+        """Check everything, create missing folders, and return where to write `name`.
 
         Raises:
             VaultError: It must not be written.
@@ -95,7 +95,7 @@ class FolderFiles(ABC):
 
     @contextmanager
     def replace(self, name: str) -> Iterator[Replacement]:
-        """Create `name` or replace its content, in one step."""
+        """Create `name` or replace its content atomically."""
         with self._held(name) as (folder, last, is_unchanged):
             new = NewFile(folder, last, asked_for=name, label=self.path(name), policy=self._policy)
             try:
@@ -108,7 +108,7 @@ class FolderFiles(ABC):
     def append(self, name: str, data: bytes) -> None:
         """Add `data` at the end of `name`, which is created if missing; a torn last line is ended first.
 
-        A file of another user is replaced by one of this user: who put it there could read what is added.
+        Another user's file is replaced by one of this user, because its owner could read the added data.
         """
         if status := self._status_of_anothers(name):
             with self.read(name) as former, self.replace(name) as new:
@@ -129,7 +129,7 @@ class FolderFiles(ABC):
         """Return the sorted names of files and folders in `folder` (`""` is the root); a folder's ends in `/`."""
         path = self._lexical(folder) if folder else self._root()
         with vault_errors(path):
-            # Windows says of the empty root of a drive that it was not found; `listdir` knows that, `scandir` does not.
+            # Windows reports the empty root of a drive as not found; `listdir` handles that, `scandir` does not.
             if not os.listdir(path):  # noqa: PTH208  (iterdir is scandir)
                 return []
             with os.scandir(path) as entries:
@@ -147,7 +147,7 @@ class FolderFiles(ABC):
                 return
 
     def _status_of_anothers(self, name: str) -> os.stat_result | None:
-        """Return the status of a file that belongs to another user, or None for any other and for a missing one."""
+        """Return the status of a file that belongs to another user; None for a missing file or this user's own."""
         try:
             status = self._status(name)
         except VaultFileMissing:
@@ -173,7 +173,7 @@ class FolderFiles(ABC):
     def _held(self, name: str) -> Iterator[tuple[OpenFolder, str, Callable[[], bool]]]:
         """Open the folder that `name` is written to.
 
-        Yields the folder, the file's name there, and a function that returns whether it is still what was checked.
+        Yields the folder, the file's name there, and a function that returns whether it is still the checked folder.
         """
         target = self._target(name)
         with vault_errors(target.folder):
@@ -196,7 +196,7 @@ def refuse_unwritable(folder: Path) -> None:
 
     Raises:
         VaultUnusable: It cannot be written.
-        OSError: The volume does not answer, as when a vault's process died.
+        OSError: The volume does not answer, for example because a vault's process died.
     """
     usage = shutil.disk_usage(folder)
     if not may(folder, os.W_OK | os.X_OK):
@@ -210,12 +210,12 @@ def refuse_unwritable(folder: Path) -> None:
 def _listed(entry: os.DirEntry[str]) -> str:
     try:
         return f"{entry.name}/" if entry.is_dir() else entry.name
-    except OSError:  # a link that leads to itself, or to where this user may not look
+    except OSError:  # a link to itself, or to a place that this user may not access
         return entry.name
 
 
 def _copy(former: BinaryIO, new: Replacement, size: int) -> None:
-    """Copy lines, `size` bytes of them at the most: who owns the file can make it longer meanwhile."""
+    """Copy lines, at most `size` bytes: the file's owner can make it longer meanwhile."""
     last = b"\n"
     while size and (piece := former.read(min(size, _BUFFER))):
         new.write(piece)
@@ -226,7 +226,7 @@ def _copy(former: BinaryIO, new: Replacement, size: int) -> None:
 
 
 def _append(descriptor: int, data: bytes) -> None:
-    """Write at the end, all of it or nothing, and flush it to the disk."""
+    """Append all of the data or nothing, and flush it to disk."""
     before = os.lseek(descriptor, 0, os.SEEK_END)
     if before:
         os.lseek(descriptor, before - 1, os.SEEK_SET)

@@ -1,7 +1,7 @@
 """Hold a folder open while a file is written there, so that the file cannot end up anywhere else.
 
-Where the system allows it (Linux, macOS), every access goes through the open folder: if the vault is unmounted
-meanwhile, its path leads to the unencrypted folder underneath, and the open folder does not.
+If the system allows it (Linux, macOS), every access goes through the open folder: if the vault is unmounted meanwhile,
+its path leads to the unencrypted folder underneath, but the open folder does not.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class OpenFolder:
 
     Args:
         path: An existing folder with its links resolved.
-        by_descriptor: Whether to hold the folder itself open, or (Windows) to remember its path and identity.
+        by_descriptor: Whether to hold the folder itself open; if not (Windows), its path and identity are remembered.
     """
 
     def __init__(self, path: Path, *, by_descriptor: bool = BY_DESCRIPTOR) -> None:
@@ -58,7 +58,7 @@ class OpenFolder:
             return False
 
     def open(self, name: str, flags: int) -> int:
-        """Open a regular file in the folder, never through a link, and return its descriptor; a new one is private."""
+        """Open a regular file in the folder, never through a link, and return its descriptor; a new file is private."""
         return open_regular(self._at(name), flags, follow=False, dir_fd=self._descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
@@ -73,7 +73,7 @@ class OpenFolder:
         return os.listdir(self.path if self._descriptor is None else self._descriptor)  # noqa: PTH208  (an open folder)
 
     def rename(self, old: str, new: str) -> None:
-        """Rename a file, replacing a file of the new name."""
+        """Rename a file, replacing a file with the new name."""
         os.replace(self._at(old), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def unlink(self, name: str) -> None:
@@ -82,7 +82,7 @@ class OpenFolder:
             os.unlink(self._at(name), dir_fd=self._descriptor)
 
     def sync(self) -> None:
-        """Flush the folder's names to the disk, so that they survive a power failure."""
+        """Flush the folder's entries to disk, so that they survive a power failure."""
         if self._descriptor is not None:
             sync_folder(self._descriptor)
 

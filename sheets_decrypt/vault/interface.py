@@ -1,4 +1,4 @@
-"""What every vault can do; `drive` and `cryptomator` implement it, and `tests/vault/contract.py` tests both.
+"""The interface of every vault; `drive` and `cryptomator` implement it, and `tests/vault/contract.py` tests both.
 
 Names are relative POSIX paths inside the vault, such as `baseline.csv` or `surveys/baseline.csv`.
 """
@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 
 class Protection(StrEnum):
-    """How well the place is encrypted; also the words of the configuration key `accept`."""
+    """How well a place is encrypted; also the values of the configuration key `accept`."""
 
     VAULT = "vault"
     ENCRYPTED_DISK = "encrypted disk"
@@ -39,7 +39,7 @@ class Replacement(Protocol):
 
     @property
     def stored_as(self) -> str:
-        """The name that it got: another than asked for if that file was held open or changed meanwhile."""
+        """The file's name; differs from the requested one if that file was held open or changed meanwhile."""
 
     @property
     def notes(self) -> Sequence[str]:
@@ -49,9 +49,9 @@ class Replacement(Protocol):
         """Add `data` at the end and return the number of bytes."""
 
     def settle(self) -> None:
-        """Put all that was written onto the disk, so that only the name is missing; nothing is written after it.
+        """Flush everything to disk, so that only the rename is left to do; nothing may be written afterwards.
 
-        The end of the block does it too. Several files that belong together are settled before the first gets its name.
+        The end of the block does it too. Files that belong together are all settled before the first one is renamed.
         """
 
 
@@ -59,7 +59,7 @@ class Files(Protocol):
     """A place for files. Every method raises a `VaultError` in place of an `OSError`."""
 
     def path(self, name: str) -> str:
-        """Return where `name` is, in words for a person and for the run record."""
+        """Return the location of `name`, as text for people and for the run record."""
 
     def identity(self, name: str) -> str:
         """Return a text that is the same however the file is reached, and different for every other file."""
@@ -71,17 +71,17 @@ class Files(Protocol):
         """Return the time of a file's last change in seconds since 1970 (UTC)."""
 
     def read(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file for reading, streamed; fewer bytes than were asked for are the file's last ones.
+        """Open a file for reading, streamed; a read returns fewer bytes than requested only at the end of the file.
 
         Raises:
             VaultFileMissing: It does not exist.
         """
 
     def replace(self, name: str) -> AbstractContextManager[Replacement]:
-        """Create `name` or replace its content, in one step.
+        """Create `name` or replace its content atomically.
 
-        A vault creates missing folders, but never its own root. Until the block ends without an error, the former
-        content stays; after an error nothing of the new content is left. What a killed run left is removed first.
+        A vault creates missing folders, but never its own root. Until the block ends without an error, the existing
+        content stays; after an error nothing of the new content is left. Leftovers of a killed run are removed first.
         """
 
     def append(self, name: str, data: bytes) -> None:
@@ -98,8 +98,8 @@ class Vault(Files, Protocol):
     """An encrypted place for files."""
 
     def check(self) -> Place:
-        """Check, without writing anything, that plaintext may be put here; return the place.
+        """Check, without writing anything, that plaintext may be written here; return the place.
 
         Raises:
-            VaultError: It must not; the message says what was found and the hint what to do.
+            VaultError: It must not; the message says what was found, and the hint what to do.
         """

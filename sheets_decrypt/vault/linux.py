@@ -1,4 +1,4 @@
-"""Linux: find out what a path is on, from the kernel's table of mounts and its tree of block devices.
+"""Linux: find out what a path is on, from the kernel's mount table and its tree of block devices.
 
 Formats: proc_pid_mountinfo(5); /sys/dev/block/MAJOR:MINOR with `dm/name`, `dm/uuid` and `slaves/`
 (Documentation/ABI/testing/sysfs-block-dm); /sys/fs/btrfs/UUID/devices.
@@ -13,7 +13,7 @@ from typing import Final
 
 from sheets_decrypt.vault.interface import Place, Protection
 
-_DEVICE: Final = re.compile(r"\d{1,10}:\d{1,10}")  # numbers of 12 and 20 bits; a longer one makes no valid path
+_DEVICE: Final = re.compile(r"\d{1,10}:\d{1,10}")  # numbers of 12 and 20 bits; a longer one is not part of a valid path
 _VAULTS: Final = {
     "fuse.fuse-nio-adapter": "Cryptomator",
     "fuse.gocryptfs": "gocryptfs",
@@ -22,9 +22,13 @@ _VAULTS: Final = {
     "fuse.securefs": "securefs",
     "ecryptfs": "eCryptfs",
 }
-_IN_MEMORY: Final = {"tmpfs", "ramfs", "devtmpfs"}  # not on a disk, but it can be swapped to one of unknown encryption
+_IN_MEMORY: Final = {
+    "tmpfs",
+    "ramfs",
+    "devtmpfs",
+}  # not on a disk, but it can be swapped to one whose encryption is unknown
 _VERACRYPT: Final = re.compile(r"veracrypt\d+")
-# cryptsetup's uuid is `CRYPT-<type>-…`. VERITY and INTEGRITY only verify, SUBDEV is a part; none of them encrypts.
+# cryptsetup's uuid is `CRYPT-<type>-…`. VERITY and INTEGRITY only verify, SUBDEV is a part; none of them encrypt.
 _CRYPT: Final = re.compile(r"CRYPT-(?!VERITY-|INTEGRITY-|SUBDEV-)([A-Z0-9]+)-")
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 _FIELDS_BEFORE: Final = 6
@@ -33,11 +37,11 @@ _RANK: Final = (Protection.NOT_ENCRYPTED, Protection.CANNOT_TELL, Protection.ENC
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of the table of mounts.
+    """One line of the mount table.
 
     Args:
         number: The mount's id.
-        device: `major:minor`; `0:…` for no block device.
+        device: `major:minor`; `0:…` if it is not a block device.
         point: The mount point.
         kind: The file system's type, such as `ext4` or `fuse.gocryptfs`.
         source: What is mounted, such as `/dev/sda1`.
@@ -56,7 +60,7 @@ class Layer:
 
     Args:
         protection: How well it is encrypted.
-        what: By what.
+        what: The kind of encryption or device.
     """
 
     protection: Protection
@@ -72,10 +76,10 @@ def ask(path: Path) -> Place:
 def mount_id(path: Path) -> int | None:
     """Return the id of the mount that the kernel finds `path` on, or None if it does not say.
 
-    The table alone is ambiguous if one mount hides another: `/mnt` mounted over `/mnt/vault`.
+    The mount table alone is ambiguous if one mount hides another: `/mnt` mounted over `/mnt/vault`.
     """
     try:
-        # O_PATH needs no permission to read: it works for a dead vault and for another user's.
+        # O_PATH needs no read permission: it works for a dead vault and for another user's.
         folder = os.open(path, os.O_PATH | os.O_DIRECTORY)
     except OSError:
         return None
@@ -111,8 +115,8 @@ def classify(
     Args:
         path: An absolute path with its links resolved.
         mountinfo: The text of `/proc/self/mountinfo`.
-        sys_root: Where the kernel's tree of devices is: `/sys`.
-        mount_id: The id of the mount that holds the path, if the kernel says it.
+        sys_root: The root of the kernel's device tree: `/sys`.
+        mount_id: The id of the mount that holds the path; None if the kernel does not say.
         device_of: Returns `major:minor` of a device node.
     """
     mount = mount_of(path, parse(mountinfo), mount_id)
@@ -130,9 +134,9 @@ def classify(
 
 
 def parse(mountinfo: str) -> Sequence[Mount]:
-    """Parse the table of mounts."""
+    """Parse the mount table."""
     mounts = []
-    for line in mountinfo.split("\n"):  # a mount point may contain what splitlines() takes for a line break
+    for line in mountinfo.split("\n"):  # a mount point may contain other characters at which splitlines() splits
         before, found, after = line.partition(" - ")
         fields = before.split(" ")
         damaged = not re.fullmatch(r"[0-9]{1,18}", fields[0]) or "\0" in _plain(line)
@@ -143,7 +147,7 @@ def parse(mountinfo: str) -> Sequence[Mount]:
 
 
 def mount_of(path: str, mounts: Sequence[Mount], number: int | None = None) -> Mount | None:
-    """Return the mount that holds `path`: the one with that number, else the longest match, the last one of equals."""
+    """Return the mount that holds `path`: the one with that number, else the last of the longest matches."""
     if number is not None:
         for mount in mounts:
             if mount.number == number:
@@ -157,12 +161,12 @@ def _plain(field: str) -> str:
 
 
 def _devices(mount: Mount, sys_root: Path, device_of: Callable[[str], str | None]) -> Sequence[str]:
-    """Return every block device that holds a mount's files; none if something else holds them."""
+    """Return every block device that holds a mount's files; empty if something else holds them."""
     if not mount.device.startswith("0:"):
         return [mount.device]
     if mount.kind != "btrfs":
         return []
-    # btrfs reports a synthetic device number, and one of its devices as the source; every device must be encrypted.
+    # btrfs reports a synthetic device number, and only one of its devices as the source; all of them must be encrypted.
     source = device_of(mount.source)
     for filesystem in sorted(sys_root.glob("fs/btrfs/*/devices")):
         members = [member for entry in sorted(filesystem.iterdir()) if (member := _text(entry / "dev"))]
@@ -178,7 +182,7 @@ def _layer(device: str, sys_root: Path) -> Layer:
 
 
 def _folder_layer(folder: Path) -> Layer:
-    """Return how a block device is encrypted: by itself, or because every device below it is.
+    """Return how a block device is encrypted: directly, or because every device below it is.
 
     Args:
         folder: The device's folder under `/sys`.

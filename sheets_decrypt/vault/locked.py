@@ -10,8 +10,8 @@ from typing import Final
 from sheets_decrypt.errors import VaultLocked
 from sheets_decrypt.vault.system_errors import resolve, vault_errors
 
-# File names that together show a vault → its product. gocryptfs has a `gocryptfs.diriv` in every folder, Cryptomator a
-# `dirid.c9r`: they give away a part of a vault, such as a bind mount of one of its folders.
+# File names that together identify a vault → its product. gocryptfs has a `gocryptfs.diriv` in every folder,
+# Cryptomator a `dirid.c9r`: they also identify a part of a vault, such as a bind mount of one of its folders.
 _SIGNS: Final = (
     (("vault.cryptomator",), "Cryptomator"),
     (("masterkey.cryptomator", "d"), "Cryptomator"),
@@ -30,11 +30,11 @@ def refuse_if_locked(path: Path, *, mount_point: Path | None = None) -> None:
 
     Args:
         path: A file or folder, existing or not; links are followed first.
-        mount_point: Where an unlocked vault is mounted that holds `path`. It is the last folder that is examined: files
-            on the disk around it say nothing about the vault. None: every folder above is examined.
+        mount_point: The mount point of an unlocked vault that holds `path`. It is the last folder that is examined,
+            because files on the disk around it say nothing about the vault. None: every folder above is examined.
 
     Raises:
-        VaultLocked: It is in such a folder; the message names the file that shows it.
+        VaultLocked: It is in such a folder; the message names the file that proves it.
         VaultUnusable: A folder on the way cannot be examined.
     """
     resolved = resolve(path)
@@ -53,9 +53,9 @@ def refuse_if_locked(path: Path, *, mount_point: Path | None = None) -> None:
 
 
 def _sign_in(folder: Path) -> tuple[str, str] | None:
-    """Return the name of the file that shows a vault's storage, and the vault's product; None if there is none."""
+    """Return the name of a file that identifies a vault's storage, and the vault's product; None if not found."""
     for names, product in _SIGNS:
-        # iCloud leaves `.name.icloud` in the place of a file that it has moved off this machine.
+        # iCloud leaves `.name.icloud` in place of a file that it has moved off this machine.
         found = [_existing(folder, name, f".{name}.icloud") for name in names]
         if found[0] is not None and all(found):
             return found[0], product
@@ -63,7 +63,7 @@ def _sign_in(folder: Path) -> tuple[str, str] | None:
 
 
 def _existing(folder: Path, *names: str) -> str | None:
-    """Return the first name that exists. Unlike with `Path.exists`, an error is never taken for "does not exist"."""
+    """Return the first name that exists. Unlike `Path.exists`, this never takes an error for "does not exist"."""
     for name in names:
         with vault_errors(folder):
             try:

@@ -1,7 +1,7 @@
 """macOS: find out what a path is on, from the output of `mount`, `fdesetup`, `hdiutil` and `diskutil`.
 
-A macFUSE mount names its program (`Cryptomator@macfuse0`). A FUSE-T mount looks like a network drive
-(`fuse-t:/name`) and does not, so a Cryptomator volume is recognised by Cryptomator's own folder of mount points.
+A macFUSE mount names its program (`Cryptomator@macfuse0`). A FUSE-T mount looks like a network drive (`fuse-t:/name`)
+and does not name it, so a Cryptomator volume is recognised by the folder in which Cryptomator creates mount points.
 """
 
 import plistlib
@@ -49,7 +49,7 @@ def ask(path: Path) -> Place:
 
 
 def run(command: Sequence[str]) -> str:
-    """Return what a command prints; nothing if it fails."""
+    """Return a command's output; empty if it fails."""
     try:
         done = run_program(command, seconds=_SECONDS, env={"LC_ALL": "C"})
         return done.stdout.decode() if done.code == 0 else ""
@@ -62,7 +62,7 @@ def classify(path: str, run: Run) -> Place:
 
     Args:
         path: An absolute path with its links resolved.
-        run: Returns what a command prints.
+        run: Returns a command's output.
     """
     mount = mount_of(path, parse(run(("/sbin/mount",))))
     if mount is None:
@@ -84,7 +84,7 @@ def parse(text: str) -> Sequence[Mount]:
 
 
 def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
-    """Return the mount that holds `path`: the longest match, the last one of equals."""
+    """Return the mount that holds `path`: the last of the longest matches."""
     holding = [mount for mount in mounts if f"{path}/".startswith(f"{mount.point.rstrip('/')}/")]
     return max(enumerate(holding), key=lambda pair: (len(pair[1].point), pair[0]))[1] if holding else None
 
@@ -99,7 +99,7 @@ def _vault_product(mount: Mount) -> str | None:
 
 
 def _filevault(status: str) -> Protection:
-    """Parse the output of `fdesetup status`. While FileVault encrypts or decrypts, a part of the disk is readable."""
+    """Parse the output of `fdesetup status`. While FileVault encrypts or decrypts, part of the disk is readable."""
     match status.strip():
         case "FileVault is On.":
             return Protection.ENCRYPTED_DISK
@@ -110,7 +110,7 @@ def _filevault(status: str) -> Protection:
 
 
 def _disk(mount: Mount, run: Run) -> Place:
-    """Return what a disk other than the boot volume is: a VeraCrypt volume, a disk image, or a disk."""
+    """Classify a disk other than the boot volume: a VeraCrypt volume, a disk image, or a plain disk."""
     for image in _plist(run(("/usr/bin/hdiutil", "info", "-plist"))).get("images", []):
         entries = image.get("system-entities", [])
         if not any(_same_disk(mount.source, str(entry.get("dev-entry", ""))) for entry in entries):
@@ -126,7 +126,7 @@ def _disk(mount: Mount, run: Run) -> Place:
 
 
 def _same_disk(source: str, entry: str) -> bool:
-    """Return whether a mounted device is an image's disk or a slice of it: `/dev/disk4s1` is one of `/dev/disk4`."""
+    """Return whether a mounted device is an image's disk or a slice of it, as `/dev/disk4s1` is of `/dev/disk4`."""
     return bool(entry) and (source == entry or bool(re.fullmatch(re.escape(entry) + r"(s\d+)+", source)))
 
 

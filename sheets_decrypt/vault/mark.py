@@ -1,6 +1,6 @@
 """The vault's mark: a small file with an id that the configuration names.
 
-It catches what the system cannot know: a drive letter or mount point that exists, but belongs to another vault.
+It detects what the system cannot know: a drive letter or mount point that exists but belongs to another vault.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ def require_mark(folder: Path, mark: str, top: Path) -> None:
         top: The vault's mount point or drive.
 
     Raises:
-        VaultLocked: There is no mark, or another vault's.
+        VaultLocked: The mark is missing, or is another vault's.
     """
     found = False
     for place in (folder, *folder.parents):

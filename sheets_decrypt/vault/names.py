@@ -19,7 +19,7 @@ def parts_of(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
         windows: Whether to apply Windows' rules for names as well.
 
     Raises:
-        VaultUnusable: It could lead out of the vault, or does not name a file.
+        VaultUnusable: The path could lead out of the vault, or does not name a file.
     """
     parts = tuple(name.split("/"))
     if any(part in {"", ".", ".."} or "\0" in part for part in parts) or _DRIVE.match(name):

@@ -11,7 +11,7 @@ from sheets_decrypt.vault.system_errors import resolve, vault_errors
 class PlainFolder(FolderFiles):
     """Files in any folder, encrypted or not; see `sheets_decrypt.vault.interface.Files`.
 
-    The storage folder of a locked vault is refused all the same: its sync client would upload what does not belong
+    The storage folder of a locked vault is refused even so: its sync client would upload files that do not belong
     there. No folder is created, and a link that leads out of the folder is not followed.
     """
 

@@ -1,4 +1,4 @@
-"""Replace the content of a file in a folder in one step: temporary file, fsync, rename, fsync of the folder."""
+"""Replace the content of a file in a folder atomically: temporary file, fsync, rename, fsync of the folder."""
 
 import contextlib
 import hashlib
@@ -34,16 +34,16 @@ _SUFFIX: Final = ".sheets-decrypt-tmp"
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}" + re.escape(_SUFFIX), re.DOTALL)
 _BUFFER: Final = 1 << 20  # bytes per write; each write to a FUSE vault is encrypted by another process
 _MOMENT: Final = r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?"
-_TIME: Final = rf"\.{_MOMENT}"  # before the suffix of a file stored beside
-_LONG: Final = 100  # bytes; for a longer name, the temporary name has only its start and its hash
+_TIME: Final = rf"\.{_MOMENT}"  # before the suffix of a file stored beside another
+_LONG: Final = 100  # bytes; for a longer name, the temporary name contains only its start and its hash
 
 
 @dataclass(frozen=True, slots=True)
 class RenamePolicy:
-    """How the new file gets its name.
+    """How a new file is renamed into place.
 
     Args:
-        sleep: Waits so many seconds between two attempts while another program holds the former file open.
+        sleep: Waits a number of seconds between two attempts while another program holds the existing file open.
         now: Returns the current time.
         rename: Renames a file in a folder.
     """
@@ -62,7 +62,7 @@ class VaultFile(io.FileIO):
     Args:
         descriptor: The open file; this object closes it.
         mode: As for `open`.
-        label: What an error calls the file.
+        label: The file's name in errors.
     """
 
     def __init__(self, descriptor: int, mode: str, label: str) -> None:
@@ -84,12 +84,12 @@ class VaultFile(io.FileIO):
             return super().readall()
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write what fits and return the number of bytes."""
+        """Write as much as fits, and return the number of bytes."""
         with vault_errors(self._label):
             return super().write(data)
 
     def close(self) -> None:
-        """Close the file; a network or FUSE file system may report only now that it could not be written."""
+        """Close the file; a network or FUSE file system may not report until now that it could not be written."""
         with vault_errors(self._label):
             super().close()
 
@@ -101,8 +101,8 @@ class NewFile:
         folder: Its folder.
         name: Its name there.
         asked_for: Its name inside the vault.
-        label: What an error calls the file.
-        policy: How it gets its name.
+        label: Its name in errors.
+        policy: How it is renamed into place.
     """
 
     def __init__(self, folder: OpenFolder, name: str, *, asked_for: str, label: str, policy: RenamePolicy) -> None:
@@ -135,7 +135,7 @@ class NewFile:
         return self._file.write(data)
 
     def settle(self) -> None:
-        """Put all that was written onto the disk.
+        """Flush everything that was written to disk.
 
         Raises:
             VaultError: It could not be stored.
@@ -155,7 +155,7 @@ class NewFile:
             is_unchanged: Returns, right before the rename, whether the folder is still the one that was checked.
 
         Raises:
-            VaultError: It could not be stored, or the vault was locked meanwhile; the former file is unchanged.
+            VaultError: It could not be stored, or the vault was locked meanwhile; the existing file is unchanged.
         """
         self.settle()
         with vault_errors(self._label):
@@ -169,26 +169,26 @@ class NewFile:
             self._folder.sync()
 
     def discard(self) -> None:
-        """Remove what is left of a file that was not finished; do nothing after `finish`."""
+        """Remove the temporary file of an unfinished replacement; do nothing after `finish`."""
         if self._file is not None:
-            with contextlib.suppress(VaultError):  # of a `VaultFile`, which raises nothing else
+            with contextlib.suppress(VaultError):  # `VaultFile` raises nothing else
                 self._file.close()
         if self._temporary:
-            with contextlib.suppress(OSError):  # the vault is gone: the file is inside it, for the next run to remove
+            with contextlib.suppress(OSError):  # the vault is gone: the next run removes the file inside it
                 self._folder.unlink(self._temporary)
 
     def _keep_permissions(self, descriptor: int) -> None:
-        """Copy the permissions of the former file, if it is this user's own, except those for others.
+        """Copy the permissions of the existing file, except those for others, if the file is this user's own.
 
-        A file that somebody else has put there must not decide who can read the answers.
+        Another user's file must not decide who can read the answers.
         """
         former = self._folder.status(self._name)
-        if former is None or os.name == "nt":  # Windows has modes since Python 3.13, and users not at all
+        if former is None or os.name == "nt":  # Windows has modes since Python 3.13, but no user ids
             return
         if is_own(former):
-            with contextlib.suppress(OSError):  # mode 0600 stays where the vault knows no permissions
+            with contextlib.suppress(OSError):  # the mode stays 0600 if the vault does not support permissions
                 if os.fstat(descriptor).st_gid != former.st_gid:
-                    os.fchown(descriptor, -1, former.st_gid)  # the group's permissions are for this group alone
+                    os.fchown(descriptor, -1, former.st_gid)  # the group's permissions are only for this group
                 os.fchmod(descriptor, former.st_mode & (stat.S_IRWXU | stat.S_IRWXG))
 
     def _rename(self) -> None:
@@ -221,7 +221,7 @@ class NewFile:
         held_open.retry(lambda: policy.rename(self._folder, self._temporary, name), sleep=policy.sleep)
 
     def _name_beside(self) -> str:
-        """Return an unused name with the time in it."""
+        """Return an unused name that contains the time."""
         time_now = self._policy.now().astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         path = PurePosixPath(self._name)
         taken, number = set(self._folder.names()), 1
@@ -245,9 +245,10 @@ def is_temporary(name: str) -> bool:
 
 
 def _start_of(name: str) -> str:
-    """Return what the temporary files of `name` start with; short, since a vault's limit on names can be low.
+    """Return the prefix of the temporary files of `name`; short, because a vault's limit on names can be low.
 
-    A dated copy's do not hold its date: the next copy has another, and removes what a killed run left of this one.
+    For a dated copy it does not contain the date, so that the next copy, which has another date, removes what a killed
+    run left of this one.
     """
     name = re.sub(_MOMENT, "", name)
     encoded = name.encode(errors="surrogateescape")
@@ -267,7 +268,7 @@ def _remove_abandoned(folder: OpenFolder, name: str) -> None:
 
 
 def _is_abandoned(folder: OpenFolder, name: str) -> bool:
-    """Return whether the writer of a temporary file is gone: its lock ends with its process."""
+    """Return whether the writer of a temporary file is gone: the lock ends with the writer's process."""
     descriptor = folder.open(name, os.O_RDWR)
     try:
         return _lock(descriptor)
@@ -282,7 +283,7 @@ def _lock(descriptor: int) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # the vault has no locks; the lock on the whole job keeps two runs apart
+        except OSError:  # the vault does not support locks; the lock on the whole job keeps two runs apart
             return True
     return True
 

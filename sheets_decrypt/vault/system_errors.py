@@ -1,4 +1,4 @@
-"""From an error of the operating system to the vault error that explains it to the user."""
+"""Turn errors of the operating system into vault errors that explain them to the user."""
 
 import errno
 import os
@@ -52,7 +52,7 @@ def vault_errors(path: str | Path) -> Iterator[None]:
     """Turn every `OSError` in the block into a `VaultError`.
 
     Args:
-        path: What the block works on; named in the message.
+        path: The file or folder that the block works on; named in the message.
 
     Raises:
         VaultError: In place of an `OSError`.
@@ -67,9 +67,9 @@ def resolve(path: Path) -> Path:
     """Return `path` with its links resolved, as far as it exists.
 
     Raises:
-        VaultError: A folder on the way was exchanged meanwhile, or does not answer.
+        VaultError: A folder on the way was replaced meanwhile, or does not answer.
     """
-    with vault_errors(path):  # not even `realpath` is safe: it raises where a link vanishes after it was seen
+    with vault_errors(path):  # even `realpath` can raise: if a link vanishes after it was seen
         return Path(os.path.realpath(path))
 
 
@@ -78,7 +78,7 @@ def explain(error: OSError, path: str | Path) -> VaultError:
 
     Args:
         error: The system's error.
-        path: What it is about.
+        path: The file or folder that it is about.
     """
     windows_code = getattr(error, "winerror", None)
     if isinstance(error, NotRegularFile | FileTooLarge):
@@ -108,8 +108,8 @@ def _no_permission(error: OSError, path: str | Path) -> VaultError:
 def foreign_mount(path: Path) -> Path | None:
     """Return the mount point of another user on the way to `path`, or None.
 
-    A FUSE mount denies even `lstat` to everybody but its owner, root included. An ordinary folder answers `lstat`
-    to whoever may enter its parent.
+    A FUSE mount denies even `lstat` to everyone except its owner, including root. An ordinary folder answers `lstat`
+    to anyone who may enter its parent.
     """
     if os.name != "posix":
         return None

@@ -14,7 +14,7 @@ _ASK: Final[Mapping[str, Callable[[Path], Place]]] = {"linux": linux.ask, "darwi
 
 
 def classify(path: Path) -> Place:
-    """Return what `path` is on; if it does not exist, what its nearest existing folder is on.
+    """Return what `path` is on, or what its nearest existing folder is on if it does not exist.
 
     Args:
         path: A file or folder, existing or not; links are followed first.

@@ -26,11 +26,11 @@ _VERACRYPT: Final = re.compile(r"\\Device\\VeraCryptVolume[A-Z]", re.IGNORECASE)
 _SUBSTITUTE: Final = re.compile(r"\\\?\?\\([A-Za-z]:.*)", re.DOTALL)
 _USER_MODE: Final = re.compile(r"\\Device\\(?:WinFsp|Dokan)", re.IGNORECASE)
 _BITLOCKER: Final = {1: Protection.ENCRYPTED_DISK, None: Protection.CANNOT_TELL}
-_SUBSTITUTES: Final = 26  # as many as there are letters
+_SUBSTITUTES: Final = 26  # one for each drive letter
 
 
 class Answers(Protocol):
-    """The questions to Windows."""
+    """The queries to Windows."""
 
     def volume(self, path: str) -> str:
         r"""Return the root of the volume that holds a path, such as `X:\` (GetVolumePathNameW)."""
@@ -39,10 +39,10 @@ class Answers(Protocol):
         """Return the kind of drive (GetDriveTypeW)."""
 
     def file_system(self, root: str) -> str:
-        """Return the file system's name, or nothing (GetVolumeInformationW)."""
+        """Return the file system's name; blank if unknown (GetVolumeInformationW)."""
 
     def device(self, root: str) -> str:
-        """Return the device behind a drive letter, or nothing (QueryDosDeviceW)."""
+        """Return the device behind a drive letter; blank if unknown (QueryDosDeviceW)."""
 
     def bitlocker(self, root: str) -> int | None:
         """Return BitLocker's state, or None if Windows does not say (System.Volume.BitLockerProtection)."""
@@ -58,7 +58,7 @@ def classify(path: str, windows: Answers) -> Place:
 
     Args:
         path: An absolute path with its links resolved.
-        windows: Answers the questions.
+        windows: Answers the queries.
     """
     root, device = windows.volume(path), ""
     for _ in range(_SUBSTITUTES):

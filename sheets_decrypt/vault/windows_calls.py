@@ -1,4 +1,4 @@
-"""The questions to Windows, and nothing else; the rules are in `windows`."""
+"""The queries to Windows, and nothing else; the rules are in `windows`."""
 
 import functools
 import os
@@ -11,13 +11,13 @@ from typing import Final
 from sheets_decrypt.secret_sources import system_environment
 from sheets_decrypt.system.programs import run as run_program
 
-_LENGTH: Final = 32_768  # characters; no path of Windows is longer
+_LENGTH: Final = 32_768  # characters; no Windows path is longer
 _SECONDS: Final = 60
 _LETTER: Final = re.compile(r"[A-Za-z]:\\?")
 
 
 def bitlocker_command(root: str) -> list[str]:
-    """Return the command that prints BitLocker's state of a volume; it needs no administrator.
+    """Return the command that prints BitLocker's state of a volume; it needs no administrator rights.
 
     Args:
         root: The volume's root.
@@ -40,19 +40,19 @@ def bitlocker_answer(text: str) -> int | None:
 def bitlocker_state(root: str, device: str) -> int | None:
     """Return BitLocker's state of a volume; None if Windows does not say.
 
-    Each volume is asked for once in a process: a first pull asks nine times, and PowerShell takes a second to start.
-    Accepted: a drive whose protection is suspended while a pull is under way counts as protected until its end.
+    Each volume is queried only once per process: a first pull asks nine times, and PowerShell takes a second to start.
+    Accepted: a drive whose protection is suspended during a pull counts as protected until the pull ends.
 
     Args:
         root: The volume's root.
-        device: The device behind its letter: another disk that gets the same letter is asked for anew.
+        device: The device behind its letter, so that another disk that gets the same letter is queried anew.
     """
     del device
     return bitlocker_answer(run(bitlocker_command(root)))
 
 
 def run(command: list[str]) -> str:
-    """Return what a command prints; nothing if it fails."""
+    """Return a command's output; empty if it fails."""
     try:
         done = run_program(command, seconds=_SECONDS, env=system_environment())
     except (OSError, subprocess.TimeoutExpired):
@@ -64,7 +64,7 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
     import ctypes
 
     class Windows:
-        """Windows' own answers; `windows.Answers` says what each is."""
+        """Windows' own answers; `windows.Answers` describes them."""
 
         def __init__(self) -> None:
             self._kernel = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -81,7 +81,7 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
             return int(self._kernel.GetDriveTypeW(ctypes.c_wchar_p(root)))
 
         def file_system(self, root: str) -> str:
-            """Return the file system's name, or nothing."""
+            """Return the file system's name; blank if unknown."""
             answer = ctypes.create_unicode_buffer(_LENGTH)
             done = self._kernel.GetVolumeInformationW(
                 ctypes.c_wchar_p(root), None, 0, None, None, None, answer, _LENGTH
@@ -89,7 +89,7 @@ if sys.platform == "win32":  # pragma: no cover — only Windows can answer
             return answer.value if done else ""
 
         def device(self, root: str) -> str:
-            """Return the device behind a drive letter, or nothing."""
+            """Return the device behind a drive letter; blank if unknown."""
             if not _LETTER.fullmatch(root):
                 return ""
             answer = ctypes.create_unicode_buffer(_LENGTH)
