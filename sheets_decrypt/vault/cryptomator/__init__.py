@@ -3,9 +3,10 @@
     vault → replacing → unlocked → {opening, tree, changes} → {vault_config, stream, storage, names} → content →
     {keys, own_files}
 
-Each module knows only those to its right: `opening` the passphrase and the vault's keys, `vault_config` its settings,
-`tree` folders and entries, `changes` what other programs did meanwhile, `stream` files as plaintext, `storage`
-one-step renames and left-overs, `content` and `names` the ciphers, `own_files` how the vault's own two files are read.
+Each module imports only those to its right: `opening` handles the passphrase and the vault's keys, `vault_config` its
+settings, `tree` folders and entries, `changes` detects changes by other programs, `stream` reads and writes files as
+plaintext, `storage` handles atomic renames and leftovers, `content` and `names` are the ciphers, and `own_files` reads
+the vault's own two files.
 
 Facts of the format: Cryptomator's documentation (docs.cryptomator.org, "Security › Vault"), cryptolib and cryptofs.
 """

@@ -1,9 +1,9 @@
-"""Notice that another program changed a file between the start of a run and the moment it is replaced.
+"""Detect that another program changed a file between the start of a run and the moment it is replaced.
 
-A file is identified by its length and by every nonce in it: the header's and each chunk's. Whoever writes a chunk
-takes a new random nonce, so two contents never look alike, and reading the nonces costs a seek per chunk and no
-decryption. The header alone would not do, since Cryptomator keeps it when a file is changed in place; nor would
-times and inodes, which sync clients set as they like.
+A file is identified by its length and by every nonce in it: the header's and each chunk's. Every program that writes a
+chunk takes a new random nonce, so two contents never look alike, and reading the nonces costs a seek per chunk and no
+decryption. The header alone is not enough, because Cryptomator keeps it when a file is changed in place; nor are times
+and inodes, which sync clients set as they like.
 """
 
 import hashlib
@@ -37,8 +37,8 @@ def identity(path: Path, cipher: ContentCipher) -> bytes | None:
 class Changes:
     """The identity of each file when the run first saw it.
 
-    A file that the run did not see before replacing it is judged by its times: by the system's clock, it came after
-    the run's start or not. A wrong clock keeps one copy too many, and loses nothing.
+    A file that the run did not see before replacing it is judged by its times: whether, by the system's clock, it
+    arrived after the run's start. If the clock is wrong, one copy too many is kept, and nothing is lost.
 
     Args:
         cipher: The vault's combination of ciphers.
@@ -50,30 +50,30 @@ class Changes:
         self._known: dict[str, bytes | None] = {}
 
     def start(self, now: int) -> None:
-        """Forget everything: a run starts.
+        """Forget everything at the start of a run.
 
         Args:
-            now: Nanoseconds since 1970.
+            now: The time in nanoseconds since 1970.
         """
         self._started = now
         self._known.clear()
 
     def look(self, name: str, content: Path | None) -> None:
-        """Record a file's identity, unless this run has recorded it before."""
+        """Record a file's identity, unless this run has already recorded it."""
         if name not in self._known:
             came_later = content is not None and _last_change(content) > self._started
             self._known[name] = _CHANGED if came_later else self._identity(content)
 
     def look_again(self, name: str, content: Path | None) -> None:
-        """Record a file's identity as it is now."""
+        """Record a file's current identity."""
         self._known[name] = self._identity(content)
 
     def wrote(self, name: str, written: bytes | None) -> None:
-        """Record the identity of what this run itself has written."""
+        """Record the identity of a file that this run itself has written."""
         self._known[name] = written
 
     def by_others(self, name: str, content: Path | None) -> bool:
-        """Return whether the file is another than the one recorded. A file that vanished is not a conflict."""
+        """Return whether the file differs from the recorded one. A file that vanished is not a conflict."""
         now = self._identity(content)
         return now is not None and now != self._known[name]
 

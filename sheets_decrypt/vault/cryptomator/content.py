@@ -2,7 +2,7 @@
 
 Both combinations authenticate each chunk together with its number and the file's header, so no chunk can be changed,
 moved or taken from another file. The format does not authenticate the number of chunks: a file that was cut exactly
-between two of them looks like a shorter one. That is a risk of the format, and accepted.
+between two of them looks like a shorter one. This risk of the format is accepted.
 """
 
 import hmac
@@ -41,7 +41,7 @@ class FileCipher(Protocol):
         """Decrypt chunk `number` into `out`, which is shorter than the chunk by the overhead.
 
         Raises:
-            InvalidTag: It is not what was written as this chunk of this file; `out` holds no plaintext.
+            InvalidTag: It was not written as this chunk of this file; `out` holds no plaintext.
         """
 
 
@@ -50,7 +50,7 @@ class ContentCipher(Protocol):
 
     Args:
         header: Length of a file's header.
-        nonce: Length of the nonce at the start of a header and of a chunk.
+        nonce: Length of the nonce at the start of headers and chunks.
         overhead: How much longer a chunk is than its plaintext.
     """
 
@@ -162,7 +162,7 @@ class _CtrMacFile:
 
 
 def _ctr(key: Key, nonce: bytes, data: bytes | memoryview) -> bytes:
-    """Encrypt or decrypt, which is the same in counter mode."""
+    """Encrypt or decrypt; both are the same operation in counter mode."""
     return Cipher(AES(key.reveal()), CTR(nonce)).encryptor().update(data)
 
 

@@ -25,7 +25,7 @@ class Key:
         self._value: Final = value
 
     def reveal(self) -> bytes:
-        """Return the key itself; call this where the key is used, and bind it to no name."""
+        """Return the key itself; call this where the key is used, and do not bind the result to a name."""
         return self._value
 
     def __repr__(self) -> str:
@@ -53,11 +53,11 @@ class Keys:
         return cls(Key(os.urandom(KEY_BYTES)), Key(os.urandom(KEY_BYTES)))
 
     def siv(self) -> AESSIV:
-        """Return the cipher of names; its key is the MAC key, then the encryption key."""
+        """Return the cipher for names; its key is the MAC key, then the encryption key."""
         return AESSIV(self.mac.reveal() + self.encryption.reveal())
 
     def gcm(self) -> AESGCM:
-        """Return the cipher of SIV_GCM's headers."""
+        """Return the cipher for SIV_GCM's headers."""
         return AESGCM(self.encryption.reveal())
 
     def sign(self, message: bytes, digest: _Digest) -> bytes:
@@ -65,5 +65,5 @@ class Keys:
         return hmac.digest(self.encryption.reveal() + self.mac.reveal(), message, digest)
 
     def authenticate(self, message: bytes) -> bytes:
-        """Return the HMAC-SHA256 under the MAC key alone."""
+        """Return the HMAC-SHA256 under only the MAC key."""
         return hmac.digest(self.mac.reveal(), message, "sha256")

@@ -28,7 +28,7 @@ def parts_of(name: str) -> tuple[str, ...]:
     """Split a relative POSIX path into names in NFC.
 
     Raises:
-        VaultUnusable: It is not a plain relative path, or a part of it is not a name on every system.
+        VaultUnusable: It is not a plain relative path, or a part of it is not valid as a name on all systems.
     """
     parts = tuple(unicodedata.normalize("NFC", part) for part in name.split("/"))
     for part in parts:
@@ -43,12 +43,12 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 
 def is_plain(name: str) -> bool:
-    """Return whether `name` is a name, and not a path that leads elsewhere."""
+    """Return whether `name` is a single name, and not a path that leads elsewhere."""
     return name not in {"", ".", ".."} and not any(sign in name for sign in "/\0") and _is_text(name)
 
 
 def with_insert(name: str, text: str) -> str:
-    """Insert `text` between a name's stem and its suffix; the stem is shortened if the name would be too long."""
+    """Insert `text` between a name's stem and suffix; the stem is shortened if the name would be too long."""
     path = PurePosixPath(name)
     room = max(_LONGEST_NAME - len((text + path.suffix).encode()), 0)
     return path.stem.encode()[:room].decode(errors="ignore") + text + path.suffix
@@ -67,7 +67,7 @@ class NameCipher:
         self._threshold: Final = threshold
 
     def address(self, folder_id: str) -> PurePosixPath:
-        """Return where the content of a folder is stored below the vault's folder: `d/XX/<30 characters>`."""
+        """Return the path of a folder's content relative to the vault's folder: `d/XX/<30 characters>`."""
         digest = hashlib.sha1(self._siv.encrypt(folder_id.encode(), None), usedforsecurity=False).digest()
         text = base64.b32encode(digest).decode()
         return PurePosixPath("d", text[:2], text[2:])
@@ -87,7 +87,7 @@ class NameCipher:
     def decrypt(self, full: str, parent_id: str) -> str | None:
         """Return the name in NFC; None if it was damaged, moved here, or is a sync client's copy.
 
-        None as well for a name that leads elsewhere (`..`, or with a `/`).
+        Also None for a name that leads elsewhere (`..`, or with a `/`).
         """
         text = full.removesuffix(NAME)
         if not _BASE64URL.fullmatch(text) or len(text) % 4:

@@ -1,4 +1,4 @@
-"""Unlock a vault with its passphrase, and make the files of a new one; `masterkey.cryptomator` holds the keys.
+"""Unlock a vault with its passphrase, and create the files of a new one; `masterkey.cryptomator` holds the keys.
 
 Each value is checked before it is used: the file may come from anyone who can write to a synced folder.
 """
@@ -27,7 +27,7 @@ from sheets_decrypt.vault.cryptomator.vault_config import FORMAT, new_vault_conf
 _MASTERKEY_VERSION: Final = 999
 SCRYPT_COST: Final = 32768
 _SCRYPT_BLOCK: Final = 8
-_SCRYPT_MEMORY: Final = 256 * 1024**2  # bytes; 8 times what Cryptomator's own parameters take, and so the time
+_SCRYPT_MEMORY: Final = 256 * 1024**2  # bytes; 8 times the memory, and so the time, of Cryptomator's own parameters
 _SALT_BYTES: Final = 8
 _WRAPPED_BYTES: Final = KEY_BYTES + 8
 
@@ -61,7 +61,7 @@ class _Masterkey:
 
 
 def unlock(folder: Path, passphrase: Callable[[], Secret]) -> Opened:
-    """Unlock the vault in `folder`; the passphrase is asked for last, when all else has been checked.
+    """Unlock the vault in `folder`; the passphrase is asked for last, after everything else has been checked.
 
     Raises:
         VaultLocked: The folder does not exist.
@@ -75,8 +75,8 @@ def unlock(folder: Path, passphrase: Callable[[], Secret]) -> Opened:
     if not (folder / "d").is_dir():
         raise VaultDamaged(f"the vault {folder} has no folder d", hint="wait until the vault is synced, or restore it")
     keys = _unwrap(masterkey, passphrase())
-    # cryptomator-ts authenticates the format's digits instead of the version; nothing depends on this value since
-    # format 8, whose signature covers both keys.
+    # cryptomator-ts authenticates the format's digits instead of the version. Since format 8, whose signature covers
+    # both keys, nothing depends on this value.
     expected = (masterkey.version.to_bytes(4, "big", signed=True), str(FORMAT).encode())
     if not any(hmac.compare_digest(keys.authenticate(text), masterkey.version_mac) for text in expected):
         raise VaultDamaged(f"{MASTERKEY_FILE} was changed: its versionMac is wrong", hint=TAMPERED)
@@ -86,7 +86,7 @@ def unlock(folder: Path, passphrase: Callable[[], Secret]) -> Opened:
 
 
 def new_files(keys: Keys, passphrase: Secret, combo: Combo, scrypt_cost: int) -> Mapping[str, bytes]:
-    """Return a new vault's own files, name → content, as Cryptomator writes them."""
+    """Return a new vault's own files as name → content, in the form that Cryptomator writes."""
     salt = os.urandom(_SALT_BYTES)
     kek = _derive(passphrase, salt, scrypt_cost, _SCRYPT_BLOCK)
     masterkey = {
@@ -130,7 +130,7 @@ def _is_affordable(cost: int, block: int) -> bool:
 
     Args:
         cost: N, a power of two greater than 1 and less than 2^(16 · block).
-        block: r; scrypt takes 128 · N · r bytes of memory, and time in proportion.
+        block: r; scrypt takes 128 · N · r bytes of memory, and proportional time.
     """
     is_defined = cost > 1 and cost.bit_count() == 1 and block > 0 and cost.bit_length() - 1 < 16 * block
     return is_defined and 128 * cost * block <= _SCRYPT_MEMORY
@@ -150,7 +150,7 @@ def _unwrap(masterkey: _Masterkey, passphrase: Secret) -> Keys:
 
 
 def _unwrapped(kek: Key, wrapped: bytes) -> Key | None:
-    """Unwrap a key (RFC 3394). None instead of an error: the library's frames hold the raw key."""
+    """Unwrap a key (RFC 3394). Return None instead of an error, because the library's frames contain the raw key."""
     try:
         return Key(aes_key_unwrap(kek.reveal(), wrapped))
     except InvalidUnwrap:
@@ -165,7 +165,7 @@ def _derive(passphrase: Secret, salt: bytes, cost: int, block: int) -> Key:
 
 
 def _utf8(passphrase: Secret) -> Key | None:
-    """Encode the passphrase. None instead of an error: the codec's error would hold the text."""
+    """Encode the passphrase. Return None instead of an error, because the codec's error would contain the text."""
     try:
         return Key(unicodedata.normalize("NFC", passphrase.reveal()).encode())
     except UnicodeEncodeError:

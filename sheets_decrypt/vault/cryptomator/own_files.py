@@ -12,7 +12,7 @@ VAULT_FILE: Final = "vault.cryptomator"
 MASTERKEY_FILE: Final = "masterkey.cryptomator"
 TAMPERED: Final = "do not use this vault until you know who changed it; restore the file from a backup"
 
-_LIMIT: Final = 64 * 1024  # bytes; Cryptomator's own have less than 1 KiB
+_LIMIT: Final = 64 * 1024  # bytes; files from Cryptomator itself are smaller than 1 KiB
 
 
 def read_own_file(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""One file that is being written: encrypted as it comes, and put in its place at the end."""
+"""A file that is being written: encrypted as the data comes, and put in place at the end."""
 
 import itertools
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ class NewFile:
         vault: The unlocked vault.
         parts: The names that lead to it from the root, in NFC.
         temporary: The file on disk, under its temporary name.
-        folder: The vault's folder, which an error names.
-        keep_both: If another program changed the file: store the new one under another name, or raise.
+        folder: The vault's folder, for error messages.
+        keep_both: Whether to store the new file under another name if another program changed the old one; else raise.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class NewFile:
 
     @property
     def stored_as(self) -> str:
-        """The name that it got."""
+        """The name under which it was stored."""
         return self._stored_as
 
     @property
@@ -60,7 +60,7 @@ class NewFile:
             return self._encryptor.write(data)
 
     def settle(self) -> None:
-        """Put all that was written onto the disk."""
+        """Flush everything that was written to disk."""
         if not self._settled:
             with storage_errors(self._folder):
                 self._encryptor.finish()
@@ -68,11 +68,11 @@ class NewFile:
             self._settled = True
 
     def finish(self) -> None:
-        """Flush everything to the disk, create missing folders, and put the file in its place.
+        """Flush everything to disk, create missing folders, and put the file in place.
 
         Raises:
-            ChangedMeanwhile: Another program changed the file, and both are not to be kept.
-            VaultUnusable: Something other than a file has the name by now.
+            ChangedMeanwhile: Another program changed the file, and `keep_both` is not set.
+            VaultUnusable: Something other than a file now has the name.
             OSError: It could not be stored.
         """
         self.settle()
@@ -108,7 +108,7 @@ class NewFile:
         return folder
 
     def _put_beside(self, folder: Folder, insert: str, why: str) -> None:
-        """Store it under another name, and note that."""
+        """Store the file under another name, and add a note about it."""
         inserts = itertools.chain([insert], (f"{insert}-{number}" for number in itertools.count(2)))
         names = (with_insert(self._parts[-1], text) for text in inserts)
         name = next(name for name in names if self._vault.tree.find(folder, name) is None)
@@ -122,5 +122,5 @@ class NewFile:
 
 
 def _now() -> str:
-    """Return the UTC time in a form that can be part of a name on every file system."""
+    """Return the UTC time in a form that is valid in a name on every file system."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,13 +1,13 @@
-"""Put files into a vault's folders in one step, and remove what killed runs left.
+"""Put files into a vault's folders atomically, and remove leftovers of killed runs.
 
 A temporary file or folder is called `.sheets-decrypt-<host>-<random>.tmp`: Cryptomator and other readers ignore it,
-since it ends neither in `.c9r` nor in `.c9s`. Two jobs may share a vault, so one that is being written must not be
-taken for a left-over. A process id would not show that: ids are reused, and mean nothing on another machine of a
-synced folder. So the writer holds the system's lock on it, which ends with the process, however that ends:
+because it ends in neither `.c9r` nor `.c9s`. Two jobs may share a vault, so a file that is being written must not be
+taken for a leftover. A process id would not show that: ids are reused, and mean nothing on another machine of a synced
+folder. So the writer holds the system's lock on it, which ends with the process, however that ends:
 
-- POSIX: `flock`. What is unlocked and was made on this host is a left-over.
+- POSIX: `flock`. An unlocked file or folder that was created on this host is a leftover.
 - Windows: an open file cannot be removed, which serves as the lock.
-- Made on another host, or where the file system has no locks, or a folder on Windows: a left-over after a day.
+- Created on another host, on a file system without locks, or a folder on Windows: a leftover after a day.
 """
 
 import contextlib
@@ -36,12 +36,12 @@ if sys.platform != "win32":
 
 _OURS: Final = re.compile(r"\.sheets-decrypt-([0-9a-f]{8})-[0-9a-f]{16}\.tmp")
 _OLD_SECONDS: Final = 24 * 60 * 60
-_MODE: Final = 0o666  # less the umask: as with Cryptomator, a sync service of another user can read the ciphertext
+_MODE: Final = 0o666  # minus the umask: as with Cryptomator, another user's sync service can read the ciphertext
 
 
 @contextlib.contextmanager
 def storage_errors(folder: Path) -> Iterator[None]:
-    """Turn every `OSError` in the block into a `VaultError`; never into `VaultFileMissing`, which has another meaning.
+    """Turn every `OSError` in the block into a `VaultError`, but never `VaultFileMissing`, which has another meaning.
 
     Args:
         folder: The vault's folder.
@@ -61,7 +61,7 @@ class Temporary:
 
     Args:
         path: Its temporary name.
-        handle: The open file or folder, which holds the lock; -1 if there is none (a folder on Windows).
+        handle: The open file or folder, which holds the lock; -1 for none (a folder on Windows).
     """
 
     def __init__(self, path: Path, handle: int) -> None:
@@ -88,22 +88,22 @@ class Temporary:
                 if not folder.is_dir():
                     raise
                 continue
-            # Before it was locked, another job may have removed it as a left-over: then retry with a new name.
+            # Another job may have removed it as a leftover before it was locked: then retry with a new name.
             if _lock(handle) is not False and _is_still(path, handle):
                 return cls(path, handle)
             _close(handle)
 
     def open(self) -> io.FileIO:
-        """Return the file for writing, unbuffered; closing that keeps the lock."""
+        """Return the file for writing, unbuffered; closing the returned file keeps the lock."""
         return io.FileIO(self._handle, "wb", closefd=False)
 
     def put(self, target: Path) -> None:
-        """Rename it to its final name, in one step; a file of that name is replaced.
+        """Rename it to its final name atomically, replacing a file with that name.
 
         Raises:
             OSError: It cannot be renamed; see `held_open.is_held_open`.
         """
-        if os.name == "nt":  # pragma: no cover  (Windows renames nothing that is open)
+        if os.name == "nt":  # pragma: no cover  (Windows cannot rename an open file)
             self.close()
         rename(self.path, target)
         self.close()
@@ -112,13 +112,13 @@ class Temporary:
             sync_folder(self.path.parent)
 
     def sync(self) -> None:
-        """Flush the file's content to the disk, before anything refers to it."""
+        """Flush the file's content to disk, before anything refers to it."""
         os.fsync(self._handle)
 
     def take_mode_of(self, former: Path) -> None:
         """Copy the permissions of `former`, so that a sync service keeps its access.
 
-        Only if it is this user's own: a file that somebody else has put there must not decide who may write.
+        Only if `former` is this user's own: another user's file must not decide who may write.
         """
         if os.name != "nt":
             with contextlib.suppress(OSError):
@@ -132,13 +132,13 @@ class Temporary:
         self._handle = -1
 
     def discard(self) -> None:
-        """Remove it, unless it has its final name; what cannot be removed is a left-over for the next run."""
+        """Remove it, unless it has its final name; if that fails, it is a leftover for the next run."""
         self.close()
         remove_left_over(self.path)
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename over the target in one step; while another program holds it open, wait a moment.
+    """Rename over the target atomically; while another program holds it open, wait a moment.
 
     Raises:
         OSError: It cannot be renamed, or the other program did not close it.
@@ -147,12 +147,12 @@ def rename(source: Path, target: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Create a file that nothing refers to yet, and flush it to the disk."""
+    """Create a file that nothing refers to yet, and flush it to disk."""
     write_new(path, content, _MODE)
 
 
 def left_overs(folder: Path) -> Iterator[Path]:
-    """Find what killed runs left in `folder`; each stays locked until the next one is asked for."""
+    """Yield leftovers of killed runs in `folder`; each stays locked until the next one is requested."""
     with os.scandir(folder) as entries:
         ours = [(Path(entry.path), match[1]) for entry in entries if (match := _OURS.fullmatch(entry.name))]
     for path, host in ours:
@@ -162,7 +162,7 @@ def left_overs(folder: Path) -> Iterator[Path]:
 
 
 def remove_left_over(path: Path) -> None:
-    """Remove a left-over with everything in it; one that is open on Windows stays."""
+    """Remove a leftover with everything in it; on Windows, one that is open stays."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -172,13 +172,13 @@ def remove_left_over(path: Path) -> None:
 
 @contextlib.contextmanager
 def _unused(path: Path, host: str) -> Iterator[bool]:
-    """Yield whether no process writes to `path` any more, and keep others from it meanwhile."""
+    """Yield whether no process writes to `path` any more, and keep other processes from it meanwhile."""
     old = time.time() - path.lstat().st_mtime > _OLD_SECONDS
     if host != _host() or os.name == "nt":
         # On Windows an open file cannot be removed; a folder there is judged by its age.
         yield old or (os.name == "nt" and host == _host() and not path.is_dir())
         return
-    # A file or a folder; O_NONBLOCK, since a named pipe that somebody else has put there would block.
+    # A file or a folder; O_NONBLOCK, because a named pipe that another user put there would block.
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         locked = _lock(handle)
@@ -197,7 +197,7 @@ def _create_folder(path: Path) -> int:
 
 
 def _lock(handle: int) -> bool | None:
-    """Lock it. Return False if another process holds the lock, None if the system or the file system has no locks."""
+    """Lock it. Return False if another process holds the lock, None if the system or file system has no locks."""
     if sys.platform == "win32" or handle < 0:
         return None
     try:
@@ -210,7 +210,7 @@ def _lock(handle: int) -> bool | None:
 
 
 def _is_still(path: Path, handle: int) -> bool:
-    """Return whether the name still leads to what was opened."""
+    """Return whether the path still leads to the opened file or folder."""
     try:
         return handle < 0 or os.path.samestat(path.stat(), os.fstat(handle))
     except FileNotFoundError:

@@ -19,7 +19,7 @@ _RESTORE: Final = "restore the file from its version history or a backup, or let
 
 
 class Encryptor:
-    """Encrypts what is written to it, chunk by chunk.
+    """Encrypts the data that is written to it, chunk by chunk.
 
     Args:
         cipher: The vault's combination of ciphers.
@@ -49,18 +49,18 @@ class Encryptor:
         return len(view)
 
     def finish(self) -> None:
-        """Encrypt the rest. An empty file is its header alone, without a chunk."""
+        """Encrypt the rest. An empty file is only a header, without chunks."""
         if self._resting:
             self._seal(self._rest[: self._resting])
             self._resting = 0
         self._flush()
 
     def empty_chunk(self) -> None:
-        """Add an empty chunk, which Cryptomator writes in one file only: the root's `dirid.c9r`."""
+        """Add an empty chunk, which Cryptomator writes only to the root's `dirid.c9r`."""
         self._seal(self._rest[:0])
 
     def _top_up(self, view: memoryview) -> int:
-        """Fill the chunk that was begun, and return how many bytes of `view` that took."""
+        """Fill up the started chunk, and return how many bytes of `view` that took."""
         taken = min(CHUNK - self._resting, len(view))
         self._rest[self._resting : self._resting + taken] = view[:taken]
         self._resting += taken
@@ -87,15 +87,15 @@ class Encryptor:
 
 
 class Decryptor(io.RawIOBase):
-    """Reads the plaintext of a file. No byte is returned before its chunk was verified.
+    """Reads the plaintext of a file. No byte is returned before its chunk has been verified.
 
     Args:
         cipher: The vault's combination of ciphers.
         file: The ciphertext, unbuffered, from its start; closed together with this object.
-        name: What an error calls the file.
+        name: The file's name in errors.
 
     Raises:
-        VaultDamaged: The header is not what this vault's keys wrote.
+        VaultDamaged: The header was not written with this vault's keys, or was changed.
     """
 
     def __init__(self, cipher: ContentCipher, file: io.FileIO, name: str) -> None:
@@ -106,7 +106,7 @@ class Decryptor(io.RawIOBase):
         self._size: Final = CHUNK + cipher.overhead
         self._in: Final = memoryview(bytearray(_BATCH * self._size))
         self._out: Final = memoryview(bytearray(_BATCH * CHUNK))
-        self._plain = self._out[:0]  # verified, and not yet returned
+        self._plain = self._out[:0]  # verified but not yet returned
         self._number = 0
         with vault_errors(name):
             header = self._take(self._in[: cipher.header])

@@ -1,7 +1,7 @@
-"""The tree of folders inside a vault: find an entry, and add a folder or file in one step.
+"""The tree of folders inside a vault: find an entry, and add a folder or file atomically.
 
 A folder is an entry `<name>.c9r/dir.c9r` that holds the folder's id, and a place `d/XX/…` that is derived from the
-id. The place is made first and the entry appears by one rename, so a reader never sees one without the other.
+id. The place is created first and the entry appears by one rename, so a reader never sees one without the other.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _SYNC: Final = "wait until the vault is synced; if that does not help, let Crypt
 
 
 class Kind(Enum):
-    """What an entry is."""
+    """The kind of an entry."""
 
     FILE = auto()
     FOLDER = auto()
@@ -41,10 +41,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something with a name in a folder.
+    """A named item in a folder.
 
     Args:
-        kind: What it is.
+        kind: Its kind.
         path: The `.c9r` or `.c9s` on disk.
         content: The file that holds a file's content or a folder's id.
     """
@@ -73,7 +73,7 @@ class Tree:
     Args:
         vault: The vault's folder on disk.
         names: Encrypts its names.
-        encrypt: Returns the whole encrypted file for a folder's id.
+        encrypt: Returns the complete encrypted file for a folder's id.
     """
 
     def __init__(self, vault: Path, names: NameCipher, encrypt: Callable[[str], bytes]) -> None:
@@ -94,7 +94,7 @@ class Tree:
         self._make_place(ROOT_ID)
 
     def descend(self, parts: Sequence[str]) -> tuple[Sequence[Folder], Sequence[str]]:
-        """Follow names from the root; return the folders on the way, and the names from the first missing one on.
+        """Follow names from the root; return the existing folders on the way, and the names from the first missing one.
 
         Raises:
             VaultUnusable: One of them is a file or a link.
@@ -110,9 +110,9 @@ class Tree:
         return folders, ()
 
     def find(self, folder: Folder, name: str) -> Entry | None:
-        """Find the entry `name` (NFC). If it is not in its place, every name is compared in NFC.
+        """Find the entry `name` (NFC). If it is not in its usual place, every entry's name is compared in NFC.
 
-        Other programs store names as they get them, such as in NFD from macOS, or shorten them at another length.
+        Other programs store names as they receive them, for example in NFD on macOS, or shorten them at another length.
         """
         entry = _entry(folder.path / self._names.on_disk(self._names.encrypt(name, folder.id)))
         return entry or next((entry for found, entry in self.entries(folder) if found == name), None)
@@ -120,8 +120,8 @@ class Tree:
     def entries(self, folder: Folder) -> Iterator[tuple[str, Entry]]:
         """Yield every name in NFC and its entry.
 
-        What has no readable name is skipped, as Cryptomator does: a sync client's copies (`… (1).c9r`), and what was
-        damaged or moved here.
+        Like in Cryptomator, entries without a readable name are skipped: a sync client's copies (`… (1).c9r`), and
+        entries that were damaged or moved here.
         """
         for path in sorted(folder.path.iterdir()):
             if path.name == _FOLDER_ID_COPY or not path.name.endswith((NAME, LONG_NAME)):
@@ -134,7 +134,7 @@ class Tree:
                 yield name, entry
 
     def make(self, parent: Folder, name: str) -> Folder:
-        """Create the folder `name` in `parent`, or use one that another program created meanwhile."""
+        """Create the folder `name` in `parent`, or return one that another program created meanwhile."""
         full = self._names.encrypt(name, parent.id)
         on_disk = self._names.on_disk(full)
         folder_id = str(uuid.uuid4())
@@ -157,7 +157,7 @@ class Tree:
         return self._folder(folder_id, name)
 
     def put(self, folder: Folder, name: str, former: Entry | None, file: Temporary) -> None:
-        """Rename `file` to its name in `folder`, in one step, replacing the file `former`.
+        """Rename `file` to its name in `folder` atomically, replacing the file `former`.
 
         Raises:
             OSError: It cannot be renamed; see `held_open.is_held_open`.
@@ -178,7 +178,7 @@ class Tree:
                 box.discard()
 
     def remove(self, entry: Entry) -> None:
-        """Remove a file, in one step even if its name is long."""
+        """Remove a file, atomically even if its name is long."""
         if entry.path == entry.content:
             entry.path.unlink(missing_ok=True)
         else:
@@ -190,7 +190,7 @@ class Tree:
         sync_folder(entry.path.parent)
 
     def sweep(self, folder: Folder) -> None:
-        """Remove what killed runs left in `folder`, and the places that they had made for new folders."""
+        """Remove leftovers of killed runs in `folder`, and the places that they created for new folders."""
         for path in storage.left_overs(folder.path):
             self._remove_place(path)
             storage.remove_left_over(path)
@@ -218,7 +218,7 @@ class Tree:
             sync_folder(folder)
 
     def _remove_place(self, prepared: Path) -> None:
-        """Remove the place of a folder whose entry never got its name; never a place that holds files."""
+        """Remove the place of a folder whose entry was never renamed into place; never a place that holds files."""
         with contextlib.suppress(OSError):
             folder_id = _text(read_small(prepared / _FOLDER_ID, limit=_LONGEST_ID, follow=False))
             path = self._vault / self._names.address(folder_id or ROOT_ID)
@@ -243,7 +243,7 @@ def expect(kind: Kind, entry: Entry, name: str) -> None:
 
 
 def _entry(path: Path) -> Entry | None:
-    """Return what is at `path`. The system's own links are never followed: they could lead out of the vault."""
+    """Return the entry at `path`. Links of the file system are never followed, as they could lead out of the vault."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""An unlocked vault: find a file by its name, and remember what is known about it."""
+"""An unlocked vault: find a file by its name, and record its identity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ class UnlockedVault:
         self.changes: Final = Changes(self.cipher)
 
     def find(self, parts: Sequence[str]) -> Entry | None:
-        """Find an entry, and record which file it is now.
+        """Find an entry, and record the file's identity.
 
         Args:
             parts: The names that lead to it from the root, in NFC.
@@ -37,7 +37,7 @@ class UnlockedVault:
         return entry
 
     def _encrypted(self, folder_id: str) -> bytes:
-        """Encrypt the copy of a folder's id; the root's is a header and one empty chunk, as Cryptomator writes it."""
+        """Encrypt the copy of a folder's id; the root's is a header and one empty chunk, as in Cryptomator."""
         out = bytearray()
         encryptor = Encryptor(self.cipher, out.extend)
         if folder_id:
@@ -49,5 +49,5 @@ class UnlockedVault:
 
 
 def content_of(entry: Entry | None) -> Path | None:
-    """Return where a file's content is stored; None for anything but a file."""
+    """Return the path of a file's content; None for anything but a file."""
     return entry.content if entry is not None and entry.kind is Kind.FILE else None

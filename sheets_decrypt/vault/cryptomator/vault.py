@@ -1,4 +1,4 @@
-"""A Cryptomator vault behind the interface of every vault."""
+"""A Cryptomator vault, with the interface of every vault."""
 
 import contextlib
 import io
@@ -32,9 +32,9 @@ _LIST: Final = "`sheets-decrypt vault ls` lists what the vault holds"
 
 
 class CryptomatorVault:
-    """A vault of format 8, written as Cryptomator itself would, without the app and without a mount; a `Vault`.
+    """A vault of format 8, written like Cryptomator itself does, without the app and without a mount; a `Vault`.
 
-    The passphrase is asked for, and scrypt is run, once: by `check` or whichever method is called first.
+    The passphrase is requested, and scrypt is run, only once: by `check` or whichever method is called first.
 
     Args:
         folder: The vault's folder, which holds `vault.cryptomator`.
@@ -61,7 +61,7 @@ class CryptomatorVault:
             folder: An empty folder, or a path that does not exist yet.
             passphrase: The new vault's passphrase.
             cipher_combo: How content is encrypted; Cryptomator's own new vaults are `SIV_GCM`.
-            scrypt_cost: How costly a guess at the passphrase is (RFC 7914's N); the default is Cryptomator's own.
+            scrypt_cost: The cost of a guess at the passphrase (RFC 7914's N); the default is Cryptomator's own.
 
         Raises:
             VaultUnusable: The folder is not empty, or cannot be written.
@@ -84,7 +84,7 @@ class CryptomatorVault:
         return f"CryptomatorVault({str(self._folder)!r})"
 
     def check(self) -> Place:
-        """Unlock the vault and check that its root can be written. A run starts here: see `replace`."""
+        """Unlock the vault and check that its root can be written. This is the start of a run; see `replace`."""
         now = time.time_ns()
         unlocked = self._open()
         with self._errors():
@@ -104,7 +104,7 @@ class CryptomatorVault:
     def identity(self, name: str) -> str:
         """Return a text that is the same for one file, however the vault's folder and the name are written.
 
-        The vault is not unlocked for it.
+        This does not unlock the vault.
         """
         return f"{os.path.normcase(resolve(self._folder))}|{'/'.join(parts_of(name))}"
 
@@ -112,7 +112,7 @@ class CryptomatorVault:
         """Return the size of the plaintext, computed from the ciphertext's; None if the file does not exist.
 
         Raises:
-            VaultDamaged: No file can have that size: it is cut off.
+            VaultDamaged: No complete file can have that size: it is cut off.
         """
         parts, unlocked = parts_of(name), self._open()
         with self._errors():
@@ -135,7 +135,7 @@ class CryptomatorVault:
 
         Raises:
             VaultFileMissing: It does not exist.
-            VaultDamaged: Its header or, while it is read, a chunk was changed.
+            VaultDamaged: Its header was changed or, raised during reading, a chunk was changed.
         """
         with self._errors():
             raw = io.FileIO(open_regular(self._file(name).content, follow=False))
@@ -147,16 +147,16 @@ class CryptomatorVault:
             yield file
 
     def replace(self, name: str) -> AbstractContextManager[Replacement]:
-        """Create a file or replace its content, in one step.
+        """Create a file or replace its content atomically.
 
         If another program changed the file since the run's start (the last `check`, or else the first time that this
-        object saw the file), both are kept: the new content gets the name `name (conflict <UTC time>).csv`. A change
-        within the last millisecond before the rename is not noticed.
+        object saw the file), both are kept: the new content is stored as `name (conflict <UTC time>).csv`. A change
+        within the last millisecond before the rename is not detected.
         """
         return self._replace(name, keep_both=True)
 
     def append(self, name: str, data: bytes) -> None:
-        """Add `data` on a line of its own: the file is read and replaced in one step.
+        """Add `data` on a new line: the file is read, and replaced atomically.
 
         Raises:
             VaultUnusable: Another program keeps changing it.
@@ -225,7 +225,7 @@ class CryptomatorVault:
                 expect(Kind.FILE, entry, name)
             if not keep_both:
                 unlocked.changes.look_again("/".join(parts), content_of(entry))
-            # Missing folders are created at the end, so that a run that fails leaves none behind.
+            # Missing folders are created at the end, so that a failed run leaves none behind.
             temporary = Temporary.file(folders[-1].path)
         try:
             with self._errors():
@@ -237,7 +237,7 @@ class CryptomatorVault:
             temporary.discard()
 
     def _copy(self, name: str, new: NewFile) -> None:
-        """Copy the former content, and end its last line if a killed run left that torn."""
+        """Copy the existing content, and end its last line if a killed run left that incomplete."""
         last = b"\n"
         with contextlib.suppress(VaultFileMissing), self.read(name) as former:
             while block := former.read(_COPY_BYTES):
@@ -248,14 +248,14 @@ class CryptomatorVault:
 
 
 def extended(folder: Path) -> Path:
-    r"""Return the form of a path that may be longer than 260 characters on Windows: `\\?\C:\…`."""
+    r"""Return a path in the form that may be longer than 260 characters on Windows: `\\?\C:\…`."""
     if os.name != "nt":
         return folder
     return Path(extended_windows(PureWindowsPath(folder.absolute())))  # pragma: no cover  (Windows only)
 
 
 def extended_windows(path: PureWindowsPath) -> PureWindowsPath:
-    r"""Return the extended form of an absolute Windows path; a share's is `\\?\UNC\server\share\…`."""
+    r"""Return the extended form of an absolute Windows path; for a share, `\\?\UNC\server\share\…`."""
     text = str(path)
     if text.startswith("\\\\?\\"):
         return path

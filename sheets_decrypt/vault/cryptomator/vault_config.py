@@ -1,6 +1,6 @@
 """`vault.cryptomator`, the vault's configuration: a signed JSON Web Token that says how the vault is encrypted.
 
-It is read before the keys are known, since it names them. Nothing of it is used before its signature was verified.
+It is read before the keys are known, because it names them. Nothing in it is used before its signature is verified.
 """
 
 import base64
@@ -26,12 +26,12 @@ DIGESTS: Final[Mapping[str, Literal["sha256", "sha384", "sha512"]]] = {
 }
 
 _KEY_ID: Final = f"masterkeyfile:{MASTERKEY_FILE}"
-_SHORTEST_THRESHOLD: Final = 36  # Cryptomator's own lower bound; below it, the hash would be longer than the name
+_SHORTEST_THRESHOLD: Final = 36  # Cryptomator's own lower limit; below it, the hash would be longer than the name
 
 
 @dataclass(frozen=True, slots=True)
 class VaultConfig:
-    """The parts of `vault.cryptomator`, before its signature was verified."""
+    """The parts of `vault.cryptomator`, before its signature is verified."""
 
     signed: bytes
     signature: bytes
@@ -53,7 +53,7 @@ def read_vault_config(folder: Path) -> VaultConfig:
 
     Raises:
         VaultUnusable: It is not a vault that this program can open, or the file is missing.
-        VaultDamaged: It is not a token, or has a value that no vault has.
+        VaultDamaged: It is not a token, or has a value that is not valid for any vault.
     """
     path = folder / VAULT_FILE
     if not path.exists():
@@ -127,7 +127,7 @@ def _base64url(data: bytes) -> bytes:
 
 
 def _from_base64url(text: bytes) -> bytes:
-    """Decode a part of the token; return b"" if it is not base64, which no later check accepts."""
+    """Decode a part of the token; return b"", which no later check accepts, if it is not base64."""
     text = text.rstrip(b"=")
     if not re.fullmatch(rb"[A-Za-z0-9_-]+", text) or len(text) % 4 == 1:
         return b""
