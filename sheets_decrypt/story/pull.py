@@ -191,7 +191,7 @@ def _decrypted(
 
 
 def _judge(decryption: Decryption, conversion: Conversion, run: Run, rows: int) -> None:
-    """Record what was decrypted, and prove that the CSV is whole and the keys are right.
+    """Record the results of the decryption, and prove that the CSV is complete and the keys are right.
 
     Raises:
         KeyProblem: The keys do not fit.

@@ -1,4 +1,4 @@
-"""The queries to Windows, and nothing else; the rules are in `windows`."""
+"""Only the queries to Windows; the rules are in `windows`."""
 
 import functools
 import os

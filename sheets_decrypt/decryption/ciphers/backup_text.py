@@ -28,7 +28,7 @@ def write(key: bytes) -> list[str]:
 def read(text: str) -> bytes | None:
     """Return the 32-byte key in a text that is only the lines, however they are broken, or a page that contains them.
 
-    None if there is no key whose lines are all correct.
+    None if no key is found whose lines are all correct.
     """
     letters = "".join(text.split())
     if len(letters) == LINES * _LETTERS:

@@ -1,4 +1,4 @@
-"""Standard base64 as an encoder writes it (RFC 4648, section 4), and nothing else."""
+"""Standard base64 exactly as an encoder writes it (RFC 4648, section 4)."""
 
 import binascii
 from collections.abc import Sequence
