@@ -38,7 +38,7 @@ def _read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[li
 def test_whatever_the_csv_module_writes_in_any_dialect_is_read_back(
     tmp_path: Path, rows: list[list[str]], separator: str, encoding: str, end: str, announced: bool, minimal: bool
 ) -> None:
-    """Every separator is read in every encoding, with and without `sep=`, even if cells contain the other separators."""
+    """Every separator is read in every encoding, with and without `sep=`, even if cells contain others."""
     table = [["id", "Name; first, last\tor both", "phone"], *rows]
     text = io.StringIO(newline="")
     text.write(f"sep={separator}{end}" if announced else "")
