@@ -66,7 +66,7 @@ class TestNewSurvey:
         column([WRONGLY_SEALED, *HASHES[:3]]).decryption.judge_keys()
 
     def test_a_damaged_token_says_nothing_about_the_key(self) -> None:
-        """Cut-off tokens are failures of their own: alone they blame no key, and they do not hide a wrong one."""
+        """Cut-off tokens are failures, but they never make a key wrong and never hide a wrong one."""
         run = column([CUT, "v2:", JS[:-4]])
         run.decryption.judge_keys()
         assert run.decryption.failure_count() == 3
@@ -176,7 +176,7 @@ class TestKnownKey:
     @pytest.mark.parametrize(("right", "_wrong", "_format"), KINDS)
     @pytest.mark.parametrize("planted", PLANTED)
     @pytest.mark.parametrize("other", ["", "a good answer"])
-    def test_planted_tokens_in_a_readable_column_stop_no_pull(
+    def test_planted_tokens_in_a_readable_column_do_not_stop_a_pull(
         self, rows: int, right: str, _wrong: str, _format: Format, planted: str, other: str
     ) -> None:
         """With `auto`, nine answers that look like tokens stay unchanged, even in a column that others left blank."""
@@ -236,7 +236,7 @@ class TestKnownKey:
     st.sampled_from(["", "No Data", "readable"]),
     st.lists(st.integers(0, 20), max_size=3),
 )
-def test_nine_respondents_stop_no_pull(
+def test_nine_respondents_cannot_stop_a_pull(
     names: list[str], planted: list[tuple[int, str]], other: str, cuts: list[int]
 ) -> None:
     """With `auto` and the right keys, any nine cells of a readable column stop no pull, however few rows there are."""

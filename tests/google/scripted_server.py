@@ -42,7 +42,7 @@ class Scripted:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        with contextlib.suppress(OSError):  # Windows: closing alone wakes the thread that accepts
+        with contextlib.suppress(OSError):  # Windows: closing is enough to wake the accepting thread
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()

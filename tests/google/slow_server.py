@@ -1,4 +1,4 @@
-"""A proxy with Google behind it that drips: at one point of one reply it keeps sending small pieces, endlessly."""
+"""A proxy with Google behind it that drips: at one point of one reply it sends small pieces, endlessly."""
 
 import contextlib
 import gzip
@@ -95,7 +95,7 @@ class SlowServer:
 
     def __exit__(self, *_error: object) -> None:
         self._closing.set()
-        with contextlib.suppress(OSError):  # Windows: closing alone wakes the thread that accepts
+        with contextlib.suppress(OSError):  # Windows: closing is enough to wake the accepting thread
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:

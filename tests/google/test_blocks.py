@@ -1,4 +1,4 @@
-"""A large tab is read completely in few blocks, and rows that move meanwhile are noticed."""
+"""A large tab is read completely in few blocks, and rows that move during the reading are noticed."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator

@@ -122,7 +122,7 @@ def test_any_bytes_are_refused_or_read(body: bytes) -> None:
         b'{"properties": {"title": ["x"]}, "sheets": []}',
     ],
 )
-def test_json_that_google_never_sends_is_not_googles(read: Callable[[bytes], None], body: bytes) -> None:
+def test_json_that_google_never_sends_is_not_taken_for_googles(read: Callable[[bytes], None], body: bytes) -> None:
     """The error says that the answer is not from Google."""
     with pytest.raises(NotGoogle):
         read(body)

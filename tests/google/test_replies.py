@@ -112,7 +112,7 @@ def test_an_error_on_googles_side_is_named(google: Sandbox, status: int) -> None
 
 
 def test_a_token_that_the_api_rejects_is_a_credentials_error(google: Sandbox) -> None:
-    """A token that was revoked meanwhile is a credentials error."""
+    """A token that was revoked during the session causes a credentials error."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google()) as session:
         session.sign_in()

@@ -45,7 +45,7 @@ def test_the_clocks_skew_is_known_after_a_reply(google: Sandbox, ahead: float) -
 def test_a_token_that_runs_out_between_two_tries_is_fetched_anew(
     google: Sandbox, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A retry is not sent with a token that has expired meanwhile."""
+    """A retry is not sent with a token that expired during the wait."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google()) as session:
 

@@ -233,7 +233,7 @@ def test_charts_are_not_tabs_with_cells() -> None:
 @pytest.mark.parametrize(
     "content", [[], {}, {"sheets": 5}, {"sheets": [{}], "properties": {}}, {"sheets": [], "properties": None}]
 )
-def test_properties_of_another_shape_are_not_googles(content: Any) -> None:
+def test_malformed_properties_are_not_taken_for_googles(content: Any) -> None:
     """JSON of another shape is not from Google."""
     with pytest.raises(NotGoogle):
         _tabs(content)
@@ -242,7 +242,7 @@ def test_properties_of_another_shape_are_not_googles(content: Any) -> None:
 @pytest.mark.parametrize(
     "content", [[], {}, {"range": "x", "values": 5}, {"range": "x", "values": [5]}, {"range": "x", "values": [[[1]]]}]
 )
-def test_values_of_another_shape_are_not_googles(content: Any) -> None:
+def test_malformed_values_are_not_taken_for_googles(content: Any) -> None:
     """JSON of another shape is not from Google, and never an empty sheet."""
     with pytest.raises(NotGoogle):
         _checked(content)

@@ -108,7 +108,7 @@ def test_a_csv_of_one_column_is_counted_with_its_blanks() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"a,b", b"a,b\r\n", b"\xef\xbb\xbfa\r\n", b'"a\r\nb"\r\n'])
-def test_nothing_or_a_header_alone_has_no_rows(data: bytes) -> None:
+def test_an_empty_file_or_only_a_header_has_no_rows(data: bytes) -> None:
     """A CSV without rows has a count of zero, whatever its header is."""
     count = RecordCount()
     count.add(data)

@@ -108,7 +108,7 @@ def test_a_large_csv_that_differs_at_its_end_is_whole(drive: Vault) -> None:
     assert _content(drive) == new
 
 
-def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
+def test_a_change_to_the_previous_csv_during_the_run_is_noticed(drive: Vault) -> None:
     """The content that was compared must be the content that is copied, or the new CSV would be a mixture."""
     _start_from(drive, _lines(3))
 
@@ -125,7 +125,7 @@ def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
     assert drive.names("") == [NAME]
 
 
-def test_an_error_before_the_commit_leaves_the_former_csv(drive: Vault) -> None:
+def test_an_error_before_the_commit_leaves_the_previous_csv(drive: Vault) -> None:
     """An error at the last moment leaves neither the new CSV nor a copy of the previous one."""
     _start_from(drive, _lines(3))
 
@@ -157,7 +157,7 @@ def test_the_note_names_the_file_written_instead_of_an_open_one(tmp_path: Path) 
     assert "held open by another program" in note
 
 
-def test_a_delivery_that_is_not_committed_leaves_the_former_csv(vault: CryptomatorVault) -> None:
+def test_a_delivery_that_is_not_committed_leaves_the_previous_csv(vault: CryptomatorVault) -> None:
     """A missing commit is a bug in the program, but nothing is lost."""
     _start_from(vault, _lines(3))
     with pytest.raises(AssertionError), delivery(vault, NAME, ReplacePolicy()) as new:

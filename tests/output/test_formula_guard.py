@@ -210,14 +210,16 @@ def test_no_invisible_character_hides_a_formula(sign: str) -> None:
     st.text(st.sampled_from(" \t\r\n\0\ufeff\xa0\u200b\u202a\ufe0f"), max_size=4),
     st.sampled_from(["utf-8", "utf-8-sig"]),
 )
-def test_the_first_name_of_the_header_hides_no_formula(marks: str, encoding: Literal["utf-8", "utf-8-sig"]) -> None:
+def test_the_first_name_of_the_header_cannot_hide_a_formula(
+    marks: str, encoding: Literal["utf-8", "utf-8-sig"]
+) -> None:
     """A program that strips the file's mark and further marks of the first cell finds text, not a formula."""
     data = CsvText(encoding, "smart").header([marks + "=1+1", "b"]).decode()
     assert read(data.removeprefix("\ufeff").encode())[0][0] == f"'{marks}=1+1"
 
 
 @pytest.mark.parametrize("name", ["sep=;", "SEP=;", "\ufeff sep=;", "sep=;\nid"])
-def test_the_header_announces_no_separator(name: str) -> None:
+def test_the_header_never_announces_a_separator(name: str) -> None:
     """Excel splits a file that begins with `sep=;` at each `;`, so a formula in the middle of a cell would run."""
     for names in ([name], [name, "b"]):
         text = CsvText("utf-8", "smart")

@@ -156,7 +156,7 @@ def test_the_next_run_completes_after_a_power_cut_between_two_renames(tmp_path: 
         place.rename(old, new)
 
     child = os.fork()
-    if child == 0:  # pragma: no cover  (this process ends before it could report what it covered)
+    if child == 0:  # pragma: no cover  (this process ends before it can report its coverage)
         _write(PlainFolder(tmp_path, policy=RenamePolicy(rename=rename)), _rows(4))
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -130,7 +130,7 @@ def test_a_readable_cell_of_the_csv_is_one_that_was_decrypted(vault: Cryptomator
     assert _refused(vault, {"name": _count(1, not_encrypted=3)}) == ""
 
 
-def test_a_byte_order_mark_hides_no_column(vault: CryptomatorVault) -> None:
+def test_a_byte_order_mark_does_not_hide_a_column(vault: CryptomatorVault) -> None:
     """The first column of a CSV for Excel is found by its own name."""
     _put(vault, "\ufeffname\r\nAna\r\n")
     assert _refused(vault, {"name": _count(0)}).startswith('column "name": 0 cells decrypt')
