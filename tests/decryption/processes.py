@@ -1,4 +1,4 @@
-"""The processes that a test started, as /proc or Windows lists them."""
+"""The processes that a test started, as listed by /proc or Windows."""
 
 import ctypes
 import dataclasses
@@ -13,7 +13,7 @@ from tests import systems
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """A process as the system lists it; Windows has no state, and the program's name for its command."""
+    """A process as the system lists it; on Windows it has no state, and its command is the program's name."""
 
     pid: int
     parent: int
@@ -30,7 +30,7 @@ def _processes() -> list[Process]:
         try:
             state, parent = (folder / "stat").read_text("utf-8").rpartition(")")[2].split()[:2]
             found.append(Process(int(folder.name), int(parent), state, (folder / "cmdline").read_bytes()))
-        except OSError:  # it ended
+        except OSError:  # it has ended
             continue
     return found
 
@@ -79,7 +79,7 @@ def are_gone(pids: list[int]) -> bool:
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Wait for what must come; the end of the test's patience is a failure."""
+    """Wait until a condition holds; fail when the test's patience ends."""
     end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, "it did not come"
@@ -87,7 +87,7 @@ def wait_until(holds: Callable[[], object]) -> None:
 
 
 def signal_is(pid: int, kind: str) -> bool:
-    """Read in /proc whether SIGINT is among a process's signals of a kind, such as `SigIgn`."""
+    """Read from /proc whether SIGINT is among a process's signals of a kind, such as `SigIgn`."""
     systems.only_on("linux", "only Linux has /proc")
     status = Path(f"/proc/{pid}/status").read_text("utf-8")
     [mask] = [line.split()[1] for line in status.splitlines() if line.startswith(f"{kind}:")]

@@ -1,4 +1,4 @@
-"""Small sheets with tokens of every format, right and wrong, for the tests of this room."""
+"""Small sheets with tokens of every format, right and wrong, for the tests in this folder."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ Columns = Sequence[str] | Literal["auto"]
 
 
 class Run:
-    """One sheet that has been decrypted, with what came out of it."""
+    """A sheet that has been decrypted, with the results."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Run:
 
     @property
     def count(self) -> ColumnCount:
-        """The counts of the only column."""
+        """Return the counts of the only column."""
         (count,) = self.decryption.counts().values()
         return count
 
 
 def column(cells: Sequence[str], columns: Columns = ("a",), *, cuts: Sequence[int] = (), blank: bool = False) -> Run:
-    """Decrypt a sheet of the one column `a`."""
+    """Decrypt a sheet with the single column `a`."""
     return Run(["a"], [[cell] for cell in cells], columns, cuts=cuts, blank=blank)

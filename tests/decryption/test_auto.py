@@ -1,4 +1,4 @@
-"""`columns = "auto"` decides by what really decrypts."""
+"""`columns = "auto"` selects the columns that really decrypt."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ def test_every_column_that_holds_tokens_is_decrypted() -> None:
 
 
 def test_hashes_that_look_like_legacy_tokens_stay_untouched() -> None:
-    """A column of hashes is neither decrypted, blanked, counted nor a failure; a warning names it."""
+    """A column of hashes is not decrypted, blanked, counted or a failure; a warning names it."""
     run = Run(["name", "hash"], [[SEALED, digest] for digest in HASHES], "auto", blank=True)
     assert [row[1] for row in run.rows] == HASHES
     assert list(run.decryption.counts()) == ["name"]
@@ -43,7 +43,7 @@ def test_hashes_that_look_like_legacy_tokens_stay_untouched() -> None:
 
 
 def test_a_wrong_key_is_noticed() -> None:
-    """Where nothing decrypts, the key is wrong: it is not taken for a sheet without tokens."""
+    """Where nothing decrypts, the key is wrong, and the sheet is not taken for one without tokens."""
     for wrong, format_ in (
         (WRONGLY_SEALED, Format.SEALED_BOX),
         (WRONG_CBC, Format.LEGACY_CBC),
@@ -63,8 +63,8 @@ def test_a_wrong_key_of_one_marked_column_is_noticed() -> None:
 
 @pytest.mark.parametrize("keys", [KEYS, {Format.LEGACY_CBC: 0}])
 @pytest.mark.parametrize("answer", ["v2:hello", "v2: better than before", "U2FsdGVkX1+ is my password"])
-def test_an_answer_that_begins_as_a_token_does_not_stop_the_run(answer: str, keys: Mapping[Format, object]) -> None:
-    """A readable column in which someone wrote what looks like a mark is still a readable column."""
+def test_an_answer_that_begins_like_a_token_does_not_stop_the_run(answer: str, keys: Mapping[Format, object]) -> None:
+    """A readable column in which someone wrote something like a mark is still a readable column."""
     run = Run(["name", "comment"], [[CBC, "good"], [CBC, answer], [CBC, "bad"]], "auto", keys, blank=True)
     assert run.rows == [["Ana", "good"], ["Ana", answer], ["Ana", "bad"]]
     run.decryption.judge_keys()
@@ -76,7 +76,7 @@ def test_an_answer_that_begins_as_a_token_does_not_stop_the_run(answer: str, key
 
 @pytest.mark.parametrize("token", [SEALED, JS, CBC])
 def test_a_column_whose_tokens_start_in_a_later_page_is_decrypted(token: str) -> None:
-    """Pages of blank and readable cells come first, and the tokens behind them are decrypted."""
+    """Pages of blank and readable cells come first, and the tokens after them are decrypted."""
     cells = ["", "No Data", "readable", "", token, token]
     for cuts in ((), (2,), (4,), (1, 2, 3, 4, 5)):
         run = column(cells, "auto", cuts=cuts)
@@ -86,14 +86,14 @@ def test_a_column_whose_tokens_start_in_a_later_page_is_decrypted(token: str) ->
 
 
 def test_a_retyped_token_is_named() -> None:
-    """In a column that holds tokens, `#ERROR!` is a token that someone retyped, and not a readable answer."""
+    """In a column that holds tokens, `#ERROR!` is a token that someone retyped, not a readable answer."""
     run = Run(["a", "sum"], [[CBC, "#REF!"], ["#ERROR!", "#REF!"], [CBC, "3"]], "auto")
     assert run.decryption.failures() == [CellFailure(3, "a", Reason.SHEET_ERROR)]
     assert (run.count.failed, run.count.not_encrypted) == (1, 0)
 
 
 def test_a_column_found_late_keeps_its_first_tokens_and_says_so() -> None:
-    """Tokens of a page by which the column did not yet decrypt stay, as failures of their own; later ones decrypt."""
+    """Tokens on a page before the column was known to decrypt stay, each as a failure; later ones decrypt."""
     run = column([CBC, WRONG_CBC, WRONG_CBC, *[CBC] * 20], "auto", cuts=(3,), blank=True)
     assert [row for (row,) in run.rows] == [CBC, WRONG_CBC, WRONG_CBC, *["Ana"] * 20]
     run.decryption.judge_keys()
@@ -106,16 +106,16 @@ def test_a_column_found_late_keeps_its_first_tokens_and_says_so() -> None:
     assert [warning for warning in run.decryption.warnings() if "found out later that it is encrypted" in warning]
 
 
-def test_a_lone_token_that_was_left_is_a_failure_of_its_own() -> None:
-    """Among readable answers it could have decrypted by chance; tokens on later pages show that it did not."""
+def test_a_lone_token_left_among_readable_answers_is_a_failure() -> None:
+    """Among readable answers it could have decrypted by chance, but tokens on later pages show that it did not."""
     run = column([CBC, "x", "x", CBC, CBC], "auto", cuts=(3,))
     assert [row for (row,) in run.rows] == [CBC, "x", "x", "Ana", "Ana"]
     assert run.decryption.failures() == [CellFailure(2, "a", Reason.FOUND_LATE)]
     assert [warning for warning in run.decryption.warnings() if "found out later that it is encrypted" in warning]
 
 
-def test_an_answer_that_later_rows_make_doubtful_is_a_failure() -> None:
-    """A page of one token decrypts; where the rest of the column proves readable, the cell is named, not kept quiet."""
+def test_an_answer_that_later_rows_cast_doubt_on_is_a_failure() -> None:
+    """A page of one token decrypts; where the rest of the column proves readable, the cell is reported."""
     run = column([CBC, "0", "0"], "auto", cuts=(1,))
     assert [row for (row,) in run.rows] == ["Ana", "0", "0"]
     run.decryption.judge_keys()
@@ -128,7 +128,7 @@ def test_an_answer_that_later_rows_make_doubtful_is_a_failure() -> None:
 
 
 def test_a_column_that_was_rewritten_stays_among_the_decrypted_ones() -> None:
-    """Chance hits on an early page are not hidden: what fails later is a failure, and no digest is blanked."""
+    """Chance hits on an early page are not hidden: later cells that fail are failures, and no digest is blanked."""
     rows = [[SEALED, CBC], *([SEALED, digest] for digest in HASHES)]
     split = Run(["name", "hash"], rows, "auto", cuts=(1,), blank=True)
     assert [row[1] for row in split.rows] == ["Ana", *HASHES]
@@ -153,7 +153,7 @@ def test_most_of_the_tokens_must_decrypt(right: str, wrong: str) -> None:
 
 @pytest.mark.parametrize("token", [CBC, JS])
 def test_one_token_among_readable_answers_may_decrypt_by_chance(token: str) -> None:
-    """Without authentication one answer in 256 would: it is left where readable answers outnumber it."""
+    """Without authentication, one answer in 256 would, so it is left where readable answers outnumber it."""
     assert column([token, "readable"], "auto").rows == [["Ana"], ["readable"]]
     assert column([token, "", "", ""], "auto").rows == [["Ana"], [""], [""], [""]]
     alone = column([token, "readable", "readable"], "auto")
@@ -163,7 +163,7 @@ def test_one_token_among_readable_answers_may_decrypt_by_chance(token: str) -> N
 
 
 def test_columns_that_may_hold_tokens_are_known_before_they_are_decrypted() -> None:
-    """Whoever writes the other columns asks for every page that has begun; a column that was among them stays."""
+    """The writer of the other columns asks for every page that has begun, and a column once among them stays."""
     names = ("id", "name", "comment", "hash")
     pages = [[["1", "readable", "", "x"]], [["2", SEALED, WRONGLY_SEALED, HASHES[0]]], [["3", "readable", "", "x"]]]
     auto = Decryption(Header(names), KEYS, Rules("auto", MISSING))
@@ -178,7 +178,7 @@ def test_columns_that_may_hold_tokens_are_known_before_they_are_decrypted() -> N
     assert found == [[[False] * 4, [False, True, False, False]], later, later]
 
 
-def test_a_legacy_column_under_a_wrong_key_is_no_column_of_hashes() -> None:
+def test_a_legacy_column_with_a_wrong_key_is_not_taken_for_hashes() -> None:
     """Tokens that no key decrypts end the run, although another column decrypts; hexadecimal digests do not."""
     run = Run(["name", "phone"], [[SEALED, WRONG_CBC]] * 10, "auto")
     with pytest.raises(KeyWrong, match='column "phone"'):
@@ -188,8 +188,8 @@ def test_a_legacy_column_under_a_wrong_key_is_no_column_of_hashes() -> None:
     assert "look encrypted" in "".join(digests.decryption.warnings())
 
 
-def test_columns_of_one_name_are_counted_apart() -> None:
-    """Blank and duplicate names may stand in the header; the counts of none of them are lost."""
+def test_columns_with_the_same_name_are_counted_separately() -> None:
+    """The header may have blank and duplicate names, and the counts of every such column are kept."""
     run = Run(["a", "", "a", ""], [[SEALED, JS, CUT, SEALED], [SEALED, JS, SEALED, ""]], "auto")
     counts = run.decryption.counts()
     assert list(counts) == ["a", "", "a (column 3)", " (column 4)"]
@@ -198,12 +198,12 @@ def test_columns_of_one_name_are_counted_apart() -> None:
 
 @pytest.mark.parametrize("row", [[SEALED, "x", "x"], ["x", SEALED, "x"], ["x", SEALED, JS], [SEALED, JS, CBC]])
 def test_the_name_of_every_decrypted_column_is_among_the_counts(row: list[str]) -> None:
-    """Who leaves out decrypted columns by the names in the counts leaves out every one, whichever it is."""
+    """Code that leaves out decrypted columns by the names in the counts leaves out every one of them."""
     run = Run(["a", "a", "a"], [row], "auto")
     assert "a" in run.decryption.counts()
 
 
-def test_a_column_that_is_left_does_not_keep_another_one_s_failures() -> None:
-    """With `blank`, what cannot be decrypted becomes blank in the columns that are decrypted, and in those alone."""
+def test_a_column_left_encrypted_does_not_affect_blanks_in_another() -> None:
+    """With `blank`, cells that cannot be decrypted become blank only in the columns that are decrypted."""
     run = Run(["a", "b"], [[WRONG_CBC, SEALED], ["x", CUT]], "auto", blank=True)
     assert run.rows == [[WRONG_CBC, "Ana"], ["x", ""]]

@@ -1,4 +1,4 @@
-"""A cell of any text, up to the 50,000 characters that Sheets holds, ends in a value or a reason, in bounded time."""
+"""A cell of any text, up to the 50,000 characters that Sheets allows, ends in a value or a reason, in bounded time."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ for mark in (" v2:", "V2:", "'v2:"):
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_any_long_cell_ends_in_a_value_or_a_reason(mark: str) -> None:
-    """Repetitions of any character between any beginning and any end, alone and in a column of tokens."""
+    """The cells repeat any character between any beginning and any end, alone and in a column of tokens."""
     cells = [(mark + piece * LONGEST)[: LONGEST - len(end)] + end for piece in PIECES for end in ENDS]
     for columns in (["a"], "auto"):
         run = column([*cells, SEALED], columns)
@@ -40,8 +40,8 @@ def test_any_long_cell_ends_in_a_value_or_a_reason(mark: str) -> None:
         assert len(" ".join([*run.decryption.warnings(), *map(repr, run.decryption.failures())])) < 20_000
 
 
-def test_no_cell_takes_more_time_than_its_length() -> None:
-    """Cells that a search with steps back would go over again and again: a processor limit ends the program."""
+def test_no_cell_takes_more_time_than_its_length_allows() -> None:
+    """The cells would make a backtracking search go over them again and again; a processor limit ends the program."""
     systems.only_on("posix", "Windows has no limit of a process's time")
     subprocess.run([sys.executable, "-c", SORT], check=True)
 
@@ -51,7 +51,7 @@ TEXTS = st.lists(st.sampled_from([*MARKS, *PIECES, *ENDS]) | st.text(max_size=9)
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from(["auto", "named"]), st.booleans())
 def test_any_cells_end_in_a_value_or_a_reason(cells: list[str], columns: str, blank: bool) -> None:
-    """Beginnings of tokens, their rests, and any text between them."""
+    """The cells are beginnings of tokens, their remainders, and any text between them."""
     run = column([*cells, *[SEALED] * 2], "auto" if columns == "auto" else ["a"], blank=blank)
     for cell, (value,) in zip(cells, run.rows, strict=False):
         assert value in {cell, "", "Ana"}

@@ -1,4 +1,4 @@
-"""What the user should know of the sheet is said, with rows and columns and never a value."""
+"""What the user should know about the sheet is reported, with rows and columns and never a value."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -25,7 +25,7 @@ WRONG_CBC = encryption.legacy_cbc("Ana", "another_secret_x", bytes(16))
 
 
 def watch(names: str, *pages: Page, columns: Sequence[str] | Literal["auto"] = ("a",)) -> Decryption:
-    """Decrypt the pages of a sheet whose columns have names of one letter."""
+    """Decrypt the pages of a sheet whose columns have one-letter names."""
     decryption = Decryption(Header(tuple(names)), KEYS, Rules(columns, frozenset({"No Data"})))
     for page in pages:
         decryption.page(page)
@@ -33,20 +33,20 @@ def watch(names: str, *pages: Page, columns: Sequence[str] | Literal["auto"] = (
 
 
 def test_an_ordinary_sheet_gives_no_warning() -> None:
-    """Tokens, blanks and missing values in the columns to decrypt are nothing to look into."""
+    """Tokens, blanks and missing values in the columns to decrypt need no attention."""
     page = Page(2, [[SEALED, "text"], ["", "1"], ["No Data", ""], [JS, "x"]])
     assert watch("ab", page).warnings() == []
 
 
 @pytest.mark.parametrize(("cells", "words"), [(1, "1 cell is"), (3, "3 cells are")])
 def test_readable_cells_are_a_privacy_warning(cells: int, words: str) -> None:
-    """Answers that should be secret and are readable in the sheet are counted, and not shown."""
+    """Answers that should be secret but are readable in the sheet are counted, and not shown."""
     warnings = watch("a", Page(2, [[SEALED], *[["Rodríguez"]] * cells])).warnings()
     assert warnings == [f'privacy: column "a": {words} readable in the sheet and should have been encrypted']
 
 
 def test_retyped_cells_are_named() -> None:
-    """Cells of a decrypted column that came as numbers are named by row, those of other columns are not."""
+    """Cells of a decrypted column that came as numbers are named by row; those of other columns are not."""
     pages = [
         Page(2, [[SEALED, "5"], ["5730", "6"]], retyped={0: [3], 1: [2, 3]}),
         Page(4, [["12", "7"]], retyped={0: [4]}),
@@ -56,20 +56,20 @@ def test_retyped_cells_are_named() -> None:
 
 
 def test_auto_names_retyped_cells_only_in_columns_that_hold_tokens() -> None:
-    """Numbers in a column of numbers are no news."""
+    """Numbers in a column of numbers are not reported."""
     page = Page(2, [[SEALED, "5"], ["5730", "6"]], retyped={0: [3], 1: [2, 3]})
     warnings = [warning for warning in watch("ab", page, columns="auto").warnings() if "retyped" in warning]
     assert warnings == ['column "a": row 3 came as a number or a boolean: someone retyped the cell']
 
 
-def test_auto_names_retyped_cells_of_the_column_that_is_meant() -> None:
-    """Of two columns of one name, only the rows of the one that holds tokens are named."""
+def test_auto_names_retyped_cells_only_of_the_right_column() -> None:
+    """Of two columns with the same name, only the rows of the one that holds tokens are named."""
     page = Page(2, [[SEALED, "5"], ["5730", "6"]], retyped={0: [3], 1: [2, 3]})
     warnings = [warning for warning in watch("aa", page, columns="auto").warnings() if "retyped" in warning]
     assert warnings == ['column "a": row 3 came as a number or a boolean: someone retyped the cell']
 
 
-def test_many_rows_are_named_by_the_first_ten() -> None:
+def test_of_many_rows_the_first_ten_are_named() -> None:
     """A long list of rows is cut, and the rest is counted, over all pages."""
     pages = [Page(first, [[JS]] * 10, shifted=range(first, first + 10)) for first in (2, 12)]
     (warning,) = watch("a", *pages).warnings()
@@ -77,7 +77,7 @@ def test_many_rows_are_named_by_the_first_ten() -> None:
 
 
 def test_data_to_the_right_of_the_header_is_named() -> None:
-    """Data beyond the header is left out of the CSV and said; a token among it is a failure besides."""
+    """Data beyond the header is left out of the CSV and reported, and a token in it is also a failure."""
     decryption = watch("a", Page(2, [[JS], [JS], [JS]], overflow={3: ["x"], 4: [JS, "", CBC, "v2:"]}))
     assert decryption.warnings() == [
         "rows 3, 4: data to the right of the header is left out of the csv: the trace of a shifted row"
@@ -96,7 +96,7 @@ def test_tokens_in_a_column_that_is_not_configured_are_named_once(token: str) ->
 
 
 def test_a_column_that_looks_encrypted_and_is_not_decrypted_by_auto_is_named() -> None:
-    """What looks like legacy tokens and does not decrypt is either no token or under another key: the user is asked."""
+    """Cells that look like legacy tokens and do not decrypt may be under another key, so the user is asked."""
     warnings = watch("ab", Page(2, [[JS, WRONG_CBC], [JS, "x"]]), columns="auto").warnings()
     assert warnings == [
         'column "b": some answers look encrypted but no key decrypts them; if it is encrypted, name it in columns'
@@ -109,14 +109,14 @@ def test_a_column_that_looks_encrypted_and_is_not_decrypted_by_auto_is_named() -
         (["one", "one", "one"], False),
         (["one", "one", "two"], True),
         (["one", "two", "two"], True),
-        (["one", "two", "three"], False),  # each its own: another program's tokens
+        (["one", "two", "three"], False),  # one each, as in another program's tokens
         (["one", "two", ""], False),
         (["one", "one", ""], False),
         (["one", "one", "cut"], False),
     ],
 )
 def test_rows_whose_tokens_come_from_several_submissions_are_named(cells: list[str], named: bool) -> None:
-    """Tokens of one call share their ephemeral key; a row in which only some share one was put together."""
+    """Tokens of one call share their ephemeral key, so a row in which only some share one was put together."""
     ephemerals = {name: bytes([number]) * 32 for number, name in enumerate(["one", "two", "three"], start=1)}
     row = [encryption.sealed_box(cell, PRIVATE, ephemerals[cell]) if cell in ephemerals else "" for cell in cells]
     row = ["v2:" if cell == "cut" else token for cell, token in zip(cells, row, strict=True)]
@@ -126,7 +126,7 @@ def test_rows_whose_tokens_come_from_several_submissions_are_named(cells: list[s
 
 
 def test_a_column_that_was_moved_down_by_a_cell_is_named() -> None:
-    """Its keys come in the same order as those of the others, in other rows."""
+    """Its keys come in the same order as those of the other columns, but in other rows."""
     submissions = [
         encryption.sealed_row(["Ana", "+57", "Calle"], PRIVATE),
         encryption.sealed_row(["Li", "+86", "Lu"], PRIVATE),
@@ -140,7 +140,7 @@ def test_a_column_that_was_moved_down_by_a_cell_is_named() -> None:
 
 
 def test_every_report_says_which_values_are_not_authenticated() -> None:
-    """Columns with formats without authentication are named, without a count; sealed boxes need no such note."""
+    """Columns in formats without authentication are named, without a count; sealed boxes need no such note."""
     decryption = watch("abc", Page(2, [[SEALED, JS, CBC], [SEALED, CBC, "x"]]), columns="abc")
     assert decryption.notes() == [
         'columns "b", "c": values in an older encryption format: edits made in the sheet cannot be detected'
@@ -150,7 +150,7 @@ def test_every_report_says_which_values_are_not_authenticated() -> None:
 
 
 def test_rows_that_are_short_or_shifted_are_named() -> None:
-    """Each with its number, and what it means for the CSV."""
+    """Each such row is named by its number, with the consequence for the CSV."""
     page = Page(2, [[JS], [JS], [JS]], shifted=[3], short=[2, 4])
     assert watch("a", page).warnings() == [
         "row 3: the row starts further right than the rows around it: it may have been appended shifted",
@@ -159,7 +159,7 @@ def test_rows_that_are_short_or_shifted_are_named() -> None:
 
 
 def test_a_row_of_one_submission_is_not_rearranged_because_others_are_not() -> None:
-    """Beside a row whose tokens have a key of their own each, as other programs make them."""
+    """The other row's tokens have a key each, as other programs make them."""
     own = [encryption.sealed_box(cell, PRIVATE) for cell in "ab"]
     page = Page(2, [encryption.sealed_row(["Ana", "+57", "Calle"], PRIVATE), [*own, ""]])
     assert watch("abc", page, columns="abc").warnings() == []

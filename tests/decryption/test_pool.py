@@ -1,4 +1,4 @@
-"""Sealed boxes spread over processes: the same results, the same order, no key in sight, and no process left over."""
+"""Sealed boxes spread over processes: same results, same order, no key exposed, and no process left over."""
 
 import multiprocessing
 import os
@@ -45,24 +45,24 @@ BAD = [
     _body("theirs", FOREIGN),
     GOOD[0][:-1] + bytes([GOOD[0][-1] ^ 1]),
     bytes(32) + GOOD[0][32:],  # a point that no honest sender makes
-    encryption.sealed_body(b"\xff\xfe", PRIVATE[0]),  # sealed right, and no UTF-8
+    encryption.sealed_body(b"\xff\xfe", PRIVATE[0]),  # sealed correctly, but not UTF-8
 ]
 
 
 def _bodies(number: int) -> list[bytes]:
-    """Make so many tokens; they are different, but not all of them ask for an exchange of their own."""
+    """Make this many tokens; they are different, but some share an exchange."""
     return [_body(f"answer {each}", PRIVATE[each % 3]) for each in range(number)]
 
 
 def _told(column: Column) -> tuple[list[str | Reason], bytes]:
-    """Return what is to be compared; `Reason` is a `str`, and a reason must not come back as its text."""
+    """Return what is to be compared; `Reason` is a `str`, and a reason must not come back as a plain one."""
     for value in column.values:
         assert type(value) in {str, Reason}
     return list(column.values), column.keys
 
 
 def decrypted(pool: Pool, bodies: Sequence[bytes]) -> Column:
-    """Decrypt in the processes of a pool, and wait."""
+    """Decrypt in the processes of a pool, and wait for the result."""
     return _joined(pool.submit(CIPHER, bodies))
 
 
@@ -86,12 +86,12 @@ def pool() -> Iterator[Pool]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([*GOOD, *BAD]), max_size=40))
 def test_any_mix_of_tokens_gives_what_one_process_gives(pool: Pool, bodies: list[bytes]) -> None:
-    """Good, damaged and foreign tokens of several keys: the same values, reasons and keys, in the same order."""
+    """Good, damaged and foreign tokens of several keys give the same values, reasons and keys, in the same order."""
     assert _told(decrypted(pool, bodies)) == _told(SealedBox(SECRETS).decrypt(bodies))
 
 
-def test_every_kind_of_token_comes_back_as_what_it_is(pool: Pool) -> None:
-    """The comparison is not one of two mistakes: the values, the reasons and the keys are those expected."""
+def test_every_kind_of_token_gives_the_expected_result(pool: Pool) -> None:
+    """The values, reasons and keys are the expected ones, so the comparison is not between two equal mistakes."""
     column = decrypted(pool, [*GOOD, *BAD])
     assert list(column.values[: len(GOOD)]) == [f"answer {number}" for _ in PRIVATE for number in range(4)]
     wrong, damaged = Reason.WRONG_KEY, Reason.DAMAGED
@@ -100,12 +100,12 @@ def test_every_kind_of_token_comes_back_as_what_it_is(pool: Pool) -> None:
 
 
 def test_the_order_is_kept_over_many_pieces(pool: Pool) -> None:
-    """A column of many pieces, whatever process is done first."""
+    """A column of many pieces keeps its order, whichever process finishes first."""
     assert decrypted(pool, _bodies(500)).values == [f"answer {each}" for each in range(500)]
 
 
 def test_a_page_may_be_submitted_before_an_earlier_one_is_waited_for(pool: Pool) -> None:
-    """Each result is its own page's, in whatever order they are asked for, and however often."""
+    """Each result belongs to its own page, in whatever order the results are requested, and however often."""
     pages = [_bodies(30), [], [*BAD, *GOOD], _bodies(7)]
     pending = [pool.submit(CIPHER, page) for page in pages]
     expected = [_told(SealedBox(SECRETS).decrypt(page)) for page in pages]
@@ -114,7 +114,7 @@ def test_a_page_may_be_submitted_before_an_earlier_one_is_waited_for(pool: Pool)
 
 
 def test_other_ciphers_are_decrypted_in_this_process(pool: Pool) -> None:
-    """The processes have the keys of one cipher."""
+    """The processes have the keys of only one cipher."""
     other = SealedBox([Secret(encryption.key_text(FOREIGN))])
     assert _joined(pool.submit(other, [BAD[1]])).values == ["theirs"]
 
@@ -122,7 +122,7 @@ def test_other_ciphers_are_decrypted_in_this_process(pool: Pool) -> None:
 # When processes are started
 
 
-def test_below_its_worth_no_process_is_started() -> None:
+def test_no_process_is_started_for_too_few_tokens() -> None:
     """A small sheet is decrypted at once, and tokens of one row count as the one exchange that they cost."""
     row = [read(token) or b"" for token in sealing.seal(["a", "b", "c", "d"], encryption.public_of(PRIVATE[0]))]
     before = workers_of(os.getpid())
@@ -139,14 +139,14 @@ def test_below_its_worth_no_process_is_started() -> None:
 
 
 def test_one_worker_is_this_process() -> None:
-    """`workers = 1` starts none; nor does a job without sealed boxes."""
+    """`workers = 1` starts no process, nor does a job without sealed boxes."""
     ciphers: Ciphers = {Format.SEALED_BOX: CIPHER}
     with spread(ciphers, 1) as alone, spread({}, 2) as nothing:
         assert alone is nothing is decrypt_here
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_auto_is_one_process_for_each_processor(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+def test_auto_is_one_process_per_processor(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """On a machine with one processor there is nothing to spread."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(count)), raising=False)
     with spread({Format.SEALED_BOX: CIPHER}, "auto") as submit:
@@ -154,7 +154,7 @@ def test_auto_is_one_process_for_each_processor(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_the_processors_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's share on Linux; elsewhere all that the machine has, and one where that is not known."""
+    """The number is a container's share on Linux, otherwise all of the machine's, and one where that is unknown."""
     if hasattr(os, "sched_getaffinity"):
         assert processors() == len(os.sched_getaffinity(0))
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
@@ -169,7 +169,7 @@ def test_the_processors_are_those_that_this_process_may_use(monkeypatch: pytest.
 
 @pytest.mark.system("linux", "asks /proc")
 def test_no_key_is_in_a_workers_arguments_or_environment(pool: Pool) -> None:
-    """Everyone on the machine sees the arguments of a process, and more than its owner may see its environment."""
+    """Everyone on the machine sees the arguments of a process, and not only its owner may see its environment."""
     pids = workers_of(os.getpid())
     assert pids
     for pid in pids:
@@ -181,7 +181,7 @@ def test_no_key_is_in_a_workers_arguments_or_environment(pool: Pool) -> None:
 
 @pytest.mark.system("linux", "asks /proc")
 def test_ctrl_c_is_blocked_in_a_worker_from_its_start(pool: Pool) -> None:
-    """It inherits that, so that not even its first tenths of a second print a traceback; this process hears as ever."""
+    """A worker inherits the mask, so even its first moments print no traceback; this process still gets the signal."""
     pids = workers_of(os.getpid())
     assert pids
     assert all(signal_is(pid, "SigBlk") for pid in pids)
@@ -189,8 +189,8 @@ def test_ctrl_c_is_blocked_in_a_worker_from_its_start(pool: Pool) -> None:
 
 
 @pytest.mark.system("posix", "Windows has no signal masks")
-def test_ctrl_c_in_the_moment_of_a_start_is_not_lost() -> None:
-    """It comes when the processes have been started."""
+def test_ctrl_c_while_processes_start_is_not_lost() -> None:
+    """The interrupt is raised when the processes have started."""
     done: list[str] = []
 
     def start() -> None:
@@ -204,8 +204,8 @@ def test_ctrl_c_in_the_moment_of_a_start_is_not_lost() -> None:
 
 
 @pytest.mark.system("posix", "Windows has no signal masks")
-def test_ctrl_c_that_another_thread_takes_is_not_heard_before_the_workers_have_started() -> None:
-    """The handler runs in the main thread all the same; a worker whose start it broke off would print a traceback."""
+def test_ctrl_c_that_another_thread_takes_waits_until_the_workers_have_started() -> None:
+    """The handler runs in the main thread anyway, and a worker whose start it interrupted would print a traceback."""
     done: list[bytes] = []
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -233,8 +233,8 @@ def test_ctrl_c_that_another_thread_takes_is_not_heard_before_the_workers_have_s
     assert done == [bytes([signal.SIGINT])]
 
 
-def test_where_nothing_can_be_blocked_processes_start_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has no signal masks."""
+def test_processes_start_on_systems_without_signal_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no signal masks, and the processes start without them."""
     monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
     found = Pool(CIPHER, 2, worth=1)
     try:
@@ -244,7 +244,7 @@ def test_where_nothing_can_be_blocked_processes_start_all_the_same(monkeypatch: 
 
 
 def test_close_ends_the_processes() -> None:
-    """None is left, also where no one waited for what was begun; a second time is not an error."""
+    """No process is left, even if no one waited for the results; a second call is not an error."""
     before = workers_of(os.getpid())
     found = Pool(CIPHER, 2, worth=1)
     found.submit(CIPHER, _bodies(400))
@@ -256,7 +256,7 @@ def test_close_ends_the_processes() -> None:
 
 
 def test_an_error_ends_the_processes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes wrong inside of `spread` leaves no process behind."""
+    """An error inside `spread` leaves no process behind."""
     monkeypatch.setattr(Pool.__init__, "__defaults__", (1,))
     before = workers_of(os.getpid())
 
@@ -288,7 +288,7 @@ if __name__ == "__main__":
 
 
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    """A parent that is killed cannot clean up; its workers see to it themselves, so that no key stays in memory."""
+    """A killed parent cannot clean up, so its workers end on their own and no key stays in memory."""
     script = tmp_path / "parent.py"
     script.write_text(PARENT, "utf-8")
     with subprocess.Popen(
@@ -307,8 +307,8 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         wait_until(lambda: are_gone(pids))
 
 
-def test_nothing_that_goes_wrong_in_a_worker_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    """Neither when it gets its keys nor in a thread of its own: a traceback may hold one. The parent gets the error."""
+def test_errors_in_a_worker_are_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """Errors while a worker gets its keys or in a thread of its own print no traceback; the parent gets the error."""
     canary = "canary-7f3a"
     context = multiprocessing.get_context("spawn")
     with (
@@ -333,10 +333,10 @@ def _fail_in_a_thread(text: str) -> None:
     thread.join()
 
 
-def test_nothing_that_goes_wrong_while_keys_get_their_names_is_printed(
+def test_errors_while_keys_are_named_are_not_printed(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever asks for a key's name gets the error; the thread that worked it out beforehand prints no traceback."""
+    """Asking for a key's name raises the error; the thread that computes it in advance prints no traceback."""
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has one of its own
 
     class Odd:

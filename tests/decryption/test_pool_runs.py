@@ -1,4 +1,4 @@
-"""Runs that use the pool of processes: the same CSV, and no process left, also after Ctrl-C."""
+"""Runs that use the pool of processes: the same CSV, and no process left, even after Ctrl-C."""
 
 import os
 import signal
@@ -43,15 +43,15 @@ def test_the_configuration_says_how_many_processes() -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "257", "1.5", '"all"'])
-def test_a_number_of_processes_that_is_none_is_refused(value: str) -> None:
-    """Before anything is read or asked."""
+def test_an_invalid_number_of_processes_is_refused(value: str) -> None:
+    """An invalid number is refused before anything is read or requested."""
     with pytest.raises(ConfigurationError, match="workers"):
         _configuration(f"workers = {value}")
 
 
 @pytest.fixture
 def small_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let the processes start for a handful of tokens; returns how many started for each run."""
+    """Make a handful of tokens enough to start the processes, and return how many started for each run."""
     started: list[int] = []
     monkeypatch.setattr(Pool.__init__, "__defaults__", (3,))
     close = Pool.close
@@ -65,7 +65,7 @@ def small_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_pull_gives_the_same_csv_with_workers_and_without(world: World, small_is_worth_it: list[int]) -> None:
-    """Not a byte differs, and the record says the same."""
+    """Both CSVs are identical to the byte, and the record is the same."""
     settings = world.path.read_text("utf-8")
     for count in (2, 1):
         world.path.write_text(f"workers = {count}\n{settings}", "utf-8")
@@ -81,7 +81,7 @@ def test_a_pull_gives_the_same_csv_with_workers_and_without(world: World, small_
 def test_a_file_gives_the_same_csv_with_workers_and_without(
     world: World, tmp_path: Path, small_is_worth_it: list[int]
 ) -> None:
-    """The same for a CSV that was downloaded, with a token of someone else's in it."""
+    """A downloaded CSV gives the same result, even with a token for another key in it."""
     [foreign] = sealing.seal(["theirs"], encryption.public_of(FOREIGN))
     rows = [[str(cell) for cell in row] for row in world.survey.sheet]
     rows[3][1] = foreign
@@ -107,7 +107,7 @@ def test_a_file_gives_the_same_csv_with_workers_and_without(
 def test_decrypt_file_takes_the_number_of_processes_from_the_configuration(
     world: World, tmp_path: Path, small_is_worth_it: list[int]
 ) -> None:
-    """`workers = 1` starts none there either."""
+    """`workers = 1` starts no process there either."""
     downloaded = tmp_path / "downloaded.csv"
     downloaded.write_bytes(csv_of([[str(cell) for cell in row] for row in world.survey.sheet], mark=False))
     settings = world.path.read_text("utf-8")
@@ -137,7 +137,7 @@ def sealed() -> tuple[Secret, list[str]]:
 
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: tuple[Secret, list[str]]) -> Iterator[World]:
-    """Return a world whose sheet is worth two processes, with a former CSV in the vault."""
+    """Return a world whose sheet is large enough for two processes, with a previous CSV in the vault."""
     private_key, tokens = sealed
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
     with Sandbox(tmp_path / "google") as google:
@@ -160,7 +160,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: tuple[Secret,
 @pytest.mark.system("posix", "Windows sends a Ctrl-C to every program of a console at once")
 @pytest.mark.parametrize("when", scaled(["they work"], ["they start", "they work"]))
 def test_ctrl_c_ends_a_run_with_its_workers(large: World, when: str) -> None:
-    """A terminal sends it to every process at once: exit code 130, no traceback, the vault as it was, none left."""
+    """A terminal sends it to every process at once: exit code 130, no traceback, vault unchanged, no process left."""
     before = large.encrypted_files()
     # Not measured: coverage holds a lock of its own, in which an interrupted process may hang for ever.
     environment = {name: value for name, value in large.environment().items() if not name.startswith("COVERAGE_")}

@@ -60,7 +60,7 @@ from tests.decryption.sheets import (
     ],
 )
 def test_the_first_reading_that_fits_a_cell_decides(cell: str, value: str, counted: str) -> None:
-    """Blank, missing value, token, else readable: each cell counts once, and what is not a token stays unchanged."""
+    """A cell is blank, a missing value, a token or else readable: it counts once, and only a token is changed."""
     run = column([cell])
     assert run.rows == [[value]]
     counts = {name: getattr(run.count, name) for name in ("decrypted", "blank", "missing", "not_encrypted", "failed")}
@@ -68,7 +68,7 @@ def test_the_first_reading_that_fits_a_cell_decides(cell: str, value: str, count
 
 
 def test_a_missing_value_comes_before_the_formats() -> None:
-    """A text that stands for an unanswered question is kept, even where it looks like a token or an error."""
+    """A text that means an unanswered question is kept, even where it looks like a token or an error."""
     decryption = Decryption(Header(("a",)), KEYS, Rules(["a"], frozenset({SEALED, "#N/A"})))
     assert decryption.page(Page(2, [[SEALED], ["#N/A"], [""]])) == [[SEALED], ["#N/A"], [""]]
     count = decryption.counts()["a"]
@@ -76,7 +76,7 @@ def test_a_missing_value_comes_before_the_formats() -> None:
 
 
 def test_decrypted_text_is_not_read_again() -> None:
-    """A value that looks like a missing value, an error or a token is a value."""
+    """A decrypted value that looks like a missing value, an error or a token is still a value."""
     texts = ["No Data", "#ERROR!", CBC, "damaged", "wrong key or damaged"]
     run = column([encryption.sealed_box(text, PRIVATE) for text in texts])
     assert run.rows == [[text] for text in texts]
@@ -95,7 +95,7 @@ def test_decrypted_text_is_not_read_again() -> None:
     ],
 )
 def test_a_failure_is_named_by_row_column_and_reason(cell: str, reason: Reason) -> None:
-    """A cell that cannot be decrypted is named by the sheet's own row number; the others are decrypted all the same."""
+    """A cell that cannot be decrypted is named by the sheet's own row number; the other cells are still decrypted."""
     run = column([SEALED, JS, CBC, cell, SEALED, JS, CBC])
     assert run.decryption.failures() == [CellFailure(5, "a", reason)]
     assert run.decryption.failure_count() == 1
@@ -105,15 +105,15 @@ def test_a_failure_is_named_by_row_column_and_reason(cell: str, reason: Reason) 
 
 @pytest.mark.parametrize("columns", [("a",), "auto"])
 def test_cells_that_fail_can_become_blank(columns: Columns) -> None:
-    """With `blank` every cell that fails is blank, retyped ones included, and nothing else is."""
+    """With `blank`, every cell that fails is blank, retyped ones included, and no other cell is."""
     cells = [SEALED, JS, CBC, WRONGLY_SEALED, CUT, "#ERROR!", WRONG_CBC, "readable", "No Data", ""]
     run = column(cells, columns, blank=True)
     assert [row for (row,) in run.rows] == ["Ana", "Ana", "Ana", "", "", "", "", "readable", "No Data", ""]
     assert run.count.failed == 4
 
 
-def test_a_token_without_a_key_is_a_failure_of_its_own() -> None:
-    """A token whose format has no key is called that, unless it is cut off; a wrong key is never blamed."""
+def test_a_token_without_a_key_has_its_own_failure_reason() -> None:
+    """A token whose format has no key is reported as such, unless it is cut off; a wrong key is never blamed."""
     run = Run(
         ["a"], [[SEALED], [JS], [CBC], [CBC], ["U2FsdGVkX18"]], ["a"], {Format.SEALED_BOX: 0, Format.LEGACY_CBC: 0}
     )
@@ -134,13 +134,13 @@ def test_counts_say_formats_and_keys() -> None:
 
 
 def test_other_columns_are_left_alone() -> None:
-    """Only the configured columns are decrypted, in whatever order they are named."""
+    """Only the configured columns are decrypted, whatever the order of their names."""
     run = Run(["x", "b", "y", "a"], [[SEALED, SEALED, "1", JS]], ["a", "b", "a"])
     assert run.rows == [[SEALED, "Ana", "1", "Ana"]]
     assert list(run.decryption.counts()) == ["a", "b"]
 
 
-def test_an_empty_sheet_is_no_error() -> None:
+def test_an_empty_sheet_is_not_an_error() -> None:
     """A header without rows gives no rows, zero counts, no failures and no verdict."""
     run = column([])
     assert (run.rows, run.count) == ([], ColumnCount(0, 0, 0, 0, 0, {}, []))
@@ -149,17 +149,17 @@ def test_an_empty_sheet_is_no_error() -> None:
 
 
 class TestFailures:
-    """Which failures are named, and how many there are."""
+    """The first failures are named, and all are counted."""
 
     def test_the_first_100_are_named_and_all_are_counted(self) -> None:
-        """Beyond 100 failures only the count goes on."""
+        """After 100 failures, further ones are only counted."""
         run = column([SEALED, *[CUT] * 250])
         assert [failure.row for failure in run.decryption.failures()] == list(range(3, 103))
         assert run.decryption.failure_count() == run.count.failed == 250
 
     @pytest.mark.parametrize("cuts", [(), (100,), (7, 150, 200)])
-    def test_the_first_are_first_by_row_whatever_their_format(self, cuts: Sequence[int]) -> None:
-        """The named failures are those of the first rows, also where later rows fail in an earlier format."""
+    def test_the_first_failures_are_first_by_row_in_any_format(self, cuts: Sequence[int]) -> None:
+        """The named failures are those of the first rows, even where later rows fail in an earlier format."""
         cells = [SEALED, CBC, JS, *[JS[:-4]] * 150, *[CUT] * 150, *["#ERROR!"] * 150]
         run = Run(["a", "b"], [[cell, cell] for cell in cells], ["a", "b"], cuts=cuts)
         expected = [CellFailure(row, name, Reason.DAMAGED) for row in range(5, 55) for name in "ab"]
@@ -167,7 +167,7 @@ class TestFailures:
         assert run.decryption.failure_count() == 900
 
     def test_tokens_outside_the_header_are_failures_too(self) -> None:
-        """A token to the right of the header is lost from the CSV: it is named, up to 100 of them, and counted."""
+        """A token to the right of the header is lost from the CSV, so up to 100 are named and all are counted."""
         decryption = Decryption(Header(("a",)), KEYS, Rules(["a"], MISSING))
         overflow = {row: [SEALED, "text", CUT, ""] for row in range(2, 82)}
         decryption.page(Page(2, [[SEALED] for _ in range(200)], overflow=overflow))
@@ -178,7 +178,7 @@ class TestFailures:
 
 
 def test_an_ambiguous_cell_is_reported_as_such() -> None:
-    """Where two legacy secrets seem to fit, the token stays and the reason says why."""
+    """Where two legacy secrets seem to fit, the token stays, and the reason says why."""
     secrets = ["first_secret_key", "other_secret_key"]
     ciphers = ciphers_of({Format.LEGACY_CBC: [Secret(secret) for secret in secrets]})
     decryption = Decryption(Header(("a",)), ciphers, Rules(["a"], MISSING))
@@ -203,12 +203,12 @@ class TestHeader:
     """A configured column is found exactly once."""
 
     def test_a_column_is_found_by_its_exact_name(self) -> None:
-        """The name counts as it is written, blanks around it included."""
+        """The name must match exactly, including blanks around it."""
         assert Header(("id", " name", "name", "")).index_of("name") == 2
         assert Header(("id", "")).index_of("") == 1
 
-    def test_a_column_that_is_not_there_gets_a_suggestion(self) -> None:
-        """Only a name that is nearly the same is suggested: a first row that is not a header holds people's answers."""
+    def test_a_missing_column_gets_a_suggestion(self) -> None:
+        """Only a nearly identical name is suggested, as a first row that is not a header holds people's answers."""
         header = Header(("id", "phone_number", "name"))
         with pytest.raises(ColumnNotFound, match="not found in row 1") as caught:
             header.index_of("phone_numbr")
@@ -231,28 +231,28 @@ class TestHeader:
             (["Name;Phone number"], "not found in row 1", "separate the columns by commas"),
         ],
     )
-    def test_all_columns_that_are_missing_are_named_at_once(self, names: list[str], message: str, hint: str) -> None:
-        """Case does not hide what was meant, and what people type in place of names is recognised."""
+    def test_all_missing_columns_are_named_at_once(self, names: list[str], message: str, hint: str) -> None:
+        """Case does not prevent a suggestion, and what people type in place of names is recognised."""
         with pytest.raises(ColumnNotFound) as caught:
             Header(("id", "Name", "Phone")).indices_of(names)
         assert message in caught.value.message
         assert hint in caught.value.hint
 
-    def test_a_column_that_is_there_twice_is_refused(self) -> None:
-        """Which of two columns is meant is not guessed."""
+    def test_a_column_that_appears_twice_is_refused(self) -> None:
+        """The program does not guess which of two columns is meant."""
         with pytest.raises(ColumnNotFound, match='"a" appears twice'):
             Decryption(Header(("a", "b", "a")), KEYS, Rules(["a"], MISSING))
 
     @pytest.mark.parametrize("columns", [("name",), "auto"])
     @pytest.mark.parametrize("token", [SEALED, JS, CBC])
     def test_a_sheet_without_a_header_is_refused_and_no_token_is_shown(self, columns: Columns, token: str) -> None:
-        """A first row of tokens is not a header: nothing of it is said, and no row of answers becomes the header."""
+        """A first row of tokens is not a header: none of it is shown, and no row of answers becomes the header."""
         with pytest.raises(SheetEmpty) as caught:
             Decryption(Header(("1", token)), KEYS, Rules(columns, MISSING))
         assert caught.value.message == "the first row holds encrypted tokens: the sheet has no header"
         assert caught.value.hint == "insert a first row with the columns' names"
 
-    def test_a_name_may_begin_as_a_token_does(self) -> None:
-        """A column called `v2:name` is a column."""
+    def test_a_name_may_begin_like_a_token(self) -> None:
+        """A column called `v2:name` is an ordinary column."""
         run = Run(["v2:name"], [[SEALED]], ["v2:name"])
         assert run.rows == [["Ana"]]

@@ -1,4 +1,4 @@
-"""What holds for every sheet, however it is cut into pages."""
+"""Properties that hold for every sheet, however it is cut into pages."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def test_splitting_into_pages_never_changes_the_result(rows: list[list[str]], cu
 @given(SHEETS, CUTS, st.booleans())
 @example([[SEALED, CBC, SEALED], [SEALED, "0", SEALED], [SEALED, "0", SEALED]], [1], False)
 def test_splitting_an_auto_sheet_changes_nothing_unnoticed(rows: list[list[str]], cuts: list[int], blank: bool) -> None:
-    """With `auto`, a sheet that is cut into pages comes out the same, or with failures that name the cells."""
+    """With `auto`, a sheet that is cut into pages gives the same result, or failures that name the cells."""
     cuts = [min(cut, len(rows)) for cut in cuts]
     whole, split = Run("abc", rows, "auto", blank=blank), Run("abc", rows, "auto", cuts=cuts, blank=blank)
     if not split.decryption.failure_count() and not _verdict(split):
@@ -82,7 +82,7 @@ def test_splitting_an_auto_sheet_changes_nothing_unnoticed(rows: list[list[str]]
 
 @given(SHEETS, CUTS, st.sampled_from(["auto", "abc", "b"]), st.booleans())
 def test_the_counts_add_up_to_the_rows(rows: list[list[str]], cuts: list[int], columns: str, blank: bool) -> None:
-    """For every column, the five counts add up to the rows; rows come out as many and as wide as they went in."""
+    """For every column, the five counts add up to the rows; the number and width of the rows do not change."""
     chosen: Columns = "auto" if columns == "auto" else list(columns)
     run = Run("abc", rows, chosen, cuts=[min(cut, len(rows)) for cut in cuts], blank=blank)
     assert [len(row) for row in run.rows] == [3] * len(rows)
@@ -96,8 +96,8 @@ def test_the_counts_add_up_to_the_rows(rows: list[list[str]], cuts: list[int], c
 
 
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=8), st.sampled_from(["auto", "abc"]))
-def test_whatever_was_encrypted_comes_out_as_it_went_in(rows: list[tuple[str, str, str]], columns: str) -> None:
-    """Any texts in any of the formats come back, named or found by `auto`."""
+def test_every_encrypted_text_is_decrypted_unchanged(rows: list[tuple[str, str, str]], columns: str) -> None:
+    """Any texts in any of the formats are decrypted unchanged, named or found by `auto`."""
     encrypted = [
         [
             encryption.sealed_box(a, PRIVATE, bytes(32)),
@@ -124,8 +124,8 @@ def _messages(run: Run) -> Iterator[str]:
 
 
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=8), CUTS)
-def test_no_value_token_or_secret_is_ever_said(rows: list[list[str]], cuts: list[int]) -> None:
-    """Whatever the cells hold, no warning, note, failure, count or error holds a token, a marked value or a secret."""
+def test_no_value_token_or_secret_is_ever_shown(rows: list[list[str]], cuts: list[int]) -> None:
+    """No warning, note, failure, count or error shows a token, a marked value or a secret, whatever the cells hold."""
     secret_values = [f"Rodríguez {number}" for number in range(3)]
     rows = [*rows, *([encryption.sealed_box(value, PRIVATE, bytes(32)), value] for value in secret_values)]
     run = Run(["a", "b"], rows, "auto", cuts=[min(cut, len(rows)) for cut in cuts])
@@ -136,8 +136,8 @@ def test_no_value_token_or_secret_is_ever_said(rows: list[list[str]], cuts: list
         assert forbidden not in said
 
 
-def test_what_is_counted_is_counted_on_every_page() -> None:
-    """The same page twice is twice as much of everything, on which the verdict rests."""
+def test_cells_are_counted_on_every_page() -> None:
+    """The same page twice doubles all counts on which the verdict rests."""
     cells = ["", "No Data", "readable", SEALED, CBC, JS, WRONGLY_SEALED, WRONG_CBC, WRONG_JS, CUT, JS[:-4], HASHES[0]]
     once, twice = (
         Run("a", [[cell] for cell in cells * times], ["a"], cuts=[len(cells)] * (times - 1)) for times in (1, 2)
@@ -151,7 +151,7 @@ def test_what_is_counted_is_counted_on_every_page() -> None:
 
 @given(SHEETS)
 def test_a_page_may_be_decrypted_in_several_parts(rows: list[list[str]]) -> None:
-    """Its results follow each other, as those of several processes do."""
+    """Its results are joined in order, as those of several processes are."""
 
     def in_parts(cipher: Cipher, bodies: Sequence[bytes]) -> list["Future[Column]"]:
         return [future for body in bodies for future in decrypt_here(cipher, [body])]

@@ -1,4 +1,4 @@
-"""Tokens that were copied or moved between rows still decrypt, and are named."""
+"""Tokens that were copied or moved between rows still decrypt, and their rows are named."""
 
 import itertools
 import random
@@ -19,7 +19,7 @@ COPIED = "encrypted cells of one submission are in several rows: copied or moved
 
 
 def warnings(rows: list[list[str]], page_rows: int = 100) -> list[str]:
-    """Decrypt a sheet of the columns `a` and `b`, or `a` alone."""
+    """Decrypt a sheet with the columns `a` and `b`, or only `a`."""
     names = "ab"[: len(rows[0])]
     decryption = Decryption(Header(tuple(names)), KEYS, Rules(list(names), MISSING))
     for start in range(0, len(rows), page_rows):
@@ -29,8 +29,8 @@ def warnings(rows: list[list[str]], page_rows: int = 100) -> list[str]:
 
 
 @pytest.mark.parametrize("page_rows", [1, 2, 100])
-def test_tokens_that_changed_places_are_named(page_rows: int) -> None:
-    """Two rows that exchanged one of their answers are both named, on one page or on two."""
+def test_tokens_that_were_swapped_are_named(page_rows: int) -> None:
+    """Two rows that swapped one of their answers are both named, on one page or on two."""
     rows = [list(row) for row in ROWS]
     rows[0][1], rows[3][1] = rows[3][1], rows[0][1]
     assert warnings(rows, page_rows) == [f"rows 2, 5: {COPIED}"]
@@ -38,25 +38,25 @@ def test_tokens_that_changed_places_are_named(page_rows: int) -> None:
 
 @pytest.mark.parametrize("page_rows", [1, 3, 100])
 def test_tokens_that_were_copied_are_named(page_rows: int) -> None:
-    """One row's answers in another row, all or one of them, name each row that has them."""
+    """When one or all of a row's answers are in another row too, each row that has them is named."""
     assert warnings([*ROWS, ROWS[1]], page_rows) == [f"rows 3, 6: {COPIED}"]
     assert warnings([ROWS[0], [ROWS[0][0], ROWS[1][1]], ROWS[2]], page_rows) == [f"rows 2, 3: {COPIED}"]
     assert warnings([[row[0]] for row in (*ROWS, ROWS[2])], page_rows) == [f"rows 4, 6: {COPIED}"]
 
 
-def test_an_answer_that_was_moved_to_a_row_without_one_is_named() -> None:
-    """The row that it came from still has its other answer."""
+def test_an_answer_moved_to_a_row_without_one_is_named() -> None:
+    """The row that the answer came from still has its other answer."""
     assert warnings([[ROWS[0][0], ""], ["", ROWS[0][1]]]) == [f"rows 2, 3: {COPIED}"]
 
 
 def test_an_ordinary_sheet_names_no_row() -> None:
-    """Neither rows of our function nor tokens with a key of their own each, as other programs make them."""
+    """Neither rows of our function nor tokens with one key each, as other programs make them, are named."""
     assert warnings([*ROWS, ["", "No Data"]]) == []
     assert warnings([[encryption.sealed_box(f"{cell}{row}", PRIVATE) for cell in "ab"] for row in range(5)]) == []
 
 
-def test_whole_rows_that_changed_places_cannot_be_seen() -> None:
-    """All tokens of two rows exchanged look like two rows in another order; the README says so."""
+def test_swapped_whole_rows_cannot_be_detected() -> None:
+    """Swapping all tokens of two rows looks like another order of the rows; the README says so."""
     assert warnings([ROWS[1], ROWS[0], *ROWS[2:]]) == []
 
 
@@ -73,7 +73,7 @@ def test_tokens_that_do_not_open_prove_nothing() -> None:
 def test_exactly_the_rows_that_share_a_key_are_named(
     rows: list[list[int | None]], page_rows: int, at_once: int
 ) -> None:
-    """However the sheet is cut into pages, and the keys into parts that are compared one by one."""
+    """The result is the same however the sheet is cut into pages, and the keys into parts that are compared at once."""
     keys = [number.to_bytes(8, "little") * 4 for number in range(10)]
     found = Submissions()
     for start in range(0, len(rows), page_rows):
@@ -93,8 +93,8 @@ def test_exactly_the_rows_that_share_a_key_are_named(
     assert repeated.first == [place + 2 for place in sorted(shared)][:10]
 
 
-def test_rows_beyond_ten_million_keys_are_named_and_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sheet has no more cells; a file can have more, of which the first ones are compared."""
+def test_rows_after_ten_million_keys_are_named_and_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet has no more cells; a file can have more, and then only the first ones are compared."""
     monkeypatch.setattr(submissions, "_MOST", 3)
     found = Submissions()
     keys = [number.to_bytes(8, "little") * 4 for number in (1, 2, 2, 1)]

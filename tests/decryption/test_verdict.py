@@ -1,4 +1,4 @@
-"""When the key is called wrong or missing, and by which cells never."""
+"""When the key is called wrong or missing, and which cells never decide it."""
 
 import pytest
 from hypothesis import given
@@ -30,13 +30,13 @@ PLANTED = [WRONGLY_SEALED, WRONG_JS, WRONG_CBC]
 
 
 class TestNewSurvey:
-    """A wrong key is found where nothing in the sheet decrypts, from the first row on."""
+    """A wrong key is found where nothing in the sheet decrypts, even with a single row."""
 
     @pytest.mark.parametrize("rows", [1, 2, 5, 50])
     @pytest.mark.parametrize(("_right", "wrong", "format_"), KINDS)
     @pytest.mark.parametrize("columns", [("name", "phone"), "auto"])
     def test_a_wrong_key_is_found(self, rows: int, _right: str, wrong: str, format_: Format, columns: Columns) -> None:
-        """The error names the column and the keys, and no count: a count helps to guess an answer."""
+        """The error names the column and the keys, but no count, because a count helps to guess an answer."""
         run = Run(["id", "name", "phone"], [["1", wrong, ""]] * rows, columns)
         with pytest.raises(KeyWrong) as caught:
             run.decryption.judge_keys()
@@ -48,7 +48,7 @@ class TestNewSurvey:
 
     @pytest.mark.parametrize("columns", [("name", "phone"), "auto"])
     def test_a_few_odd_cells_do_not_hide_it(self, columns: Columns) -> None:
-        """Readable, blank, damaged and hexadecimal cells among the tokens change nothing."""
+        """Readable, blank, damaged and hexadecimal cells among the tokens do not hide a wrong key."""
         odd = ["readable", "", "No Data", CUT, "#ERROR!", HASHES[0]]
         rows = [[WRONG_CBC, WRONGLY_SEALED], *[[cell, cell] for cell in odd], *[[WRONG_CBC, WRONGLY_SEALED]] * 3]
         with pytest.raises(KeyWrong, match='column "name"'):
@@ -62,11 +62,11 @@ class TestNewSurvey:
         column([WRONGLY_SEALED, "readable", "readable", ""], columns).decryption.judge_keys()
 
     def test_digests_are_answers_like_any_other(self) -> None:
-        """Among three of them a token is a fourth of the answers, and may be one itself."""
+        """Among three digests a token is a fourth of the answers, and may be an answer itself."""
         column([WRONGLY_SEALED, *HASHES[:3]]).decryption.judge_keys()
 
-    def test_a_damaged_token_says_nothing_of_the_key(self) -> None:
-        """Cut-off tokens are failures of their own: alone they blame no key, and they hide no wrong one."""
+    def test_a_damaged_token_says_nothing_about_the_key(self) -> None:
+        """Cut-off tokens are failures, but they never make a key wrong and never hide a wrong one."""
         run = column([CUT, "v2:", JS[:-4]])
         run.decryption.judge_keys()
         assert run.decryption.failure_count() == 3
@@ -79,7 +79,7 @@ class TestNewSurvey:
     def test_no_key_for_a_columns_tokens_is_a_missing_key(
         self, cell: str, _wrong: str, format_: Format, columns: Columns
     ) -> None:
-        """The error says which kind of key is to be added for which column."""
+        """The error says which kind of key must be added for which column."""
         kind = {Format.SEALED_BOX: "private_keys", Format.LEGACY_CBC: "legacy_secrets"}.get(format_, "passphrases")
         for keys in ({}, {other: 0 for other in Format if other is not format_}):
             run = Run(["a"], [[cell]], columns, keys)
@@ -89,13 +89,13 @@ class TestNewSurvey:
             assert caught.value.hint == f"add the key to {kind} in [keys]; decrypt-file has {option} as well"
 
     def test_a_wrong_and_a_missing_key_name_the_wrong_one(self) -> None:
-        """Where one format has no key and the other a wrong one, the key that was given is named."""
+        """Where one format has no key and the other a wrong one, the error names the wrong key."""
         run = Run(["a"], [[JS], [WRONG_CBC]], ["a"], {Format.LEGACY_CBC: 0})
         with pytest.raises(KeyWrong, match=KEYS[Format.LEGACY_CBC].fingerprints[0]):
             run.decryption.judge_keys()
 
     def test_tokens_of_two_formats_are_named_together(self) -> None:
-        """The message names both formats and all of their keys, the hint both places in the configuration."""
+        """The message names both formats and all of their keys, and the hint names both places in the configuration."""
         with pytest.raises(KeyWrong) as caught:
             column([WRONG_JS, WRONG_CBC]).decryption.judge_keys()
         names = [KEYS[format_].fingerprints[0] for format_ in (Format.CRYPTOJS_PASSPHRASE, Format.LEGACY_CBC)]
@@ -113,15 +113,15 @@ class TestNewSurvey:
             " decrypt-file has --passphrase-from and --legacy-secret-from as well"
         )
 
-    def test_no_key_at_all_is_said_also_where_there_are_no_tokens(self) -> None:
-        """Without any key, `auto` says so, rather than that there was nothing to decrypt."""
+    def test_no_key_at_all_is_reported_even_without_tokens(self) -> None:
+        """Without any key, `auto` says that none is configured, even if the sheet has no tokens."""
         with pytest.raises(KeyMissing, match=r"^no key is configured$") as caught:
             Run(["a"], [["text"]], "auto", {}).decryption.judge_keys()
         assert caught.value.hint == NO_KEY
 
 
 class TestKnownKey:
-    """Where something decrypts, only many tokens call a key wrong: an answer may look like a token."""
+    """Where something decrypts, only many tokens make a key wrong, because an answer may look like a token."""
 
     @pytest.mark.parametrize(
         ("columns", "failing", "blank", "wrong"),
@@ -140,7 +140,7 @@ class TestKnownKey:
     def test_tokens_that_are_half_of_the_rows_mean_a_wrong_key(
         self, columns: Columns, failing: int, blank: int, wrong: bool, _right: str, token: str, _format: Format
     ) -> None:
-        """Two of a column that was named, ten of one that `auto` found; fewer get a warning that names the column."""
+        """Two tokens in a named column, or ten in one that `auto` found; fewer give a warning that names the column."""
         rows = [*[[SEALED, token]] * failing, *[[SEALED, ""]] * blank]
         decryption = Run(["a", "phone"], rows, columns).decryption
         if wrong:
@@ -152,7 +152,7 @@ class TestKnownKey:
         assert decryption.failure_count() == (0 if columns == "auto" else failing)
 
     def test_a_missing_key_is_found_by_the_same_rule(self) -> None:
-        """Two tokens without a key that are half of the rows; one is a failure of its cell."""
+        """Two tokens without a key that are half of the rows mean a missing key; one is a failure of its cell."""
         run = Run(["a", "phone"], [[SEALED, CBC]] * 2, ["a", "phone"], {Format.SEALED_BOX: 0})
         with pytest.raises(KeyMissing, match='column "phone"'):
             run.decryption.judge_keys()
@@ -167,7 +167,7 @@ class TestKnownKey:
     def test_one_planted_token_is_never_a_wrong_key(
         self, rows: int, right: str, _wrong: str, _format: Format, planted: str, columns: Columns
     ) -> None:
-        """Beside one row or many, of its column's own format or another: at the most one cell is a failure."""
+        """Beside one row or many, of its column's own format or another, a planted token causes at most one failure."""
         decryption = column([*[right] * rows, planted], columns).decryption
         decryption.judge_keys()
         assert decryption.failure_count() <= 1
@@ -176,10 +176,10 @@ class TestKnownKey:
     @pytest.mark.parametrize(("right", "_wrong", "_format"), KINDS)
     @pytest.mark.parametrize("planted", PLANTED)
     @pytest.mark.parametrize("other", ["", "a good answer"])
-    def test_planted_tokens_in_a_readable_column_stop_no_pull(
+    def test_planted_tokens_in_a_readable_column_do_not_stop_a_pull(
         self, rows: int, right: str, _wrong: str, _format: Format, planted: str, other: str
     ) -> None:
-        """With `auto`, nine answers that look like tokens stay unchanged, in a column that others left blank too."""
+        """With `auto`, nine answers that look like tokens stay unchanged, even in a column that others left blank."""
         comments = [*[planted] * min(rows, 9), *[other] * (rows - 9)]
         run = Run(["name", "comment"], [[right, comment] for comment in comments], "auto", blank=True)
         run.decryption.judge_keys()
@@ -189,7 +189,7 @@ class TestKnownKey:
         assert [warning for warning in run.decryption.warnings() if 'column "comment": some answers look' in warning]
 
     def test_one_sealed_box_that_opens_proves_the_key(self) -> None:
-        """One that opens is proof enough, however many fail."""
+        """One sealed box that opens is proof enough, however many fail."""
         column([*[WRONGLY_SEALED] * 99, SEALED]).decryption.judge_keys()
 
     @pytest.mark.parametrize(("right", "wrong"), [(CBC, WRONG_CBC), (JS, WRONG_JS), (CBC, WRONG_JS), (JS, WRONG_CBC)])
@@ -199,7 +199,7 @@ class TestKnownKey:
     def test_half_of_the_unauthenticated_tokens_failing_means_a_wrong_key(
         self, right: str, wrong: str, fitting: int, failing: int, verdict: bool
     ) -> None:
-        """At least half of a column's unauthenticated tokens mean a wrong key; just under half, or one cell, do not."""
+        """The key is wrong if at least half of a column's unauthenticated tokens fail, but not for a single cell."""
         run = column([*[right] * fitting, *[wrong] * failing])
         if not verdict:
             run.decryption.judge_keys()
@@ -209,7 +209,7 @@ class TestKnownKey:
             run.decryption.judge_keys()
 
     def test_sealed_boxes_do_not_vouch_for_other_formats(self) -> None:
-        """In a mixed column each kind is judged by itself; a single one is only a failure, and a warning names it."""
+        """In a mixed column each kind is judged separately; a single token is a failure with a warning."""
         with pytest.raises(KeyWrong, match="legacy-cbc"):
             column([*[SEALED] * 10, *[WRONG_CBC] * 10]).decryption.judge_keys()
         with pytest.raises(KeyWrong, match="sealed-box"):
@@ -222,7 +222,7 @@ class TestKnownKey:
         assert one.failure_count() == 1
 
     def test_two_formats_of_a_column_that_fail_are_named_together(self) -> None:
-        """Where they are too few to call the key wrong, in one warning."""
+        """Where they are too few to call the key wrong, one warning names both formats."""
         rows = [[JS, cell] for cell in (WRONG_JS, WRONG_CBC, *["readable"] * 9)]
         decryption = Run(["name", "phone"], rows, ["name", "phone"]).decryption
         decryption.judge_keys()
@@ -236,10 +236,10 @@ class TestKnownKey:
     st.sampled_from(["", "No Data", "readable"]),
     st.lists(st.integers(0, 20), max_size=3),
 )
-def test_nine_respondents_stop_no_pull(
+def test_nine_respondents_cannot_stop_a_pull(
     names: list[str], planted: list[tuple[int, str]], other: str, cuts: list[int]
 ) -> None:
-    """With `auto` and the right keys, nine cells of a readable column may hold anything, however few rows there are."""
+    """With `auto` and the right keys, any nine cells of a readable column stop no pull, however few rows there are."""
     comments = [other] * len(names)
     for row, cell in planted:
         comments[row % len(names)] = cell

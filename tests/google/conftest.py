@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `google`: a local Google, and a clock that waits move on."""
+"""Fixtures for the tests of `google`: a local Google, and a clock that waits advance."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.google.scripted_server import Scripted
 
 @pytest.fixture
 def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Open a local Google that the environment leads to."""
+    """Open a local Google and point the environment at it."""
     with Sandbox(tmp_path / "google") as sandbox:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
@@ -22,7 +22,7 @@ def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]
 
 @dataclass
 class Clock:
-    """A clock that a wait moves on at once; it is the program's and the sandbox's."""
+    """A clock that a wait advances at once; the program and the sandbox share it."""
 
     ahead: float = 0.0
     waits: list[float] = field(default_factory=list)
@@ -32,14 +32,14 @@ class Clock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Move the clock on."""
+        """Advance the clock."""
         self.waits.append(seconds)
         self.ahead += seconds
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Let waits pass in no time, and the clock go on all the same."""
+    """Let waits take no time, while the clock still advances."""
     made, monotonic, now = Clock(), time.monotonic, time.time
     monkeypatch.setattr("time.monotonic", lambda: monotonic() + made.ahead)
     monkeypatch.setattr("time.time", lambda: now() + made.ahead)
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
-    """Return a function that makes servers whose replies are written out."""
+    """Return a function that makes servers with scripted replies."""
     sandbox = Sandbox(tmp_path / "google")
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
 

@@ -1,6 +1,6 @@
-"""Where bytes from outside enter `google`, one function each, for the tests here and for fuzzing.
+"""The functions through which bytes from outside enter `google`, for the tests here and for fuzzing.
 
-Each returns nothing and may raise `SheetsDecryptError` or `Transient`, and nothing else.
+Each returns nothing and may raise only `SheetsDecryptError` or `Transient`.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ HOST = "sheets.googleapis.com"
 
 
 def page_of_json(body: bytes) -> None:
-    """Read a reply of `values.get`, down to what the CSV would hold."""
+    """Read a reply to `values.get`, down to what the CSV would hold."""
     rows = _checked(parsed(body, host=HOST, number=Number))
     names = tuple(map(text_of, rows[0])) if rows else ()
     for row in page(2, rows[1:], Header(names or ("a",))).rows:
@@ -24,7 +24,7 @@ def page_of_json(body: bytes) -> None:
 
 
 def properties_of_json(body: bytes) -> None:
-    """Read a reply of `spreadsheets.get`."""
+    """Read a reply to `spreadsheets.get`."""
     title, tabs = _tabs(parsed(body, host=HOST))
     title.encode()
     for tab in tabs:
@@ -34,7 +34,7 @@ def properties_of_json(body: bytes) -> None:
 
 
 def refusal(status: int, headers: dict[str, str], body: bytes) -> None:
-    """Explain a reply that is not 200, of the API and of the sign-in."""
+    """Explain a reply other than 200, from the API and from the sign-in."""
     reply = Reply(HOST, status, headers, body)
     for failure in (from_api(reply, account=""), from_sign_in(reply, skew=None)):
         assert len(str(failure)) < 1000

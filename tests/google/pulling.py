@@ -1,4 +1,4 @@
-"""What the tests of `google` do with a session, and what its errors must not hold."""
+"""Pull through a session, and check that its errors hold no secret."""
 
 import json
 import traceback
@@ -18,7 +18,7 @@ def pull(session: Session, spreadsheet_id: str) -> list[list[str]]:
 
 
 def assert_no_secret(error: BaseException, session: Session, google: Sandbox, cell: str) -> None:
-    """Look for the token, the key and the signed assertion, even in the locals of every frame."""
+    """Assert that not even a frame's locals hold the token, the key, the signed assertion or the cell."""
     text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     text += "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + repr(session)
     key = json.loads(google.key_file.read_text())["private_key"]
@@ -31,12 +31,12 @@ def assert_no_secret(error: BaseException, session: Session, google: Sandbox, ce
 
 
 def read(google: Sandbox, settings: config.Google | None = None) -> list[list[str]]:
-    """Pull a new spreadsheet in a session of its own."""
+    """Pull a new spreadsheet in its own session."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(settings or config.Google()) as session:
         return pull(session, identity)
 
 
 def kinds(google: Sandbox) -> list[str]:
-    """Return the kinds of the requests that a sandbox got."""
+    """Return the kinds of the requests that a sandbox received."""
     return [request.kind.value for request in google.requests]

@@ -1,4 +1,4 @@
-"""A proxy that terminates TLS and answers with replies that are written out."""
+"""A proxy that terminates TLS and sends scripted replies."""
 
 import contextlib
 import json
@@ -26,8 +26,8 @@ class Scripted:
 
     Args:
         folder: The sandbox's folder.
-        connect: What it answers to CONNECT.
-        replies: Whole HTTP replies.
+        connect: The reply to CONNECT.
+        replies: Complete HTTP replies.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Scripted:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        with contextlib.suppress(OSError):  # Windows: closing alone wakes the thread that accepts
+        with contextlib.suppress(OSError):  # Windows: closing is enough to wake the accepting thread
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()
@@ -54,7 +54,7 @@ class Scripted:
 
     @property
     def settings(self) -> config.Google:
-        """What leads to it."""
+        """Settings that point to it."""
         return config.Google(
             proxy=self.proxy.replace("//", "//me:proxy-password@"),
             ca_bundle=self.folder / "ca.pem",
@@ -100,13 +100,13 @@ class Scripted:
 
 
 def http(body: bytes, *, status: int = 200, headers: str = "") -> bytes:
-    """Return a whole HTTP reply."""
+    """Return a complete HTTP reply."""
     head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
     return head.encode() + body
 
 
 def json_reply(content: Any) -> bytes:
-    """Return a 200 with JSON."""
+    """Return a 200 reply with JSON."""
     return http(json.dumps(content).encode(), headers="Content-Type: application/json\r\n")
 
 
@@ -120,7 +120,7 @@ PROPERTIES = json_reply(
 
 
 def meet(server: Scripted) -> SheetsDecryptError:
-    """Pull from a server, and return the error after making sure that it holds nothing that it must not."""
+    """Pull from a server, and return the error after checking that it holds no secret."""
     with server, open_session(server.settings) as session, pytest.raises(SheetsDecryptError) as caught:
         pull(session, "id")
     text = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())

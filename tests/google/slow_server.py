@@ -1,4 +1,4 @@
-"""A proxy with Google behind it that drips: at one place of one reply it sends a little now and then, endlessly."""
+"""A proxy with Google behind it that drips: at one point of one reply it sends small pieces, endlessly."""
 
 import contextlib
 import gzip
@@ -14,14 +14,14 @@ from typing import Final, Self
 from sheets_decrypt import config
 
 PAUSE: Final = 0.05  # seconds between two pieces
-PIECES: Final = 200  # after so many the server has outlasted its client
+PIECES: Final = 200  # after this many, the server has outlasted its client
 _OK: Final = b"HTTP/1.1 200 OK\r\n"
 _CHUNKED: Final = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """What is sent at once, and the piece that is repeated; an empty piece is silence."""
+    """The part that is sent at once, and the piece that is repeated; an empty piece means silence."""
 
     start: bytes
     piece: bytes
@@ -66,13 +66,13 @@ _NORMAL: Final[Mapping[str, object]] = {
 
 @dataclass
 class SlowServer:
-    """A proxy that answers as Google does, but drips at one place.
+    """A proxy that answers as Google does, except that it drips at one point.
 
     Args:
         folder: A sandbox's folder, whose certificate and key file are used.
         place: A key of `REPLIES` or `BELOW_HTTP`.
-        request: The request that meets it: `token`, `spreadsheet` or `values`.
-        tls: Whether the proxy itself is asked over TLS.
+        request: The request whose reply drips: `token`, `spreadsheet` or `values`.
+        tls: Whether the client connects to the proxy itself over TLS.
         pause: Seconds between two pieces.
     """
 
@@ -95,7 +95,7 @@ class SlowServer:
 
     def __exit__(self, *_error: object) -> None:
         self._closing.set()
-        with contextlib.suppress(OSError):  # Windows: closing alone wakes the thread that accepts
+        with contextlib.suppress(OSError):  # Windows: closing is enough to wake the accepting thread
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:
@@ -107,7 +107,7 @@ class SlowServer:
         return int(self._socket.getsockname()[1])
 
     def settings(self, deadline: float) -> config.Google:
-        """What leads to it."""
+        """Settings that point to it."""
         return config.Google(
             proxy=f"http://127.0.0.1:{self.port}",
             ca_bundle=self.folder / "ca.pem",
@@ -163,7 +163,7 @@ class SlowServer:
             secure.sendall(_OK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
 
     def _drip(self, connection: socket.socket, wire: socket.socket, drip: Drip) -> None:
-        """Drip until the client has gone, and note which of the two gave up."""
+        """Drip until the client is gone, and record which of the two gave up."""
         self.reached.set()
         try:
             wire.sendall(drip.start)
@@ -182,7 +182,7 @@ class SlowServer:
 
 
 def _head(connection: socket.socket) -> str:
-    """Read a request and return its head; nothing where the client has gone."""
+    """Read a request and return its head, or an empty string if the client is gone."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)
@@ -197,7 +197,7 @@ def _head(connection: socket.socket) -> str:
 
 
 def _has_left(connection: socket.socket) -> bool:
-    """Look whether a client that sends no more has closed its side; what it sent before is passed over."""
+    """Return whether a client that sends nothing more has closed its side; data that it sent before is skipped."""
     raw = socket.socket(fileno=socket.dup(connection.fileno()))
     with raw:
         raw.setblocking(False)

@@ -1,4 +1,4 @@
-"""A large tab is read in few blocks, whole, and a move in between is noticed."""
+"""A large tab is read completely in few blocks, and rows that move during the reading are noticed."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ SMALL = Limits(cells=40, size=300, blocks=1000, pause=0)
 
 @pytest.fixture
 def session(google: Sandbox) -> Iterator[Session]:
-    """Open a session with it."""
+    """Open a session with the local Google."""
     with open_session(config.Google()) as opened:
         yield opened
 
@@ -52,8 +52,8 @@ def _all(sheet: Sheet) -> list[list[str]]:
     return rows
 
 
-def test_a_tab_in_blocks_gives_the_same_rows_as_in_one(google: Sandbox, session: Session) -> None:
-    """Blocks change nothing: every row comes once, in order, under its number."""
+def test_a_tab_read_in_blocks_has_the_same_rows_as_in_one(google: Sandbox, session: Session) -> None:
+    """Reading in blocks changes nothing: every row comes once, in order, with its number."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=200, column_count=2)])
     assert _all(_open(session, identity)) == _rows(120)[1:]
     assert len(google.requests) > 10
@@ -61,7 +61,7 @@ def test_a_tab_in_blocks_gives_the_same_rows_as_in_one(google: Sandbox, session:
 
 
 def test_each_block_repeats_the_last_row_of_the_one_before(google: Sandbox, session: Session) -> None:
-    """The ranges overlap by one row and end with the grid; the header is asked for again at the end."""
+    """The ranges overlap by one row and end with the grid; the header is requested again at the end."""
     identity = google.add("Survey", [Tab("data", _rows(60), row_count=60, column_count=2)])
     _all(_open(session, identity))
     ranges = [request.path.rpartition("%21")[2] for request in google.requests if "/values/" in request.path]
@@ -73,7 +73,7 @@ def test_each_block_repeats_the_last_row_of_the_one_before(google: Sandbox, sess
 
 
 def test_thousands_of_blank_rows_in_the_middle_are_kept(google: Sandbox, session: Session) -> None:
-    """A gap longer than many blocks keeps the row numbers below it, and the blank end of the grid gives no rows."""
+    """A gap longer than many blocks keeps the row numbers below it, and the blank end of the grid produces no rows."""
     rows = [*_rows(5), *([[]] * 3000), ["last", "one"]]
     identity = google.add("Survey", [Tab("data", rows, row_count=5000, column_count=2)])
     found = _all(_open(session, identity, Limits(cells=400, size=300, blocks=100, pause=0)))
@@ -83,7 +83,7 @@ def test_thousands_of_blank_rows_in_the_middle_are_kept(google: Sandbox, session
 
 
 def test_a_row_that_moved_is_noticed(google: Sandbox, session: Session) -> None:
-    """A row inserted above while the tab is read makes the overlap differ: the pages so far are void."""
+    """A row inserted above while the tab is read makes the overlap differ, so the pages so far are invalid."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
 
     def insert() -> None:
@@ -96,7 +96,7 @@ def test_a_row_that_moved_is_noticed(google: Sandbox, session: Session) -> None:
 
 
 def test_a_sheet_that_moved_is_read_again_from_its_beginning(google: Sandbox, session: Session) -> None:
-    """After a move, the reopened sheet returns the present rows."""
+    """After a move, the reopened sheet returns the current rows."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
     moved = [["id", "name", "more"], ["1", "new", "x"], *_rows(120)[1:]]
     google.fault(Fault(kind="values", what="call", after=4, then=lambda: google.replace_rows(identity, "data", moved)))
@@ -109,7 +109,7 @@ def test_a_sheet_that_moved_is_read_again_from_its_beginning(google: Sandbox, se
 
 
 def test_a_sheet_that_moves_twice_is_refused(google: Sandbox, session: Session) -> None:
-    """The second reading is the last: a move in it is an error for the user, with its exit code."""
+    """There is no third reading: a move during the second is an error with its own exit code."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
     count = iter(range(1000))
 
@@ -128,7 +128,7 @@ def test_a_sheet_that_moves_twice_is_refused(google: Sandbox, session: Session) 
 
 
 def test_a_header_that_changed_is_noticed(google: Sandbox, session: Session) -> None:
-    """Columns that change places while the tab is read are noticed even where no overlap differs."""
+    """Columns that swap places while the tab is read are noticed even where no overlap differs."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
     changed = [["name", "id"], *_rows(120)[1:]]
     google.fault(
@@ -151,7 +151,7 @@ def test_a_grid_that_became_shorter_is_a_move() -> None:
 
 
 def test_a_shrunken_grid_over_the_wire_is_a_move(google: Sandbox, session: Session) -> None:
-    """The same over the wire: Google's "exceeds grid limits" is read as a move."""
+    """Over the wire, too, Google's "exceeds grid limits" is read as a move."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
 
     def shrink() -> None:
@@ -164,8 +164,8 @@ def test_a_shrunken_grid_over_the_wire_is_a_move(google: Sandbox, session: Sessi
     assert google.requests[-1].status == 400
 
 
-def test_a_tab_that_is_renamed_meanwhile_is_named(google: Sandbox, session: Session) -> None:
-    """A tab that vanishes between two blocks is a missing tab, not a move, with the list of tabs."""
+def test_a_tab_renamed_between_two_blocks_is_reported_as_missing(google: Sandbox, session: Session) -> None:
+    """A tab that is renamed between two blocks is reported as missing, not as moved, with the list of tabs."""
     identity = google.add("Survey", [Tab("data", _rows(120), row_count=130, column_count=2)])
 
     def rename() -> None:
@@ -195,7 +195,7 @@ def test_ten_million_cells_need_fewer_requests_than_a_minutes_quota(rows: int, c
 
 @given(st.integers(200, 5000), st.integers(1, 30), st.integers(2, 100))
 def test_no_request_covers_more_cells_than_the_limit(rows: int, columns: int, height: int) -> None:
-    """However small the replies are, a block never has more cells than Google answers in one request."""
+    """However small the replies are, a block never has more cells than Google returns for one request."""
     limits = Limits(cells=height * columns, size=10**12, blocks=rows, pause=0)
     asked: list[int] = []
 
@@ -209,7 +209,7 @@ def test_no_request_covers_more_cells_than_the_limit(rows: int, columns: int, he
 
 @pytest.mark.parametrize("row_bytes", [100, 1000, 10_000])
 def test_blocks_grow_towards_the_size_that_google_advises(row_bytes: int) -> None:
-    """Where the quota leaves room, the later blocks are close to 2 MB, whatever a row weighs."""
+    """Where the quota allows it, later blocks are close to 2 MB, however large a row is."""
     rows, sizes = 40_000_000 // row_bytes, []
 
     def ask(first: int, last: int) -> Block:
@@ -223,7 +223,7 @@ def test_blocks_grow_towards_the_size_that_google_advises(row_bytes: int) -> Non
 
 @given(st.integers(1, 60), st.integers(1, 6), st.integers(1, 60), st.integers(1, 2000))
 def test_blocks_cover_every_row_once(rows: int, blocks: int, cells: int, size: int) -> None:
-    """For every grid and every limit, the blocks together are the grid."""
+    """For every grid and every limit, the blocks together make up the grid."""
     limits = Limits(cells=cells, size=size, blocks=blocks, pause=0)
 
     def ask(first: int, last: int) -> Block:
@@ -250,7 +250,7 @@ def _paced(monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], Callable[[floa
 
 
 def test_requests_are_kept_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait is what is missing to the pause, so that a slow reply costs nothing more."""
+    """Only the rest of the pause is waited for, so a slow reply costs no extra time."""
     slept, pass_by = _paced(monkeypatch)
     pace = Pace(1.0)
     pace.wait()
@@ -262,7 +262,7 @@ def test_requests_are_kept_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_memory_does_not_grow_with_the_sheet(session: Session) -> None:
-    """Eight times the rows need no more memory at a time: a block is freed before the next is read."""
+    """Eight times the rows need no more memory, because each block is freed before the next is read."""
 
     def peak(count: int) -> int:
         limits = Limits(cells=2000, size=400_000, blocks=count, pause=0)

@@ -1,4 +1,4 @@
-"""Every way in which a key file can be wrong is named, and the key itself never is."""
+"""Every mistake in a key file is named, and the key itself is never shown."""
 
 import json
 import traceback
@@ -43,7 +43,7 @@ def write(tmp_path: Path) -> Callable[[object], Path]:
 
 @pytest.fixture(autouse=True)
 def _no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Leave this machine without credentials of its own."""
+    """Remove this machine's own credentials."""
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "no gcloud"))
     monkeypatch.setenv("NO_GCE_CHECK", "True")
@@ -60,15 +60,15 @@ def _ec_key() -> str:
     ).decode()
 
 
-def test_a_sound_key_file_gives_the_least_scope(key: dict[str, Any], write: Callable[[object], Path]) -> None:
-    """The credentials may read spreadsheets and nothing else, and know the address to share with."""
+def test_a_valid_key_file_gets_only_the_least_scope(key: dict[str, Any], write: Callable[[object], Path]) -> None:
+    """The credentials may only read spreadsheets, and they know the address to share with."""
     credentials = from_key_file(write(key))
     assert credentials.scopes == [SCOPE] == ["https://www.googleapis.com/auth/spreadsheets.readonly"]
     assert email_of(credentials) == key["client_email"]
 
 
-def test_a_byte_order_mark_does_no_harm(key: dict[str, Any], write: Callable[[object], Path]) -> None:
-    """A key file that Notepad saved again is still one."""
+def test_a_byte_order_mark_is_accepted(key: dict[str, Any], write: Callable[[object], Path]) -> None:
+    """A key file that Notepad saved again is still valid."""
     path = write(b"\xef\xbb\xbf" + json.dumps(key).encode())
     assert email_of(from_key_file(path)) == key["client_email"]
 
@@ -92,7 +92,7 @@ def test_a_byte_order_mark_does_no_harm(key: dict[str, Any], write: Callable[[ob
 def test_a_damaged_field_is_named(
     key: dict[str, Any], write: Callable[[object], Path], change: dict[str, object], message: str
 ) -> None:
-    """The field and the file are named, with the next step, and the exit code says that Google's side refuses."""
+    """The error names the field and the file, gives the next step, and has the exit code for a refusal by Google."""
     path = write(key | change)
     with pytest.raises(CredentialsRefused, match=message) as caught:
         from_key_file(path)
@@ -105,7 +105,7 @@ def test_a_damaged_field_is_named(
 
 
 def test_literal_line_breaks_in_the_key_are_explained(key: dict[str, Any], write: Callable[[object], Path]) -> None:
-    r"""A private_key with the two characters \n, as copying through an environment variable leaves it, is named."""
+    r"""A private_key that contains the two characters \n, as an environment variable leaves them, is reported."""
     path = write(key | {"private_key": key["private_key"].replace("\n", "\\n")})
     with pytest.raises(CredentialsRefused, match=r"private_key .* has the characters \\n") as caught:
         from_key_file(path)
@@ -128,13 +128,13 @@ def test_literal_line_breaks_in_the_key_are_explained(key: dict[str, Any], write
     ],
 )
 def test_a_file_of_another_kind_is_named(write: Callable[[object], Path], content: object, message: str) -> None:
-    """What the file is instead is said."""
+    """The error says what the file is instead."""
     with pytest.raises(CredentialsRefused, match=message):
         from_key_file(write(content))
 
 
 def test_a_folder_or_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A folder and a missing file are named for what they are."""
+    """The error says whether the path is a folder or does not exist."""
     with pytest.raises(CredentialsRefused, match="is a folder"):
         from_key_file(tmp_path)
     with pytest.raises(CredentialsRefused, match="no such file") as caught:
@@ -143,7 +143,7 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_without_credentials_both_ways_are_named() -> None:
-    """On a machine without any login the error names both the key file and Application Default Credentials."""
+    """On a machine without any login, the error names both the key file and Application Default Credentials."""
     with pytest.raises(CredentialsRefused, match="no credentials") as caught:
         _find(None)
     assert "google.credentials" in caught.value.hint
@@ -154,7 +154,7 @@ def test_without_credentials_both_ways_are_named() -> None:
 def test_the_environments_key_file_is_found(
     key: dict[str, Any], write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """GOOGLE_APPLICATION_CREDENTIALS replaces the configuration's key file, and errors name it as well."""
+    """GOOGLE_APPLICATION_CREDENTIALS replaces the configured key file, and errors name that file as well."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write(key)))
     assert email_of(_find(None)) == key["client_email"]
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write("")))
@@ -165,7 +165,7 @@ def test_the_environments_key_file_is_found(
 def test_the_configurations_key_file_beats_the_environments(
     key: dict[str, Any], write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What is configured is used, whatever the environment says."""
+    """The configured key file is used, whatever the environment says."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing"))
     assert email_of(_find(write(key))) == key["client_email"]
 
@@ -173,14 +173,14 @@ def test_the_configurations_key_file_beats_the_environments(
 def test_a_persons_login_works_without_a_key_file(
     write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An authorized_user file is fine where Application Default Credentials find it; its e-mail is not known."""
+    """An authorized_user file works where Application Default Credentials find it; its email is unknown."""
     login = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write(login)))
     assert email_of(_find(None)) == ""
 
 
-def test_a_broken_login_is_no_login(write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A login that google-auth cannot read counts as none."""
+def test_a_broken_login_does_not_count(write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that google-auth cannot read counts as no credentials."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(write({"type": "authorized_user", "client_id": "a"})))
     with pytest.raises(CredentialsRefused, match="no credentials"):
         _find(None)
@@ -190,11 +190,11 @@ def test_a_broken_login_is_no_login(write: Callable[[object], Path], monkeypatch
 def test_a_login_that_others_can_read_is_a_warning(
     write: Callable[[object], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one that Google's library finds by itself, where gcloud keeps it."""
+    """The warning also covers a login that Google's library finds where gcloud keeps it."""
     login = write({"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"})
     login = login.rename(login.with_name("application_default_credentials.json"))
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(login.parent))
-    monkeypatch.setenv("PATH", str(login.parent))  # gcloud would be asked for a project
+    monkeypatch.setenv("PATH", str(login.parent))  # otherwise gcloud would be asked for a project
     for mode, words in ((0o644, [f"the key file {login} can be read by others"]), (0o600, [])):
         login.chmod(mode)
         found = find(None, Request(), Deadline(30))

@@ -1,4 +1,4 @@
-"""One clock bounds a whole request: whoever drips, wherever, the call ends at the deadline with our error."""
+"""One clock bounds a whole request: whatever drips, and wherever, the call ends at the deadline with our error."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.google.slow_server import BELOW_HTTP, REPLIES, SlowServer
 from tests.long import scaled
 
 DEADLINE = 0.6  # seconds
-GIVEN_UP = 5  # seconds that the server is given to notice
+GIVEN_UP = 5  # time for the server to notice
 EVERY_PLACE = [*REPLIES, *BELOW_HTTP]
 SOME_PLACES = ["status line", "body", "chunk size", "proxy's headers", "TLS handshake"]
 PLACES = [("values", place) for place in EVERY_PLACE] + [("token", place) for place in scaled(SOME_PLACES, EVERY_PLACE)]
@@ -39,7 +39,7 @@ def _pull(settings: config.Google) -> None:
 
 
 def _assert_given_up(server: SlowServer, settings: config.Google) -> None:
-    """Pull, and assert that the deadline ended it: with exit code 6, and before the server had finished."""
+    """Pull, and assert that the deadline ended the pull, with exit code 6 and before the server had finished."""
     with pytest.raises(GoogleUnavailable) as caught:
         _pull(settings)
     assert server.reached.is_set()
@@ -48,7 +48,7 @@ def _assert_given_up(server: SlowServer, settings: config.Google) -> None:
 
 
 def test_the_server_of_these_tests_answers_when_it_does_not_drip(folder: Path) -> None:
-    """Without a drip the same server completes a pull, so a failure below is the drip's."""
+    """Without a drip, the same server completes a pull, so any failure below is due to the drip."""
     with SlowServer(folder) as server:
         _pull(server.settings(deadline=30))
     assert not server.reached.is_set()
@@ -56,7 +56,7 @@ def test_the_server_of_these_tests_answers_when_it_does_not_drip(folder: Path) -
 
 @pytest.mark.parametrize(("request_", "place"), PLACES)
 def test_a_reply_that_drips_ends_at_the_deadline(folder: Path, request_: str, place: str) -> None:
-    """The deadline holds at every place of a reply, of the token endpoint's, of the API's and of the proxy's."""
+    """The deadline holds at every point of a reply from the token endpoint, the API and the proxy."""
     if request_ == "values" and ("proxy" in place or "handshake" in place):
         request_ = "spreadsheet"  # the API's first request opens the tunnel
     with SlowServer(folder, place, request_) as server:
@@ -64,18 +64,18 @@ def test_a_reply_that_drips_ends_at_the_deadline(folder: Path, request_: str, pl
 
 
 def test_a_proxy_over_tls_that_drips_ends_at_the_deadline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TLS within TLS keeps to the same clock."""
+    """TLS within TLS obeys the same clock."""
     real = socket.getaddrinfo
     monkeypatch.setattr("socket.getaddrinfo", lambda _host, *more, **named: real("127.0.0.1", *more, **named))
     with SlowServer(folder, tls=True) as server:
         settings = server.settings(DEADLINE)
-        proxy = f"https://sheets.googleapis.com:{server.port}"  # a name that the certificate holds
+        proxy = f"https://sheets.googleapis.com:{server.port}"  # a name in the certificate
         _assert_given_up(server, settings.model_copy(update={"proxy": proxy}))
 
 
 @pytest.fixture
 def name_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Let no name be found until the event is set, as a resolver does whose servers are silent."""
+    """Let no name resolve until the event is set, as if the name servers were silent."""
     answered = threading.Event()
 
     def unanswered(*_arguments: object, **_named: object) -> None:
@@ -88,7 +88,7 @@ def name_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def test_a_name_that_is_not_resolved_ends_at_the_deadline(folder: Path, name_service: threading.Event) -> None:
-    """A silent name server holds a run no longer than the deadline."""
+    """A silent name server delays a run no longer than the deadline."""
     settings = config.Google(
         credentials=folder / "credentials.json", proxy="http://proxy.example:3128", deadline=DEADLINE
     )
@@ -102,9 +102,9 @@ def test_a_name_that_is_not_resolved_ends_at_the_deadline(folder: Path, name_ser
 
 @pytest.fixture
 def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Leave this machine without credentials of its own, and no thread in which google-auth still looks for some.
+    """Remove this machine's own credentials, and wait for threads in which google-auth still looks for some.
 
-    A thread that was left behind draws from the global random numbers, which Hypothesis forbids during its own tests.
+    A leftover thread draws from the global random numbers, which Hypothesis forbids during its own tests.
     """
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
@@ -120,18 +120,18 @@ def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def test_a_metadata_server_that_drips_ends_at_the_deadline(
     folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    """Looking for a machine's own account keeps to the deadline, though google-auth does it by itself."""
-    monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", False, raising=False)  # google-auth reads it once, at its import
+    """The search for a machine's own account obeys the deadline, although google-auth does it on its own."""
+    monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", False, raising=False)  # google-auth reads it once, on import
     with SlowServer(folder, place) as server:
         monkeypatch.setenv("GCE_METADATA_IP", f"127.0.0.1:{server.port}")
-        # google-auth read the variable once, at its import, in older releases
+        # older releases of google-auth read the variable once, on import
         monkeypatch.setattr(_metadata, "_METADATA_IP_ROOT", f"http://127.0.0.1:{server.port}", raising=False)
         _assert_given_up(server, config.Google(deadline=DEADLINE))
 
 
 @pytest.fixture
 def hanging_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Put a program gcloud on the path that hangs; the file that holds its process id says that it was started."""
+    """Put a `gcloud` that hangs on the path; the file with its process ID shows that it was started."""
     systems.only_on("posix", "the program is a shell script")
     programs, pid = tmp_path / "bin", tmp_path / "pid"
     programs.mkdir()
@@ -150,7 +150,7 @@ def hanging_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.mark.usefixtures("no_credentials")
 def test_a_gcloud_that_hangs_ends_at_the_deadline(hanging_gcloud: Path) -> None:
-    """google-auth asks the program gcloud for a project's name, which is not needed, and waits for it."""
+    """google-auth runs gcloud to get a project name, which is not needed, and waits for it."""
     with pytest.raises(GoogleUnavailable, match=r"longer than google\.deadline allows"):
         _pull(config.Google(deadline=DEADLINE))
-    os.kill(int(hanging_gcloud.read_text()), 0)  # it still runs
+    os.kill(int(hanging_gcloud.read_text()), 0)  # it is still running

@@ -1,4 +1,4 @@
-"""Whatever arrives, a page of JSON, a refusal or a key file, ends in one of our own errors."""
+"""Any page of JSON, refusal or key file is read or ends in one of our own errors."""
 
 import contextlib
 import json
@@ -28,12 +28,12 @@ leaves = st.none() | st.booleans() | st.integers() | st.floats() | texts
 
 
 def _with_numbers(content: object, number: str) -> bytes:
-    """Write JSON in which the text `?` is a number that Python's json would not write."""
+    """Write JSON in which the text `?` is replaced by a number that Python's json would not write."""
     return json.dumps(content).replace('"?"', number).encode()
 
 
 def _objects(*names: str) -> st.SearchStrategy[Any]:
-    """Any JSON, most of it objects with names that matter."""
+    """Draw any JSON, most of it objects with the names that matter."""
     return st.recursive(
         leaves | st.just("?"),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(names) | texts, inner, max_size=5),
@@ -72,15 +72,15 @@ refusals = st.fixed_dictionaries(
 
 
 @given(pages | _objects("range", "values"), numbers)
-def test_any_page_of_json_is_rows_or_an_error_of_ours(content: object, number: str) -> None:
-    """Wrong types, numbers that no sheet holds and halves of characters are refused, never half read."""
+def test_any_page_of_json_becomes_rows_or_our_error(content: object, number: str) -> None:
+    """Wrong types, numbers that no sheet holds and lone surrogates are refused, never partly read."""
     with contextlib.suppress(*OURS):
         entry_points.page_of_json(_with_numbers(content, number))
 
 
 @given(spreadsheets | _objects("properties", "sheets"), numbers)
-def test_any_properties_are_tabs_or_an_error_of_ours(content: object, number: str) -> None:
-    """A grid larger than Google's, or of a negative size, is refused too: memory is taken by its size."""
+def test_any_properties_become_tabs_or_our_error(content: object, number: str) -> None:
+    """A grid larger than Google's or of negative size is also refused, because memory is allocated by its size."""
     with contextlib.suppress(*OURS):
         entry_points.properties_of_json(_with_numbers(content, number))
 
@@ -98,7 +98,7 @@ def test_any_refusal_is_explained(status: int, headers: dict[str, str], content:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_read(body: bytes) -> None:
-    """The same for bytes that are not JSON."""
+    """Bytes that are not JSON are read or refused in the same way."""
     for read in (entry_points.page_of_json, entry_points.properties_of_json):
         with contextlib.suppress(*OURS):
             read(body)
@@ -122,20 +122,20 @@ def test_any_bytes_are_refused_or_read(body: bytes) -> None:
         b'{"properties": {"title": ["x"]}, "sheets": []}',
     ],
 )
-def test_json_that_google_never_sends_is_not_googles(read: Callable[[bytes], None], body: bytes) -> None:
-    """It is named for what it is: an answer of something else."""
+def test_json_that_google_never_sends_is_not_taken_for_googles(read: Callable[[bytes], None], body: bytes) -> None:
+    """The error says that the answer is not from Google."""
     with pytest.raises(NotGoogle):
         read(body)
 
 
-def test_an_escaped_backslash_is_no_half_of_a_character() -> None:
-    r"""A cell that holds the six characters \ud800 is a cell like any other, and so is a whole emoji."""
+def test_an_escaped_backslash_is_not_a_lone_surrogate() -> None:
+    r"""A cell that holds the six characters \ud800 is an ordinary cell, and so is a whole emoji."""
     entry_points.page_of_json(b'{"range": "x", "values": [["a"], ["\\\\ud800 \\ud83c\\udf35"]]}')
 
 
 @pytest.mark.parametrize("number", ["1e99999999999999999999", "-1e-99999999999999999999", "0e99999999999999999999"])
-def test_a_number_beyond_any_exponent_is_kept_as_it_was_sent(number: str) -> None:
-    """Such a number is in no sheet; its digits are not lost, and its size takes no memory."""
+def test_a_number_with_a_huge_exponent_is_kept_unchanged(number: str) -> None:
+    """No sheet holds such a number, but its digits are kept, and its size takes no memory."""
     entry_points.page_of_json(b'{"range": "x", "values": [["a"], [%s]]}' % number.encode())
     assert plain(number) == number
 
@@ -145,7 +145,7 @@ def test_a_number_beyond_any_exponent_is_kept_as_it_was_sent(number: str) -> Non
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Read a sound key file."""
+    """Read a valid key file."""
     content: dict[str, Any] = json.loads(Sandbox(tmp_path_factory.mktemp("key")).key_file.read_text())
     return content
 
@@ -155,22 +155,22 @@ FIELDS = ("type", "client_email", "private_key", "private_key_id", "token_uri", 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(FIELDS), value=_objects("x") | st.sampled_from(["https://[", "https://", "https://a b"]))
-def test_any_field_of_a_key_file_may_be_anything(
+def test_any_content_of_a_key_file_gives_credentials_or_our_error(
     key: dict[str, Any], tmp_path: Path, field: str, value: object
 ) -> None:
-    """A field of any type or content gives credentials or an error that names the file."""
+    """Any type or content of a field gives credentials or an error that names the file."""
     path = tmp_path / "key.json"
     path.write_text(json.dumps(key | {field: value}))
     try:
         entry_points.key_file(path)
     except CredentialsRefused as error:
-        assert str(path) in error.message  # noqa: PT017  (both ends are right)
+        assert str(path) in error.message  # noqa: PT017  (either outcome is right)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_a_key_file_or_refused(tmp_path: Path, content: bytes) -> None:
-    """Bytes of any kind are refused with the file's name."""
+    """Bytes of any kind are accepted, or refused with the file's name."""
     path = tmp_path / "key.json"
     path.write_bytes(content)
     with pytest.raises(CredentialsRefused, match=r"key\.json"):
@@ -179,16 +179,16 @@ def test_any_bytes_are_a_key_file_or_refused(tmp_path: Path, content: bytes) -> 
 
 @pytest.mark.parametrize("size", [16_385, 55_000, 1 << 30])
 def test_a_key_file_that_is_too_large_is_not_read(tmp_path: Path, size: int) -> None:
-    """A gigabyte does not fill the memory, and a key of 80,000 bits is not checked, which would take a minute."""
+    """A gigabyte does not fill the memory, and an 80,000-bit key is not checked, which would take a minute."""
     path = tmp_path / "key.json"
     with path.open("wb") as file:
-        file.truncate(size)  # takes no space
+        file.truncate(size)  # takes no disk space
     with pytest.raises(CredentialsRefused, match="larger than"):
         entry_points.key_file(path)
 
 
-def test_a_named_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
-    """A pipe that nothing writes to, and a device without an end, are refused for what they are."""
+def test_a_named_pipe_or_device_does_not_block(tmp_path: Path) -> None:
+    """A pipe without a writer and an endless device are refused, and the error says what they are."""
     systems.only_on("posix", "only POSIX has named pipes in folders")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")

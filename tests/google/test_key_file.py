@@ -1,4 +1,4 @@
-"""A key file that other users of the machine can read is reported by whatever uses it."""
+"""Every command that uses a key file reports when other users of the machine can read it."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def _posix() -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
 def test_a_pull_warns_of_a_key_file_that_others_can_read(world: World, mode: int) -> None:
-    """The CSV is written, and the record's warnings name the file and the command that mends it."""
+    """The CSV is written, and the record's warnings name the file and the command that fixes its permissions."""
     world.google.key_file.chmod(mode)
     record = world.pull("--json").records()[0]
     assert record["status"] == "written"
@@ -22,8 +22,8 @@ def test_a_pull_warns_of_a_key_file_that_others_can_read(world: World, mode: int
     ]
 
 
-def test_a_pull_that_fails_warns_of_it_as_well(world: World) -> None:
-    """The error comes from the sheet, and the key file stays what it was."""
+def test_a_failed_pull_also_warns_of_a_key_file_that_others_can_read(world: World) -> None:
+    """The pull fails because of the sheet, and the warning about the key file is still given."""
     world.google.key_file.chmod(0o644)
     world.configure(columns=["no such column"])
     record = world.pull("--json").records()[0]
@@ -34,12 +34,12 @@ def test_a_pull_that_fails_warns_of_it_as_well(world: World) -> None:
 
 
 def test_a_pull_does_not_warn_of_a_private_key_file(world: World) -> None:
-    """A key file of mode 0600 is as it should be."""
+    """A key file with mode 0600 causes no warning."""
     assert world.pull("--json").records()[0]["warnings"] == []
 
 
-def test_the_environments_key_file_is_looked_at_too(world: World) -> None:
-    """GOOGLE_APPLICATION_CREDENTIALS is held to the same."""
+def test_the_environments_key_file_is_checked_too(world: World) -> None:
+    """The warning also covers the key file named by GOOGLE_APPLICATION_CREDENTIALS."""
     world.google.key_file.chmod(0o644)
     del world.google_settings["credentials"]
     world.configure()

@@ -1,4 +1,4 @@
-"""Replies that no Google sends, from a server whose replies are written out, become the error that helps."""
+"""Replies that Google never sends, from a server with scripted replies, become helpful errors."""
 
 import gzip
 import json
@@ -23,11 +23,11 @@ ROWS = [["name"], ["Ana"]]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(waits: list[float]) -> None:
-    """Let waits pass in no time."""
+    """Let waits take no time."""
 
 
 def test_a_compressed_reply_in_chunks_is_read(scripted: Callable[..., Scripted]) -> None:
-    """Google's usual way of sending, gzip in chunks, gives the rows."""
+    """Gzip in chunks, as Google usually sends, gives the rows."""
     body = gzip.compress(json.dumps({"range": "data!A1:B9", "values": [["name"], ["é" * 5000]]}).encode())
     pieces = [body[start : start + 7] for start in range(0, len(body), 7)]
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
@@ -38,7 +38,7 @@ def test_a_compressed_reply_in_chunks_is_read(scripted: Callable[..., Scripted])
 
 @pytest.mark.parametrize("encoded", [False, True])
 def test_a_reply_in_chunks_that_breaks_off_is_tried_again(scripted: Callable[..., Scripted], encoded: bool) -> None:
-    """Chunks that end in the middle are no complete body, compressed or not."""
+    """Chunks that end in the middle are an incomplete body, compressed or not."""
     whole = json.dumps({"range": "data!A1:B9", "values": [["name"], ["Ana"]]}).encode()
     body = gzip.compress(whole) if encoded else whole
     more = b"Content-Encoding: gzip\r\n" if encoded else b""
@@ -50,22 +50,22 @@ def test_a_reply_in_chunks_that_breaks_off_is_tried_again(scripted: Callable[...
 
 
 def test_a_damaged_compression_is_tried_again(scripted: Callable[..., Scripted]) -> None:
-    """A body that cannot be decompressed is repeated, and then said to be cut off."""
+    """A body that cannot be decompressed is requested again, and then reported as cut off."""
     bad = http(b"this is not gzip", headers="Content-Encoding: gzip\r\n")
     error = meet(scripted(TOKEN, PROPERTIES, *[bad] * 5))
     assert type(error) is GoogleDown
 
 
 def test_json_that_ends_in_the_middle_is_tried_again(scripted: Callable[..., Scripted]) -> None:
-    """A body without a length that breaks off is noticed by its JSON, for the token as well."""
+    """A body without a length that breaks off is detected by its JSON, also for the token."""
     half = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b'{"access_token": "ya29.hal'
     error = meet(scripted(*[half] * 5))
     assert type(error) is GoogleDown
     assert "oauth2.googleapis.com was cut off; tried 5 times" in error.message
 
 
-def test_a_small_reply_that_unpacks_to_a_huge_one_is_refused(scripted: Callable[..., Scripted]) -> None:
-    """The memory is not filled; it is asked once, and what was read is not shown."""
+def test_a_small_reply_that_decompresses_to_a_huge_one_is_refused(scripted: Callable[..., Scripted]) -> None:
+    """The memory is not filled, the request is not repeated, and the content is not shown."""
     body = gzip.compress(CELL.encode() + bytes(257 << 20), compresslevel=1)
     server = scripted(TOKEN, PROPERTIES, http(body, headers="Content-Encoding: gzip\r\n"))
     error = meet(server)
@@ -83,7 +83,7 @@ def test_constants_that_json_does_not_know_are_refused(scripted: Callable[..., S
 
 @pytest.mark.parametrize("body", [b"", b"<html>log in</html>", b"\xff\xfe", b"OK", b"[" * 100_000])
 def test_a_200_that_is_not_json_is_not_google(scripted: Callable[..., Scripted], body: bytes) -> None:
-    """Whatever it is, it is not Google."""
+    """Any such body is reported as not coming from Google."""
     assert type(meet(scripted(TOKEN, PROPERTIES, http(body)))) is NotGoogle
 
 
@@ -94,7 +94,7 @@ def test_json_of_another_kind_is_not_google(scripted: Callable[..., Scripted]) -
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_no_redirect_is_followed(scripted: Callable[..., Scripted], status: int) -> None:
-    """The token goes nowhere else, not even to another address of the same host."""
+    """The token is sent nowhere else, not even to another address on the same host."""
     for where in ("https://evil.example/", "https://sheets.googleapis.com/other"):
         moved = http(b"", status=status, headers=f"Location: {where}\r\n")
         server = scripted(TOKEN, moved, PROPERTIES)
@@ -105,8 +105,8 @@ def test_no_redirect_is_followed(scripted: Callable[..., Scripted], status: int)
         assert len(server.replies) == 1
 
 
-def test_the_token_goes_to_the_sheets_api_alone(scripted: Callable[..., Scripted]) -> None:
-    """CONNECT and the token's own request carry no token; the API's requests do."""
+def test_the_token_is_sent_only_to_the_sheets_api(scripted: Callable[..., Scripted]) -> None:
+    """CONNECT and the token request carry no token; the API requests do."""
     server = scripted(TOKEN, PROPERTIES, json_reply({"range": "x", "values": [["name"]]}))
     with server, open_session(server.settings) as session:
         pull(session, "id")
@@ -126,20 +126,20 @@ def test_the_token_goes_to_the_sheets_api_alone(scripted: Callable[..., Scripted
         ["ya29.the-token-of-this-test"],
     ],
 )
-def test_a_sign_in_of_another_shape_is_refused(scripted: Callable[..., Scripted], answer: object) -> None:
-    """An answer without a token is refused as such."""
+def test_a_malformed_token_reply_is_refused(scripted: Callable[..., Scripted], answer: object) -> None:
+    """A reply without a usable token is refused."""
     error = meet(scripted(json_reply(answer)))
     assert type(error) is CredentialsRefused
 
 
-def test_a_token_that_is_no_headers_value_is_not_shown(scripted: Callable[..., Scripted]) -> None:
-    """A token with a line break cannot be sent, and the error that it causes does not quote it."""
+def test_a_token_that_is_not_a_valid_header_value_is_not_shown(scripted: Callable[..., Scripted]) -> None:
+    """A token with a line break cannot be sent, and the resulting error does not quote it."""
     error = meet(scripted(json_reply({"access_token": "ya29.the-token-of-this-test\r\nX: y", "expires_in": 3600})))
     assert type(error) is NotGoogle
 
 
-def test_a_proxy_that_wants_a_login_is_named(scripted: Callable[..., Scripted]) -> None:
-    """A 407 is said, once, with where to write the login."""
+def test_a_proxy_that_requires_a_login_is_named(scripted: Callable[..., Scripted]) -> None:
+    """A 407 is reported after one attempt, with where to write the login."""
     server = scripted(connect=b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
     error = meet(server)
     assert type(error) is NetworkUnreachable
@@ -149,7 +149,7 @@ def test_a_proxy_that_wants_a_login_is_named(scripted: Callable[..., Scripted]) 
 
 
 def test_a_proxy_that_blocks_the_host_is_named(scripted: Callable[..., Scripted]) -> None:
-    """A proxy's 403 to CONNECT means that the hosts must be allowed, and is not repeated."""
+    """A proxy's 403 to CONNECT means that the hosts must be allowed, and is not retried."""
     server = scripted(connect=b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
     error = meet(server)
     assert type(error) is NetworkUnreachable
@@ -159,7 +159,7 @@ def test_a_proxy_that_blocks_the_host_is_named(scripted: Callable[..., Scripted]
 
 
 def test_a_proxy_in_trouble_is_tried_again(scripted: Callable[..., Scripted]) -> None:
-    """A proxy's 502 to CONNECT may pass."""
+    """A proxy's 502 to CONNECT may be temporary."""
     server = scripted(connect=b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
     error = meet(server)
     assert type(error) is NetworkUnreachable

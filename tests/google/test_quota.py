@@ -14,7 +14,7 @@ from tests.google.conftest import Clock
 from tests.long import LONG, scaled
 from tests.survey import World
 
-JOBS = scaled(32, 50)  # two reads each: more than the quota's sixty a minute
+JOBS = scaled(32, 50)  # two reads each, more than the quota's sixty a minute
 LIMITS = Limits()
 ONLY_LONG = pytest.mark.skipif(not LONG, reason="waits for more than a minute (SHEETS_DECRYPT_LONG=1)")
 
@@ -24,7 +24,7 @@ def _settings(google: Sandbox) -> config.Google:
 
 
 def _pull(settings: config.Google, spreadsheet: str, limits: Limits = LIMITS) -> list[list[str]]:
-    """Read a sheet in a session of its own, as each job does."""
+    """Read a sheet in its own session, as each job does."""
     with open_session(settings) as session:
         sheet = open_sheet(
             session, spreadsheet_id=spreadsheet, worksheet=None, gid=None, values="stored", limits=limits
@@ -37,7 +37,7 @@ def _statuses(google: Sandbox) -> list[int]:
 
 
 def test_many_jobs_one_after_another_complete(tmp_path: Path, clock: Clock) -> None:
-    """Two reads a job are more than a minute's; those that the quota refuses are repeated when it is over."""
+    """With two reads per job the jobs exceed the quota's minute; refused reads are repeated when it is over."""
     with Sandbox(tmp_path, quota=Quota(), clock=clock.now) as google:
         sheets = [google.add(f"Survey {number}", [Tab("data", [["n"], [str(number)]])]) for number in range(JOBS)]
         read = [_pull(_settings(google), sheet) for sheet in sheets]
@@ -48,7 +48,7 @@ def test_many_jobs_one_after_another_complete(tmp_path: Path, clock: Clock) -> N
 
 
 def test_large_sheets_one_after_another_complete(tmp_path: Path, clock: Clock) -> None:
-    """Sheets that are read in fifty blocks each complete, though together they ask more often than the quota allows."""
+    """Sheets read in fifty blocks each complete, although together they need more requests than the quota allows."""
     rows = [["n"], *([str(number)] for number in range(2_999))]
     with Sandbox(tmp_path, quota=Quota(), clock=clock.now) as google:
         settings = _settings(google)
@@ -60,7 +60,7 @@ def test_large_sheets_one_after_another_complete(tmp_path: Path, clock: Clock) -
 
 @ONLY_LONG
 def test_fifty_jobs_of_a_configuration_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command writes fifty CSVs in real time, and ends with 0."""
+    """The command writes fifty CSVs in real time, and exits with 0."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
     with Sandbox(tmp_path / "google", quota=Quota()) as google:
         world = World.make(tmp_path, google)
@@ -73,7 +73,7 @@ def test_fifty_jobs_of_a_configuration_complete(tmp_path: Path, monkeypatch: pyt
 
 @ONLY_LONG
 def test_fifty_jobs_at_the_same_time_complete(tmp_path: Path) -> None:
-    """Fifty jobs that a scheduler starts in the same second share the minutes between them."""
+    """Fifty jobs that a scheduler starts in the same second share the quota over several minutes."""
     together = threading.Barrier(JOBS)
     with Sandbox(tmp_path, quota=Quota()) as google:
         sheet = google.add("Survey", [Tab("data", [["n"], ["1"]])])

@@ -1,4 +1,4 @@
-"""Every answer of Google's becomes the error that helps."""
+"""Every reply from Google becomes a helpful error."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ ROWS = [["name"], ["Ana"]]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(waits: list[float]) -> None:
-    """Let waits pass in no time."""
+    """Let waits take no time."""
 
 
 def _failure(google: Sandbox, *faults: Fault, spreadsheet_id: str | None = None) -> SheetsDecryptError:
@@ -52,7 +52,7 @@ def _failure(google: Sandbox, *faults: Fault, spreadsheet_id: str | None = None)
 
 
 def test_a_spreadsheet_that_is_not_shared_names_the_account(google: Sandbox) -> None:
-    """The hint holds the address to share with."""
+    """The hint contains the address to share with."""
     identity = google.add("Survey", [Tab("data", ROWS)], shared=False)
     error = _failure(google, spreadsheet_id=identity)
     assert type(error) is NotShared
@@ -61,14 +61,14 @@ def test_a_spreadsheet_that_is_not_shared_names_the_account(google: Sandbox) -> 
 
 
 def test_an_unknown_id_says_where_to_look(google: Sandbox) -> None:
-    """A 404 means the id."""
+    """A 404 means a wrong ID."""
     error = _failure(google, spreadsheet_id="1doesNotExist")
     assert type(error) is SpreadsheetNotFound
     assert "URL" in error.hint
 
 
-def test_a_disabled_api_gives_the_page_that_enables_it(google: Sandbox) -> None:
-    """The activation URL of Google's own reply is handed on."""
+def test_the_error_for_a_disabled_api_links_the_page_that_enables_it(google: Sandbox) -> None:
+    """The hint contains the activation URL from Google's own reply."""
     error = _failure(google, Fault(kind="spreadsheet", what="disabled"))
     assert type(error) is ApiDisabled
     assert "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=" in error.hint
@@ -76,7 +76,7 @@ def test_a_disabled_api_gives_the_page_that_enables_it(google: Sandbox) -> None:
 
 
 def test_a_login_without_the_scope_says_how_to_log_in(google: Sandbox) -> None:
-    """The command holds the scope."""
+    """The command in the hint contains the scope."""
     error = _failure(google, Fault(kind="spreadsheet", what="scope"))
     assert type(error) is ScopeInsufficient
     assert "log in again: gcloud auth application-default login --scopes=https://" in error.hint
@@ -85,14 +85,14 @@ def test_a_login_without_the_scope_says_how_to_log_in(google: Sandbox) -> None:
 
 @pytest.mark.parametrize("kind", ["spreadsheet", "values"])
 def test_an_excel_file_says_how_to_convert_it(google: Sandbox, kind: str) -> None:
-    """An Office file in Drive is named for what it is."""
+    """The error says that it is an Office file in Drive."""
     error = _failure(google, Fault(kind=kind, what="unsupported"))
     assert type(error) is NotASpreadsheet
     assert "Save as Google Sheets" in error.hint
 
 
 def test_a_quota_is_named(google: Sandbox) -> None:
-    """Which quota it is, that others share it, and how often it was tried."""
+    """The error says which quota it is, that others share it, and how often the request was tried."""
     error = _failure(google, Fault(kind="values", status=429, times=None))
     assert type(error) is QuotaExhausted
     assert "ReadRequestsPerMinutePerUser (60)" in error.message
@@ -102,8 +102,8 @@ def test_a_quota_is_named(google: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
-def test_googles_own_trouble_is_named(google: Sandbox, status: int) -> None:
-    """The status, the tries, and that nothing is lost."""
+def test_an_error_on_googles_side_is_named(google: Sandbox, status: int) -> None:
+    """The error gives the status and the number of tries, and says that nothing is lost."""
     error = _failure(google, Fault(kind="values", status=status, times=None))
     assert type(error) is GoogleDown
     assert str(status) in error.message
@@ -111,8 +111,8 @@ def test_googles_own_trouble_is_named(google: Sandbox, status: int) -> None:
     assert "the previous CSV is unchanged" in error.hint
 
 
-def test_a_token_that_the_api_does_not_accept_is_named(google: Sandbox) -> None:
-    """A token that was revoked meanwhile is a matter of credentials."""
+def test_a_token_that_the_api_rejects_is_a_credentials_error(google: Sandbox) -> None:
+    """A token that was revoked during the session causes a credentials error."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google()) as session:
         session.sign_in()
@@ -122,22 +122,22 @@ def test_a_token_that_the_api_does_not_accept_is_named(google: Sandbox) -> None:
         assert_no_secret(caught.value, session, google, CELL)
 
 
-def test_a_page_for_people_is_not_google(google: Sandbox) -> None:
-    """A proxy's 403 in HTML is not an answer of Google's."""
+def test_an_html_page_is_not_google(google: Sandbox) -> None:
+    """A proxy's 403 in HTML is not an answer from Google."""
     error = _failure(google, Fault(kind="values", what="page", status=403))
     assert type(error) is NotGoogle
     assert "captive portal" in error.hint
 
 
-def test_an_answer_that_stays_cut_off_is_googles_trouble(google: Sandbox) -> None:
-    """A body that ends in the middle, five times, is said to be cut off."""
+def test_a_reply_that_is_cut_off_every_time_is_googles_error(google: Sandbox) -> None:
+    """A body that ends in the middle five times is reported as cut off."""
     error = _failure(google, Fault(kind="values", what="truncate", times=None))
     assert type(error) is GoogleDown
     assert "cut off; tried 5 times" in error.message
 
 
-def test_a_connection_that_stays_broken_is_the_networks(google: Sandbox) -> None:
-    """Resets without an answer, five times, are a matter of the network."""
+def test_a_connection_that_breaks_every_time_is_a_network_error(google: Sandbox) -> None:
+    """Five resets without an answer are a network error."""
     error = _failure(google, Fault(kind="token", what="reset", times=None))
     assert type(error) is NetworkUnreachable
     assert "sheets.googleapis.com" in error.hint
@@ -148,7 +148,7 @@ def test_a_connection_that_stays_broken_is_the_networks(google: Sandbox) -> None
 
 @pytest.mark.parametrize(("skew", "words"), [(7200, "2 hours behind google's"), (-259_200, "3 days ahead of google's")])
 def test_a_wrong_clock_shows_the_skew(google: Sandbox, skew: float, words: str) -> None:
-    """The time in the reply shows by how much, and in which direction."""
+    """The time in the reply shows how far the clock is off, and in which direction."""
     error = _failure(google, Fault(kind="token", what="skew", seconds=skew, times=None))
     assert type(error) is ClockWrong
     assert words in error.message
@@ -164,7 +164,7 @@ def test_a_wrong_clock_shows_the_skew(google: Sandbox, skew: float, words: str) 
         ("Invalid JWT: Failed audience check.", "Failed audience check"),
     ],
 )
-def test_a_key_that_google_does_not_accept_says_why(google: Sandbox, description: str, words: str) -> None:
+def test_the_error_says_why_google_rejects_a_key(google: Sandbox, description: str, words: str) -> None:
     """A revoked key, a deleted account and anything else are distinguished, with a new key as the next step."""
     error = _failure(google, Fault(kind="token", what="invalid_grant", description=description))
     assert type(error) is CredentialsRefused
@@ -173,7 +173,7 @@ def test_a_key_that_google_does_not_accept_says_why(google: Sandbox, description
 
 
 def test_a_key_of_another_account_is_refused_by_the_real_check(google: Sandbox, tmp_path: Path) -> None:
-    """A key file whose e-mail Google does not know is refused over the wire, without a scripted fault."""
+    """A key file whose email Google does not know is refused over the wire, without a scripted fault."""
     content = json.loads(google.key_file.read_text())
     path = tmp_path / "other.json"
     path.write_text(json.dumps(content | {"client_email": "other@project.iam.gserviceaccount.com"}))
@@ -206,7 +206,7 @@ def _api(status: int, error: object) -> Reply:
     ],
 )
 def test_other_replies_of_the_api_are_explained(reply: Reply, kind: type[Exception], words: str) -> None:
-    """Each gets its class; what Google says is shown on one line, without anything that looks like a token."""
+    """Each reply gets its error class, and Google's message is shown on one line, without anything like a token."""
     error = from_api(reply, account="")
     assert type(error) is kind
     assert words in str(error)
@@ -214,8 +214,8 @@ def test_other_replies_of_the_api_are_explained(reply: Reply, kind: type[Excepti
     assert error.hint
 
 
-def test_an_older_reply_of_a_disabled_api_gives_the_page_too() -> None:
-    """Before 2025 the page was among the links, and before that in the message alone."""
+def test_an_older_reply_of_a_disabled_api_also_gives_the_page() -> None:
+    """Before 2025 the URL of the page was among the links, and earlier only in the message."""
     url = "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=1"
     info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED"}
     links = {"links": [{"description": "Google developers console API activation", "url": url}]}
@@ -232,7 +232,7 @@ def test_an_older_reply_of_a_disabled_api_gives_the_page_too() -> None:
 
 
 def test_an_account_without_a_known_address_is_described() -> None:
-    """Where no e-mail is known, the hint says whom to look for."""
+    """Where the email is unknown, the hint describes the account."""
     failure = from_api(_api(403, {"message": "The caller does not have permission"}), account="")
     assert isinstance(failure, NotShared)
     assert "the account that this machine signs in with" in failure.hint
@@ -245,8 +245,8 @@ def test_an_account_without_a_known_address_is_described() -> None:
         (b'{"error":{"message":"limit \'Reads\' of"}}', "quota Reads is used"),
     ],
 )
-def test_a_quota_without_details_is_a_quota(body: bytes, words: str) -> None:
-    """A 429 in whatever form is a quota."""
+def test_a_429_without_details_is_a_quota_error(body: bytes, words: str) -> None:
+    """Every 429 is a quota error, whatever its body."""
     failure = from_api(Reply("sheets.googleapis.com", 429, {"Retry-After": "9"}, body), account="")
     assert isinstance(failure, Transient)
     assert words in str(failure)
@@ -281,7 +281,7 @@ def test_a_quota_without_details_is_a_quota(body: bytes, words: str) -> None:
     ],
 )
 def test_other_replies_of_the_sign_in_are_explained(content: object, kind: type[Exception], words: str) -> None:
-    """Each error that a token endpoint knows gets its class."""
+    """Each error that a token endpoint can return gets its error class."""
     error = from_sign_in(Reply("oauth2.googleapis.com", 400, {}, json.dumps(content).encode()), skew=None)
     assert type(error) is kind
     assert words in str(error)
@@ -291,7 +291,7 @@ def test_other_replies_of_the_sign_in_are_explained(content: object, kind: type[
     ("skew", "words"),
     [(None, "too far off"), (600.0, "10 minutes ahead"), (-90.0, "90 seconds behind"), (200_000.0, "2 days ahead")],
 )
-def test_the_skew_is_said_in_a_fitting_unit(skew: float | None, words: str) -> None:
-    """Seconds to days; without a Date in the reply, without a number."""
+def test_the_skew_is_given_in_a_suitable_unit(skew: float | None, words: str) -> None:
+    """The skew is given in seconds to days, or without a number where the reply has no Date."""
     body = b'{"error":"invalid_grant","error_description":"Invalid JWT: ... in a reasonable timeframe."}'
     assert words in str(from_sign_in(Reply("oauth2.googleapis.com", 400, {}, body), skew=skew))

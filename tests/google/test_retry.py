@@ -1,4 +1,4 @@
-"""What may pass is tried again, within limits; what Google refuses is not."""
+"""Temporary failures are retried, within limits; refusals by Google are not."""
 
 import os
 import signal
@@ -26,8 +26,8 @@ from tests.google.pulling import kinds, read
 
 @pytest.mark.parametrize("kind", ["token", "spreadsheet", "values"])
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_what_may_pass_is_tried_again(google: Sandbox, waits: list[float], kind: str, status: int) -> None:
-    """Each of the three requests is repeated up to four times, and then the rows are there."""
+def test_temporary_failures_are_tried_again(google: Sandbox, waits: list[float], kind: str, status: int) -> None:
+    """Each of the three requests is retried up to four times, and then the rows arrive."""
     google.fault(Fault(kind=kind, status=status, times=4))
     assert read(google) == [["Ana"]]
     assert kinds(google).count(kind) == 5
@@ -37,15 +37,15 @@ def test_what_may_pass_is_tried_again(google: Sandbox, waits: list[float], kind:
 @pytest.mark.parametrize("kind", ["token", "spreadsheet", "values"])
 @pytest.mark.parametrize("what", ["reset", "lost", "truncate"])
 def test_a_broken_connection_is_tried_again(google: Sandbox, waits: list[float], kind: str, what: str) -> None:
-    """Connections that break before, during or after the reply are repeated."""
+    """Connections that break before, during or after the reply are retried."""
     google.fault(Fault(kind=kind, what=what, times=2))
     assert read(google) == [["Ana"]]
     assert kinds(google).count(kind) == 3
 
 
 @pytest.mark.parametrize("kind", ["token", "values"])
-def test_a_page_for_people_with_a_5xx_is_tried_again(google: Sandbox, waits: list[float], kind: str) -> None:
-    """A 502 that is not JSON is repeated like one that is."""
+def test_an_html_page_with_a_5xx_is_tried_again(google: Sandbox, waits: list[float], kind: str) -> None:
+    """A 502 that is not JSON is retried like one that is."""
     google.fault(Fault(kind=kind, what="page", status=502, times=2))
     assert read(google) == [["Ana"]]
 
@@ -55,10 +55,10 @@ def test_a_page_for_people_with_a_5xx_is_tried_again(google: Sandbox, waits: lis
     ("status", "error", "message"),
     [(429, QuotaExhausted, "quota"), (503, GoogleDown, "503"), (408, GoogleDown, "408")],
 )
-def test_after_five_tries_it_is_given_up(
+def test_a_request_is_given_up_after_five_tries(
     google: Sandbox, waits: list[float], kind: str, status: int, error: type[SheetsDecryptError], message: str
 ) -> None:
-    """Five tries and four waits, then the error says how often it was tried; google-auth adds none of its own."""
+    """After five tries and four waits, the error says how many tries there were; google-auth adds none of its own."""
     google.fault(Fault(kind=kind, status=status, times=None))
     with pytest.raises(error, match=f"{message}.*; tried 5 times") as caught:
         read(google)
@@ -70,7 +70,7 @@ def test_after_five_tries_it_is_given_up(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refusal_is_not_tried_again(google: Sandbox, waits: list[float], status: int) -> None:
-    """What Google refuses stays refused: one request, no wait."""
+    """A refusal by Google is final: one request, no wait."""
     google.fault(Fault(kind="spreadsheet", status=status, times=None))
     with pytest.raises(SheetsDecryptError) as caught:
         read(google)
@@ -80,14 +80,14 @@ def test_a_refusal_is_not_tried_again(google: Sandbox, waits: list[float], statu
 
 
 def test_the_tries_of_the_token_and_of_the_api_do_not_multiply(google: Sandbox, waits: list[float]) -> None:
-    """A token that fails four times and a request that fails four times are ten requests, not more."""
+    """A token that fails four times and a request that fails four times make ten requests, not more."""
     google.fault(Fault(kind="token", status=503, times=4), Fault(kind="spreadsheet", status=503, times=4))
     read(google)
     assert kinds(google) == ["token"] * 5 + ["spreadsheet"] * 5 + ["values"]
 
 
 def test_waits_grow_with_jitter(google: Sandbox, waits: list[float]) -> None:
-    """After a 5xx the waits double from one second, each a little longer by chance."""
+    """After a 5xx the waits double from one second, each with a little random extra time."""
     google.fault(Fault(kind="values", status=500, times=None))
     with pytest.raises(GoogleDown):
         read(google)
@@ -96,14 +96,14 @@ def test_waits_grow_with_jitter(google: Sandbox, waits: list[float]) -> None:
 
 
 def test_waits_for_a_quota_outlast_its_minute(google: Sandbox, waits: list[float]) -> None:
-    """A 429 without Retry-After is waited for longer than the minute that its quota counts."""
+    """The wait after a 429 without Retry-After is longer than the minute that the quota counts."""
     google.fault(Fault(kind="values", status=429, times=4))
     read(google)
     assert 60 < sum(waits) < 100
 
 
 def test_retry_after_in_seconds_is_honoured(google: Sandbox, waits: list[float]) -> None:
-    """Where the server says how long, that is how long."""
+    """Where the server says how long to wait, the wait is that long."""
     google.fault(Fault(kind="values", status=429, retry_after="17"), Fault(kind="values", status=503, retry_after="0"))
     read(google)
     assert waits == [17, 0]
@@ -131,12 +131,12 @@ def test_retry_after_as_a_date_is_honoured(google: Sandbox, waits: list[float]) 
     ],
 )
 def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds and dates are understood; a date counts from the reply's own, and anything else is as if it were not."""
+    """Seconds and dates are understood; a date counts from the reply's own Date, and anything else is ignored."""
     assert Reply("sheets.googleapis.com", 503, headers, b"").retry_after == seconds
 
 
-def test_a_wait_that_would_pass_the_deadline_is_not_begun(google: Sandbox, waits: list[float]) -> None:
-    """With the deadline in sight it is given up at once, and the message says how often it was tried."""
+def test_a_wait_beyond_the_deadline_is_not_started(google: Sandbox, waits: list[float]) -> None:
+    """Near the deadline the request is given up at once, and the message says how often it was tried."""
     google.fault(Fault(kind="values", status=429, retry_after="60", times=None))
     with pytest.raises(QuotaExhausted, match="; tried once"):
         read(google, config.Google(deadline=30))
@@ -161,15 +161,15 @@ def test_waits_end_before_the_deadline(google: Sandbox, waits: list[float], monk
 
 
 @pytest.mark.parametrize("what", ["stall", "drip"])
-def test_a_server_that_does_not_get_on_is_given_up(google: Sandbox, what: str) -> None:
-    """Silence, and a byte now and then, both end with the deadline; a time-out is Google's failure."""
+def test_a_server_that_makes_no_progress_is_given_up(google: Sandbox, what: str) -> None:
+    """Both silence and an occasional byte end at the deadline; a timeout is Google's failure."""
     google.fault(Fault(kind="values", what=what, seconds=0.4 if what == "drip" else 30, times=None))
     with pytest.raises(GoogleDown, match="; tried"):
         read(google, config.Google(deadline=1))
 
 
 def test_no_time_left_is_an_error_before_anything_is_sent(google: Sandbox) -> None:
-    """A try whose time is over is not sent."""
+    """A try is not sent when its time is over."""
     with open_session(config.Google()) as session:
         session._deadline._ends = time.monotonic() - 1
         with pytest.raises(Transient, match=r"longer than google\.deadline"):
@@ -178,7 +178,7 @@ def test_no_time_left_is_an_error_before_anything_is_sent(google: Sandbox) -> No
 
 
 def test_ctrl_c_ends_a_wait(google: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long wait is interrupted by SIGINT, and nothing is sent after it."""
+    """SIGINT interrupts a long wait, and nothing is sent after it."""
     systems.only_on("posix", "only POSIX sends SIGINT to a process itself")
     google.fault(Fault(kind="values", status=429, retry_after="200"))
     real = time.sleep
@@ -194,7 +194,7 @@ def test_ctrl_c_ends_a_wait(google: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     assert kinds(google).count("values") == 1
 
 
-def test_only_what_may_pass_is_repeated() -> None:
+def test_only_temporary_failures_are_tried_again() -> None:
     """An error other than `Transient` is raised at once."""
     calls = []
 

@@ -1,4 +1,4 @@
-"""A session signs in with the least scope, once, and knows the clock."""
+"""A session signs in once, with the least scope, and measures the clock's skew."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ def test_opening_a_session_sends_nothing(google: Sandbox) -> None:
 
 
 def test_signing_in_fetches_one_token(google: Sandbox) -> None:
-    """`sign_in` asks once; what follows uses the same token."""
+    """`sign_in` fetches one token, and later requests use it."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google(credentials=google.key_file)) as session:
         session.sign_in()
@@ -32,7 +32,7 @@ def test_signing_in_fetches_one_token(google: Sandbox) -> None:
 
 @pytest.mark.parametrize("ahead", [3600, -90])
 def test_the_clocks_skew_is_known_after_a_reply(google: Sandbox, ahead: float) -> None:
-    """The skew is this machine's clock against the reply's Date; positive where this clock is ahead."""
+    """The skew is this machine's clock minus the reply's Date, so it is positive where this clock is ahead."""
     google.fault(Fault(kind="spreadsheet", what="skew", seconds=-ahead))
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google()) as session:
@@ -45,7 +45,7 @@ def test_the_clocks_skew_is_known_after_a_reply(google: Sandbox, ahead: float) -
 def test_a_token_that_runs_out_between_two_tries_is_fetched_anew(
     google: Sandbox, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A repetition does not go out with a token that has expired meanwhile."""
+    """A retry is not sent with a token that expired during the wait."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     with open_session(config.Google()) as session:
 

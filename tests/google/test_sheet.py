@@ -17,7 +17,7 @@ ROWS = [["name", "phone"], ["Ana", "+44"], ["Bo"], [], ["Cy", "+57"]]
 
 @pytest.fixture
 def session(google: Sandbox) -> Iterator[Session]:
-    """Open a session with it."""
+    """Open a session with the local Google."""
     with open_session(config.Google()) as opened:
         yield opened
 
@@ -37,7 +37,7 @@ def _open(
 
 
 def test_an_ordinary_pull_is_three_requests(google: Sandbox, session: Session) -> None:
-    """The token, the properties and the values are all that is asked, of two hosts, and nothing in the background."""
+    """The token, properties and values are the only requests, to two hosts; nothing is sent in the background."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     list(_open(session, identity).pages())
     session.close()
@@ -49,8 +49,8 @@ def test_an_ordinary_pull_is_three_requests(google: Sandbox, session: Session) -
     assert session.requests == 3
 
 
-def test_a_sheet_tells_what_it_is(google: Sandbox, session: Session) -> None:
-    """Id, titles, gid, grid, header and the number of rows are there before the rows are."""
+def test_a_sheet_describes_itself_before_its_rows_are_read(google: Sandbox, session: Session) -> None:
+    """ID, titles, gid, grid, header and the number of rows are available before the rows are."""
     identity = google.add("Survey 1", [Tab("first", []), Tab("data", ROWS, gid=77)])
     sheet = _open(session, identity, worksheet="data")
     assert (sheet.spreadsheet_id, sheet.title) == (identity, "Survey 1")
@@ -61,14 +61,14 @@ def test_a_sheet_tells_what_it_is(google: Sandbox, session: Session) -> None:
 
 
 def test_ragged_rows_are_padded_and_keep_their_numbers(google: Sandbox, session: Session) -> None:
-    """Short rows are filled up, an empty row in the middle is a row of blanks."""
+    """Short rows are filled up, and an empty row in the middle becomes a row of blanks."""
     [page] = _open(session, google.add("Survey", [Tab("data", ROWS)])).pages()
     assert page.first_row == 2
     assert page.rows == [["Ana", "+44"], ["Bo", ""], ["", ""], ["Cy", "+57"]]
 
 
 def test_rows_come_page_by_page(google: Sandbox, session: Session) -> None:
-    """Pages have at most the rows that were asked for, and their row numbers go on."""
+    """Pages have at most the requested number of rows, and their row numbers continue."""
     rows = [["n"], *([str(number)] for number in range(2, 12))]
     pages = list(_open(session, google.add("Survey", [Tab("data", rows)]), page_rows=4).pages())
     assert [(page.first_row, len(page.rows)) for page in pages] == [(2, 4), (6, 4), (10, 2)]
@@ -76,7 +76,7 @@ def test_rows_come_page_by_page(google: Sandbox, session: Session) -> None:
 
 
 def test_pages_are_read_once(google: Sandbox, session: Session) -> None:
-    """A second pass is a bug of the caller, not an empty sheet."""
+    """A second pass is a bug in the caller, not an empty sheet."""
     sheet = _open(session, google.add("Survey", [Tab("data", ROWS)]))
     list(sheet.pages())
     with pytest.raises(RuntimeError, match="once"):
@@ -90,8 +90,8 @@ def test_a_header_without_rows_gives_no_pages(google: Sandbox, session: Session)
     assert sheet.row_total == 0
 
 
-def test_blank_rows_at_the_end_are_no_rows(google: Sandbox, session: Session) -> None:
-    """Formulas that show nothing make no rows at the end, though the API sends them."""
+def test_blank_rows_at_the_end_of_a_tab_are_dropped(google: Sandbox, session: Session) -> None:
+    """Formulas that show nothing add no rows at the end, although the API sends them."""
     blank = Formula("=IF(A2,1,)", "")
     sheet = _open(session, google.add("Survey", [Tab("data", [["a", "b"], ["1"], [blank, " "], [blank, blank]])]))
     [page] = sheet.pages()
@@ -101,8 +101,8 @@ def test_blank_rows_at_the_end_are_no_rows(google: Sandbox, session: Session) ->
 @pytest.mark.parametrize(
     "title", ["data", "D3", 'Tab\'s "own" one', "🌵 Umfrage/ü 100%", "a!b:c", "'quoted'", "A1:B2", "?x=1#y&z", ".."]
 )
-def test_every_title_is_found_as_it_is(google: Sandbox, session: Session, title: str) -> None:
-    """A title that looks like a range, or holds quotes, slashes or other scripts, names its own tab and no other."""
+def test_every_title_is_matched_exactly(google: Sandbox, session: Session, title: str) -> None:
+    """A title that looks like a range, or contains quotes, slashes or other scripts, names only its own tab."""
     identity = google.add("Survey", [Tab("other", [["wrong"]]), Tab(title, ROWS)])
     sheet = _open(session, identity, worksheet=title)
     assert sheet.tab.title == title
@@ -110,7 +110,7 @@ def test_every_title_is_found_as_it_is(google: Sandbox, session: Session, title:
 
 
 def test_a_title_beats_a_gid_and_a_gid_beats_the_first_tab(google: Sandbox, session: Session) -> None:
-    """The most explicit of the three decides."""
+    """The title decides, then the gid, then the order of the tabs."""
     identity = google.add("Survey", [Tab("one", [["1"]]), Tab("two", [["2"]], gid=22), Tab("three", [["3"]], gid=33)])
     assert _open(session, identity, worksheet="three", gid=22).header.names == ("3",)
     assert _open(session, identity, gid=22).header.names == ("2",)
@@ -119,7 +119,7 @@ def test_a_title_beats_a_gid_and_a_gid_beats_the_first_tab(google: Sandbox, sess
 
 
 def test_a_missing_title_lists_the_tabs_and_the_closest(google: Sandbox, session: Session) -> None:
-    """The user sees which tabs exist and which was probably meant."""
+    """The hint lists the existing tabs and suggests the closest title."""
     identity = google.add("Survey", [Tab("Baseline", ROWS, gid=5), Tab("Notes", [], gid=6)])
     with pytest.raises(WorksheetNotFound, match='no tab "baseline "') as caught:
         _open(session, identity, worksheet="baseline ")
@@ -129,7 +129,7 @@ def test_a_missing_title_lists_the_tabs_and_the_closest(google: Sandbox, session
 
 
 def test_a_missing_gid_lists_the_tabs(google: Sandbox, session: Session) -> None:
-    """A gid that no tab has is an error, never the first tab instead."""
+    """A gid that no tab has is an error; the first tab is never used instead."""
     identity = google.add("Survey", [Tab("Baseline", ROWS, gid=5)])
     with pytest.raises(WorksheetNotFound, match="gid 99") as caught:
         _open(session, identity, gid=99)
@@ -140,7 +140,7 @@ def test_a_missing_gid_lists_the_tabs(google: Sandbox, session: Session) -> None
 
 @pytest.mark.parametrize("rows", [[], [[], ["Ana"]], [["", "  "], ["Ana", "+44"]], [["", ""]]])
 def test_a_tab_without_a_header_is_refused(google: Sandbox, session: Session, rows: list[list[str]]) -> None:
-    """No values, or a blank first row with data below it, is a missing header; the tab is named."""
+    """No values, or a blank first row with data below it, is a missing header, and the error names the tab."""
     with pytest.raises(SheetEmpty, match='"data" has no header') as caught:
         _open(session, google.add("Survey", [Tab("data", rows)]))
     assert "row 1" in caught.value.hint
@@ -148,12 +148,12 @@ def test_a_tab_without_a_header_is_refused(google: Sandbox, session: Session, ro
 
 
 def test_blank_and_duplicate_names_are_kept(google: Sandbox, session: Session) -> None:
-    """The header is unchanged; a number in it is text."""
+    """The header is unchanged; a number in it is read as text."""
     sheet = _open(session, google.add("Survey", [Tab("data", [["a", "", "a", 2024, " b "], ["1"]])]))
     assert sheet.header.names == ("a", "", "a", "2024", " b ")
 
 
-def test_stored_values_are_exact_and_say_what_was_retyped(google: Sandbox, session: Session) -> None:
+def test_stored_values_are_exact_and_retyped_cells_are_reported(google: Sandbox, session: Session) -> None:
     """Strings come as stored, dates as text, and numbers and booleans in full and reported."""
     rows: list[list[Cell]] = [
         ["a", "b", "c"],
@@ -176,7 +176,7 @@ def test_stored_values_are_exact_and_say_what_was_retyped(google: Sandbox, sessi
 
 
 def test_displayed_values_are_what_the_sheet_shows(google: Sandbox, session: Session) -> None:
-    """Everything comes as text, formatted, and nothing counts as retyped."""
+    """Everything comes as formatted text, and nothing counts as retyped."""
     rows: list[list[Cell]] = [["a", "b"], [1e21, True], [5.0, "x"]]
     [page] = _open(session, google.add("Survey", [Tab("data", rows)]), values="displayed").pages()
     assert page.rows == [["1.00E+21", "TRUE"], ["5", "x"]]
@@ -192,8 +192,8 @@ def test_the_traces_of_a_shifted_append_are_reported(google: Sandbox, session: S
     assert list(page.shifted) == [4]
 
 
-def test_a_tab_renamed_between_two_requests_is_named(google: Sandbox, session: Session) -> None:
-    """A tab that is gone when its values are asked for is missing, and the tabs are listed."""
+def test_a_tab_renamed_between_two_requests_is_reported_as_missing(google: Sandbox, session: Session) -> None:
+    """A tab that is gone when its values are requested is reported as missing, with the list of tabs."""
     identity = google.add("Survey", [Tab("data", ROWS)])
 
     def rename() -> None:
@@ -206,7 +206,7 @@ def test_a_tab_renamed_between_two_requests_is_named(google: Sandbox, session: S
 
 
 def test_a_sheet_can_be_opened_again(google: Sandbox, session: Session) -> None:
-    """A reopened sheet is as the tab is now."""
+    """A reopened sheet has the tab's current content."""
     identity = google.add("Survey", [Tab("data", ROWS)])
     sheet = _open(session, identity)
     google.replace_rows(identity, "data", [["other"], ["1"]])
@@ -214,8 +214,8 @@ def test_a_sheet_can_be_opened_again(google: Sandbox, session: Session) -> None:
     assert page.rows == [["1"]]
 
 
-def test_charts_and_hidden_kinds_are_no_tabs_with_cells() -> None:
-    """A chart's own sheet has no grid, and the order is the sheet's, not the reply's."""
+def test_charts_are_not_tabs_with_cells() -> None:
+    """A chart's own sheet has no grid, and the tabs are in the spreadsheet's order, not the reply's."""
     title, tabs = _tabs(
         {
             "properties": {"title": "Survey"},
@@ -233,7 +233,7 @@ def test_charts_and_hidden_kinds_are_no_tabs_with_cells() -> None:
 @pytest.mark.parametrize(
     "content", [[], {}, {"sheets": 5}, {"sheets": [{}], "properties": {}}, {"sheets": [], "properties": None}]
 )
-def test_properties_of_another_shape_are_not_googles(content: Any) -> None:
+def test_malformed_properties_are_not_taken_for_googles(content: Any) -> None:
     """JSON of another shape is not from Google."""
     with pytest.raises(NotGoogle):
         _tabs(content)
@@ -242,14 +242,14 @@ def test_properties_of_another_shape_are_not_googles(content: Any) -> None:
 @pytest.mark.parametrize(
     "content", [[], {}, {"range": "x", "values": 5}, {"range": "x", "values": [5]}, {"range": "x", "values": [[[1]]]}]
 )
-def test_values_of_another_shape_are_not_googles(content: Any) -> None:
+def test_malformed_values_are_not_taken_for_googles(content: Any) -> None:
     """JSON of another shape is not from Google, and never an empty sheet."""
     with pytest.raises(NotGoogle):
         _checked(content)
 
 
 def test_a_spreadsheet_without_cells_is_refused() -> None:
-    """Where no tab has a grid, that is said."""
+    """The error says that no tab has cells."""
     with pytest.raises(WorksheetNotFound, match="no tab with cells") as caught:
         _choose([], None, None)
     assert "none" in caught.value.hint

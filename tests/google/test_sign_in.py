@@ -1,4 +1,4 @@
-"""Credentials other than a key file, google-auth itself, and failures without any reply."""
+"""Credentials other than a key file, google-auth itself, and failures without a reply."""
 
 import json
 import ssl
@@ -32,13 +32,13 @@ ROWS = [["name"], ["Ana"]]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(waits: list[float]) -> None:
-    """Let waits pass in no time."""
+    """Let waits take no time."""
 
 
 def test_a_persons_login_signs_in(
     scripted: Callable[..., Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Application Default Credentials of a person work through the same wire; an expired login says so."""
+    """Application Default Credentials of a person use the same connection; an expired login is reported."""
     login = tmp_path / "login.json"
     content = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
     login.write_text(json.dumps(content))
@@ -64,7 +64,7 @@ class _Metadata(BaseHTTPRequestHandler):
 
 
 def test_a_machines_metadata_server_may_answer_in_text(scripted: Callable[..., Scripted]) -> None:
-    """Credentials that need several addresses get other hosts' replies as they are, and Google's only as JSON."""
+    """Credentials that need several addresses get other hosts' replies unchanged, and Google's only as JSON."""
     with HTTPServer(("127.0.0.1", 0), _Metadata) as metadata, scripted(http(b"text")) as server:
         threading.Thread(target=metadata.handle_request).start()
         traffic = Traffic()
@@ -75,8 +75,8 @@ def test_a_machines_metadata_server_may_answer_in_text(scripted: Callable[..., S
                 endpoint("https://sheets.googleapis.com/x")
 
 
-def test_an_address_beyond_the_token_uri_is_never_asked(google: Sandbox) -> None:
-    """Whatever google-auth would look up besides the token, a key file's session does not send it."""
+def test_no_address_but_the_token_uri_is_requested(google: Sandbox) -> None:
+    """A session with a key file sends none of google-auth's other requests."""
     with open_session(config.Google()) as session:
         with pytest.raises(CredentialsRefused, match="not the key file's token_uri"):
             session._request("https://iamcredentials.googleapis.com/v1/allowedLocations")
@@ -88,10 +88,8 @@ def _refresh_error(*arguments: object) -> Exception:
     return made
 
 
-def test_a_failure_that_only_google_auth_explains_is_handed_on(
-    google: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its words are shown, and what came with them is not."""
+def test_a_failure_that_only_google_auth_explains_is_reported(google: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """google-auth's own words are shown, but not the data attached to them."""
     for raised, words in (
         (_refresh_error("no luck", {"access_token": "ya29.x"}), "no luck"),
         (_refresh_error(), "no reason given"),
@@ -117,7 +115,7 @@ def test_a_failure_that_only_google_auth_explains_is_handed_on(
     ],
 )
 def test_other_failures_of_the_network_are_told_apart(error: OSError, words: str) -> None:
-    """What the system says decides on the words; its own text is not shown."""
+    """The system's error determines the message; its own text is not shown."""
     failure = no_reply.explain(error, host="sheets.googleapis.com")
     assert isinstance(failure, Transient)
     assert words in str(failure)
@@ -125,8 +123,8 @@ def test_other_failures_of_the_network_are_told_apart(error: OSError, words: str
 
 
 @pytest.mark.parametrize(("code", "clock"), [(9, True), (10, True), (20, False)])
-def test_a_certificate_out_of_its_time_points_to_the_clock(code: int, clock: bool) -> None:
-    """A certificate that is not yet, or no longer, valid often means that the clock is wrong."""
+def test_a_certificate_outside_its_validity_points_to_the_clock(code: int, clock: bool) -> None:
+    """A certificate that is not yet valid, or has expired, often means that the clock is wrong."""
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code = code
     failure = no_reply.explain(error, host="sheets.googleapis.com")

@@ -1,4 +1,4 @@
-"""A CSV is read as Excel and Google Sheets write it: comma, semicolon or tab; UTF-8, UTF-16, or an encoding by name."""
+"""A CSV is read as Excel and Google Sheets write it: comma, semicolon or tab; UTF-8, UTF-16, or a named encoding."""
 
 import codecs
 import csv
@@ -19,7 +19,7 @@ CELL = st.text(st.one_of(st.sampled_from(",;\t\"'\r\n=é"), st.characters(exclud
 
 
 def _read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[list[list[str]], str]:
-    """Return the header and the rows of a file, and what it was taken for."""
+    """Return the header and the rows of a file, and the dialect that was found."""
     path = folder / "a.csv"
     path.write_bytes(content)
     with CsvFile(path, encoding) as file:
@@ -38,7 +38,7 @@ def _read(folder: Path, content: bytes, encoding: str | None = None) -> tuple[li
 def test_whatever_the_csv_module_writes_in_any_dialect_is_read_back(
     tmp_path: Path, rows: list[list[str]], separator: str, encoding: str, end: str, announced: bool, minimal: bool
 ) -> None:
-    """Every separator in every encoding, with and without `sep=`, also where cells hold the other separators."""
+    """Every separator is read in every encoding, with and without `sep=`, even if cells contain others."""
     table = [["id", "Name; first, last\tor both", "phone"], *rows]
     text = io.StringIO(newline="")
     text.write(f"sep={separator}{end}" if announced else "")
@@ -74,7 +74,7 @@ def test_whatever_the_csv_module_writes_in_any_dialect_is_read_back(
     ],
 )
 def test_the_separator_is_the_headers_most_frequent_one_outside_quotes(start: str, separator: str) -> None:
-    """What is in quotes, and what is in later lines, does not count; the comma wins a tie."""
+    """Separators in quotes or on later lines do not count, and the comma wins a tie."""
     assert dialect_of(PATH, start.encode(), None).separator == separator
 
 
@@ -88,27 +88,27 @@ def test_the_separator_is_the_headers_most_frequent_one_outside_quotes(start: st
         ("\ufeffsep=;\r\na;b,c\r\n1;2\r\n".encode("utf-16-le"), "CSV separated by semicolons, UTF-16"),
     ],
 )
-def test_a_first_line_that_announces_the_separator_is_obeyed_and_skipped(
+def test_a_first_line_that_announces_the_separator_is_used_and_skipped(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
-    """Excel reads such a file so; the header is row 1 all the same."""
+    """Excel reads such a file in the same way; the header still counts as row 1."""
     assert _read(tmp_path, content) == ([["a", "b,c"], ["1", "2"]], words)
 
 
-def test_a_column_may_be_called_like_the_announcement(tmp_path: Path) -> None:
+def test_a_column_name_may_look_like_the_separator_line(tmp_path: Path) -> None:
     """Only a line with nothing else on it announces a separator."""
     assert _read(tmp_path, b"sep=;,b\n1,2\n")[0] == [["sep=;", "b"], ["1", "2"]]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_an_encoding_by_name_is_used(tmp_path: Path, encoding: str) -> None:
-    """What the computer's code page can hold is read as it was written."""
+def test_a_named_encoding_is_used(tmp_path: Path, encoding: str) -> None:
+    """Characters in the computer's code page are read as they were written."""
     letters = bytes([0xE4, 0xE9, 0xEE]).decode(encoding)
     assert _read(tmp_path, f"a;b\r\n{letters};1\r\n".encode(encoding), encoding)[0] == [["a", "b"], [letters, "1"]]
 
 
-def test_a_file_that_shows_its_encoding_is_not_read_in_another(tmp_path: Path) -> None:
-    """Names would be damaged in silence: a byte order mark, or UTF-8 from end to end, is believed."""
+def test_a_file_with_a_recognisable_encoding_is_not_read_in_another(tmp_path: Path) -> None:
+    """A byte order mark, or UTF-8 from end to end, is trusted, because names would be silently damaged otherwise."""
     for start in ("\ufeffa\n".encode(), "\ufeffa\n".encode("utf-16-le")):
         with pytest.raises(ConfigurationError, match="byte order mark") as caught:
             _read(tmp_path, start, "cp1252")
@@ -119,12 +119,12 @@ def test_a_file_that_shows_its_encoding_is_not_read_in_another(tmp_path: Path) -
 
 
 def test_a_file_in_ascii_may_be_given_any_encoding(tmp_path: Path) -> None:
-    """It is the same in all of them."""
+    """ASCII text is the same in all of them."""
     assert _read(tmp_path, b"a\nb\n", "cp1252") == ([["a"], ["b"]], "CSV of one column, cp1252")
 
 
-def test_bytes_that_the_named_encoding_does_not_have_are_refused(tmp_path: Path) -> None:
-    """They show that it is the wrong one."""
+def test_bytes_that_are_invalid_in_the_named_encoding_are_refused(tmp_path: Path) -> None:
+    """Such bytes show that the encoding is wrong."""
     with pytest.raises(SheetRefused, match=r"is not cp1252 text \(near line [12]\)"):
         _read(tmp_path, b"a\n\x81\xe9\n", "cp1252")
 

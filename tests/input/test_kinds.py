@@ -1,4 +1,4 @@
-"""A file that is no table is called what it is, with what to do."""
+"""The error for a file that is not a table says what the file is, and what to do."""
 
 from pathlib import Path
 
@@ -47,8 +47,10 @@ def compound(stream: str) -> bytes:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", "save it as"),
     ],
 )
-def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, content: bytes, kind: str, advice: str) -> None:
-    """What people download or save by mistake is named, and how to get a table is the hint."""
+def test_the_error_for_another_kind_of_file_names_the_kind(
+    tmp_path: Path, content: bytes, kind: str, advice: str
+) -> None:
+    """The error names the kind of file that was downloaded or saved by mistake; the hint says how to get a table."""
     path = tmp_path / "answers.csv"
     path.write_bytes(content)
     with pytest.raises(SheetRefused, match=kind) as caught:
@@ -57,18 +59,16 @@ def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, content: by
     assert advice in caught.value.hint
 
 
-def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
-    """A download that did not begin leaves one."""
+def test_an_empty_file_is_reported_as_empty(tmp_path: Path) -> None:
+    """A download that did not begin leaves an empty file."""
     (tmp_path / "a.csv").touch()
     with pytest.raises(SheetEmpty, match="is empty: it has no header"):
         CsvFile(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(("name", "meant"), [("~$Survey.xlsx", "Survey.xlsx"), (".~lock.Survey.xlsx#", "Survey.xlsx")])
-def test_what_an_open_workbook_leaves_beside_itself_is_not_taken_for_a_csv(
-    tmp_path: Path, name: str, meant: str
-) -> None:
-    """Excel and LibreOffice keep a small file there with the user's name; completion by the Tab key finds it first."""
+def test_the_lock_file_of_an_open_workbook_is_not_taken_for_a_csv(tmp_path: Path, name: str, meant: str) -> None:
+    """Excel and LibreOffice keep a small file there with the user's name, and Tab completion finds it first."""
     path = tmp_path / name
     path.write_bytes(b"\x03Ada" + b" " * 50 + b"\x03\x00A\x00d\x00a\x00" + b" \x00" * 50)
     with pytest.raises(SheetRefused, match="only says who has the workbook open") as caught:

@@ -22,5 +22,5 @@ GUARDS: Final[tuple[Guard, Guard]] = ("smart", "owasp")
 
 
 def read(data: bytes) -> list[list[str]]:
-    """Read a CSV as RFC 4180 has it."""
+    """Read a CSV according to RFC 4180."""
     return list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))

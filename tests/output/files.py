@@ -1,4 +1,4 @@
-"""Files of every kind that is written, and other libraries that read them."""
+"""Files of every kind that is written, and other libraries to read them."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ KINDS: Final = tuple(Kind)
 
 
 def written(kind: Kind, names: Sequence[str], *pages: Rows) -> bytes:
-    """Return a file of these pages."""
+    """Return a file with these pages."""
     writer = writer_of(kind, "utf-8", "off")
     pieces = [writer.header(names), *(writer.columns(list(zip(*rows, strict=True))) for rows in pages), *writer.end()]
     return b"".join(pieces)
@@ -28,7 +28,7 @@ def _read_csv(data: bytes) -> list[list[str]]:
 
 
 def _read_workbook(data: bytes) -> list[list[str]]:
-    """Read with another library, which leaves Excel's escapes for the caller."""
+    """Read with another library, which leaves Excel's escapes to the caller."""
     sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=True).worksheets[0]
     rows = list(sheet.iter_rows())
     assert {cell.data_type for row in rows for cell in row if cell.value is not None} <= {"s", "inlineStr"}
@@ -49,7 +49,7 @@ def _read_stata(data: bytes) -> list[list[str]]:
 
 
 def _of_bytes(cell: str) -> str:
-    """Return the text of what pandas shows as the bytes of a text with a NUL in it."""
+    """Return the text of a cell with a NUL in it, which pandas shows as bytes."""
     return eval(cell).decode() if re.fullmatch(r"b(['\"]).*\\x00.*\1", cell, re.DOTALL) else cell
 
 

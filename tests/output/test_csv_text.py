@@ -1,4 +1,4 @@
-"""Rows become a CSV that every reader takes."""
+"""Rows become a CSV that every reader accepts."""
 
 import csv
 import importlib
@@ -20,7 +20,7 @@ from tests.survey import World
 
 
 def test_guarded_cells_are_counted_over_pages() -> None:
-    """The count goes over all pages, and only rows that need it are rewritten."""
+    """The count covers all pages, and only rows that need it are rewritten."""
     text = CsvText("utf-8", "smart")
     assert text.rows([["=1", "b"], ["a", "-5"]]) == b"'=1,b\r\na,-5\r\n"
     assert text.rows([["@x", "+y"]]) == b"'@x,'+y\r\n"
@@ -34,15 +34,15 @@ def test_rows_are_not_changed_in_place() -> None:
     assert row == ["=1", "b"]
 
 
-def test_the_byte_order_mark_comes_once() -> None:
-    """`utf-8-sig` begins with one byte order mark, before the header alone; `utf-8` has none."""
+def test_the_byte_order_mark_is_written_once() -> None:
+    """`utf-8-sig` begins with one byte order mark, only before the header; `utf-8` has none."""
     with_mark, without = CsvText("utf-8-sig", "smart"), CsvText("utf-8", "smart")
     assert with_mark.header(["né"]) == b"\xef\xbb\xbf" + "né\r\n".encode()
     assert without.header(["né"]) == "né\r\n".encode()
     assert with_mark.rows([["é"]]) == without.rows([["é"]]) == "é\r\n".encode()
 
 
-def test_lines_end_as_rfc_4180_has_it() -> None:
+def test_lines_end_according_to_rfc_4180() -> None:
     """Every record ends with CR LF; a line break within a cell stays unchanged, in quotes."""
     text = CsvText("utf-8", "off")
     assert text.rows([["a\nb", "c\rd"], ['e"f', "g,h"]]) == b'"a\nb","c\rd"\r\n"e""f","g,h"\r\n'
@@ -52,8 +52,8 @@ def test_lines_end_as_rfc_4180_has_it() -> None:
 
 
 @given(st.sampled_from(["utf-8", "utf-8-sig"]), st.lists(CELLS, min_size=3, max_size=3), ROWS)
-def test_any_text_comes_back_from_a_csv_reader(encoding: str, names: list[str], rows: list[list[str]]) -> None:
-    """Any text is read back as it was written; line breaks and NUL are kept, as any other character is."""
+def test_any_text_is_read_back_by_a_csv_reader(encoding: str, names: list[str], rows: list[list[str]]) -> None:
+    """Any text is read back as it was written, including line breaks and NUL."""
     text = CsvText(encoding, "off")  # type: ignore[arg-type]
     data = text.header(names) + text.rows(rows)
     if encoding == "utf-8-sig":
@@ -64,7 +64,7 @@ def test_any_text_comes_back_from_a_csv_reader(encoding: str, names: list[str], 
 
 @given(st.integers(1, 3), st.data())
 def test_a_cell_is_quoted_only_where_it_must_be(width: int, data: st.DataObject) -> None:
-    """The bytes are those of the csv module, which quotes what RFC 4180 wants quoted and an empty line's only cell."""
+    """The bytes are the csv module's, which quotes what RFC 4180 requires and the only cell of an empty line."""
     rows = data.draw(st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=6))
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator="\r\n").writerows(rows)
@@ -79,7 +79,7 @@ def test_pages_give_the_same_bytes_as_one(rows: list[list[str]], cut: int) -> No
     assert whole.guarded_cells == split.guarded_cells
 
 
-def test_a_lone_surrogate_goes_out_as_it_came_in() -> None:
+def test_a_lone_surrogate_is_written_unchanged() -> None:
     """Text that UTF-8 cannot hold does not stop the run."""
     assert CsvText("utf-8", "smart").rows([["\ud83d"]]) == b"\xed\xa0\xbd\r\n"
 
@@ -108,8 +108,8 @@ def test_a_csv_of_one_column_is_counted_with_its_blanks() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"a,b", b"a,b\r\n", b"\xef\xbb\xbfa\r\n", b'"a\r\nb"\r\n'])
-def test_nothing_or_a_header_alone_has_no_rows(data: bytes) -> None:
-    """A CSV without rows counts none, whatever its header is."""
+def test_an_empty_file_or_only_a_header_has_no_rows(data: bytes) -> None:
+    """A CSV without rows has a count of zero, whatever its header is."""
     count = RecordCount()
     count.add(data)
     count.add(b"")
@@ -121,7 +121,7 @@ def test_nothing_or_a_header_alone_has_no_rows(data: bytes) -> None:
 
 @given(st.data())
 def test_every_cell_that_excel_cuts_is_named(data: st.DataObject) -> None:
-    """A cell of more than 32,767 UTF-16 units is listed with its row and column, and a shorter one is not."""
+    """A cell of more than 32,767 UTF-16 units is listed with its row and column; a shorter one is not."""
     limit = LONGEST_EXCEL_CELL
     long = [st.just("x" * (limit + 1)), st.just("🌾" * (limit // 2 + 1)), st.just("=" + "x" * limit)]
     short = [
@@ -156,7 +156,7 @@ def test_every_cell_that_excel_cuts_is_named(data: st.DataObject) -> None:
     ],
 )
 def test_a_warning_names_the_first_long_cells(long: int, named: str) -> None:
-    """It counts them and names the Sheet's row and the column of three, never a value; without any there is none."""
+    """It counts them and names the Sheet's row and column of three, never a value; without any there is no warning."""
     text = CsvText("utf-8", "smart")
     text.rows([["free", "n"], *(row for number in range(long) for row in (["x" * 40_000, str(number)], ["", "short"]))])
     [warning] = text.warnings(["free", "n"])
@@ -173,7 +173,7 @@ def test_the_guards_mark_counts_as_excel_counts_it() -> None:
 
 
 def test_a_run_names_what_excel_cuts(world: World) -> None:
-    """The record warns of it with the Sheet's row, and the CSV holds the cell whole."""
+    """The record has a warning with the Sheet's row, and the CSV holds the whole cell."""
     world.survey.sheet[3][4] = "x" * 40_000
     world.configure(spreadsheet=world.google.add("Long", [Tab("data", world.survey.sheet)]))
     done = world.pull("--json")
@@ -190,10 +190,10 @@ def test_a_run_names_what_excel_cuts(world: World) -> None:
 @pytest.mark.parametrize(("program", "module"), [("Python", "csv"), ("pandas", "pandas")])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(READABLE, min_size=3, max_size=3), max_size=4))
-def test_the_readmes_lines_read_every_cell_as_it_is(
+def test_the_readmes_code_reads_every_cell_unchanged(
     tmp_path: Path, program: str, module: str, rows: list[list[str]]
 ) -> None:
-    """What the README says for Python and pandas changes no blank, line break, missing value or number."""
+    """The README's code for Python and pandas changes no blank, line break, missing value or number."""
     text = CsvText("utf-8-sig", "smart")
     file = tmp_path / "baseline.csv"
     file.write_bytes(text.header(HEADER) + text.rows(rows))

@@ -1,4 +1,4 @@
-"""The second CSV: never a decrypted column in it, wherever it lies, and both CSVs or none."""
+"""The second CSV never contains a decrypted column, wherever it is, and both CSVs are written or none."""
 
 import csv
 import errno
@@ -26,7 +26,7 @@ from tests.survey import CSV, ENCRYPTED, HEADER, VAULT_PASSPHRASE, World, assert
 
 
 def _second(world: World, **more: Any) -> Path:
-    """Ask for a second CSV outside of the vault."""
+    """Configure a second CSV outside the vault."""
     folder = world.folder / "analysis"
     folder.mkdir(exist_ok=True)
     job = {name: more.pop(name) for name in list(more) if name not in {"keep", "drop"}}
@@ -40,14 +40,14 @@ def _columns(world: World, *names: str) -> bytes:
 
 
 def test_the_second_csv_holds_every_column_that_is_not_decrypted(world: World) -> None:
-    """By default what is decrypted is left out, and the rest lies outside of the vault, for the user alone."""
+    """By default decrypted columns are left out, and the rest is outside the vault, readable only by the user."""
     second = _second(world)
     done = world.pull()
     assert done.code == 0
     assert f"note: baseline: the de-identified csv has 2 columns: {second}" in done.err
     assert second.read_bytes() == _columns(world, "id", "free")
     assert_nothing_leaked(second.read_bytes(), world.survey)
-    # on Windows whoever can read the folder can read it
+    # on Windows anyone who can read the folder can read it
     assert os.name == "nt" or second.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in second.parent.iterdir()] == ["second.csv"]
     assert world.csv() == world.whole()
@@ -59,14 +59,14 @@ def test_the_second_csv_holds_every_column_that_is_not_decrypted(world: World) -
      ({"drop": ["free", "name"]}, ["id"]), ({"drop": ["free"], "keep": ["id"]}, ["id"])],
 )  # fmt: skip
 def test_columns_are_chosen(world: World, choice: dict[str, object], columns: list[str]) -> None:
-    """`drop` leaves out more, `keep` names the only ones; they stand in the sheet's order."""
+    """`drop` leaves out more columns, `keep` names the only ones; both keep the sheet's order."""
     second = _second(world, **choice)
     assert world.pull().code == 0
     assert second.read_bytes() == _columns(world, *columns)
 
 
 def test_with_auto_the_columns_to_keep_are_named(world: World) -> None:
-    """What `auto` decrypts is known only after the last row; a name among them is refused, and both CSVs stay."""
+    """The columns that `auto` decrypts are known only after the last row; keeping one is refused and both CSVs stay."""
     second = _second(world, columns="auto", keep=["id"])
     assert world.pull().code == 0
     assert second.read_bytes() == _columns(world, "id")
@@ -82,8 +82,8 @@ def test_with_auto_the_columns_to_keep_are_named(world: World) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("keep", [None, ["id"]])
-def test_a_byte_order_mark_in_a_name_lets_no_column_out(world: World, encoding: str, keep: list[str] | None) -> None:
-    """A sheet that was imported from a CSV may have U+FEFF before its first name; that column stays inside."""
+def test_a_byte_order_mark_in_a_name_leaks_no_column(world: World, encoding: str, keep: list[str] | None) -> None:
+    """A sheet imported from a CSV may have U+FEFF before its first name; that column is still left out."""
     sheet: list[list[Cell]] = [[row[1], row[0], *row[2:]] for row in world.survey.sheet]
     sheet[0][0] = "\ufeffname"
     world.google.replace_rows(world.spreadsheet, "data", sheet)
@@ -95,7 +95,7 @@ def test_a_byte_order_mark_in_a_name_lets_no_column_out(world: World, encoding: 
     assert header == ("id" if keep else "id,free")
 
 
-def test_cells_with_everything_that_a_csv_can_hold_come_through(world: World) -> None:
+def test_cells_with_everything_that_a_csv_can_hold_are_unchanged(world: World) -> None:
     """Quotes, line breaks of all kinds, guarded formulas and blanks are the same in both CSVs."""
     cells = [
         'say "hi"',
@@ -121,10 +121,8 @@ def test_cells_with_everything_that_a_csv_can_hold_come_through(world: World) ->
     assert "'=SUM(A1)" in second.read_text(encoding="utf-8-sig")
 
 
-def test_a_first_csv_that_is_exchanged_in_the_vault_lets_no_name_out(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An older version, with names where ids are now, takes the first CSV's place in the moment after its rename."""
+def test_a_first_csv_replaced_in_the_vault_leaks_no_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older version, with names in place of IDs, replaces the first CSV right after its rename."""
     sheet = [[row[1], row[0], *row[2:]] for row in world.survey.sheet]
     world.google.replace_rows(world.spreadsheet, "data", sheet)
     assert world.pull().code == 0
@@ -147,14 +145,14 @@ def test_a_first_csv_that_is_exchanged_in_the_vault_lets_no_name_out(
 
 
 def _encrypted_csv(world: World) -> Path:
-    """The file in the vault's folder that holds the CSV: the only one of its size."""
+    """Return the file in the vault's folder that holds the CSV, which is the only one of its size."""
     size = 68 + 28 + len(world.csv() or b"")  # cryptomator-format: a header, and one chunk with nonce and tag
     (place,) = (path for path in world.vault_folder.rglob("*.c9r") if path.is_file() and path.stat().st_size == size)
     return place
 
 
 def test_a_column_that_shows_tokens_late_is_never_in_the_second_csv(world: World) -> None:
-    """Under "auto" a column may look readable for thousands of rows; nothing of it is left anywhere."""
+    """With "auto" a column may look readable for thousands of rows; none of it is left anywhere."""
     second = _second(world, columns="auto", keep=["id", "free"])
     assert world.pull().code == 0
     before = world.csv(), second.read_bytes()
@@ -171,7 +169,7 @@ def test_a_column_that_shows_tokens_late_is_never_in_the_second_csv(world: World
 def test_a_full_disk_for_the_second_csv_does_not_hold_back_the_first(
     world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The vault's CSV is in its place, the run says what failed, and the former second CSV is whole."""
+    """The vault's CSV is written, the run says what failed, and the previous second CSV is unchanged."""
     small = tmp_path_factory.mktemp("small")
     with mounts.tmpfs(small, "64k"):
         world.configure(deidentified={"output": str(small / "second.csv")})
@@ -191,7 +189,7 @@ def test_a_full_disk_for_the_second_csv_does_not_hold_back_the_first(
 
 
 def test_an_unchanged_second_csv_is_left_alone(world: World) -> None:
-    """A second run touches neither CSV; one that someone removed or changed is made again."""
+    """A second run touches neither CSV; a second CSV that someone removed or changed is written again."""
     second = _second(world)
     world.pull()
     before = second.stat()
@@ -208,7 +206,7 @@ def test_an_unchanged_second_csv_is_left_alone(world: World) -> None:
 
 
 def test_a_dry_run_writes_no_second_csv(world: World) -> None:
-    """A trial leaves nothing."""
+    """A dry run leaves nothing."""
     second = _second(world)
     assert world.pull("--dry-run").code == 0
     assert not second.exists()
@@ -220,7 +218,7 @@ def test_a_dry_run_writes_no_second_csv(world: World) -> None:
      ({"keys": {"private_keys": [{"file": "keys/nowhere"}]}}, 4)],
 )  # fmt: skip
 def test_a_failed_run_leaves_both_csvs_as_they_were(world: World, change: dict[str, object], code: int) -> None:
-    """Whatever stops a run, the former CSVs stay."""
+    """Whatever stops a run, the previous CSVs stay."""
     second = _second(world)
     world.pull()
     before = world.csv(), second.read_bytes()
@@ -233,7 +231,7 @@ def test_a_failed_run_leaves_both_csvs_as_they_were(world: World, change: dict[s
 
 
 def test_a_second_csv_that_cannot_be_written_does_not_hold_back_the_first(world: World) -> None:
-    """A missing folder, a file in its place and the inside of a locked vault: the run says so and ends with code 7."""
+    """For a missing folder, a file in its place or the inside of a locked vault, the run says so and exits with 7."""
     other = world.folder / "other"
     quick_vault.create(other, Secret(VAULT_PASSPHRASE))
     (world.folder / "file").touch()
@@ -277,10 +275,10 @@ BASE: dict[str, Any] = {"spreadsheet": "12345abcde", "columns": ["name"], "outpu
         ({"deidentified": {"outptu": "b.csv"}}, "outptu"),
     ],
 )  # fmt: skip
-def test_a_configuration_that_would_let_something_out_or_overwrite_it_is_refused(
+def test_a_configuration_that_would_leak_or_overwrite_something_is_refused(
     change: dict[str, object], words: str
 ) -> None:
-    """What can be seen in the configuration is refused there; two outputs never share a file."""
+    """A problem that is visible in the configuration is refused there, and two outputs never share a file."""
     other = BASE | {"output": "taken.csv", "deidentified": {"output": "taken_second.csv"}}
     with pytest.raises(ConfigurationError) as caught:
         parse({"jobs": {"z": other, "a": BASE | change}}, folder=Path("/conf"))
@@ -288,7 +286,7 @@ def test_a_configuration_that_would_let_something_out_or_overwrite_it_is_refused
 
 
 def test_the_same_name_in_two_vaults_is_two_files() -> None:
-    """A path inside a vault is not the same path outside of it."""
+    """A path inside a vault is not the same file as that path outside it."""
     vaults = {name: {"cryptomator": name, "passphrase": {"prompt": True}} for name in ("one", "two")}
     jobs = {
         "a": BASE | {"vault": "one", "deidentified": {"output": "a.csv"}},
@@ -299,8 +297,8 @@ def test_the_same_name_in_two_vaults_is_two_files() -> None:
         parse({"vaults": vaults, "jobs": jobs | {"c": BASE | {"vault": "two"}}}, folder=Path("/conf"))
 
 
-def test_every_decrypted_column_is_left_out_also_where_names_repeat() -> None:
-    """Chosen is by place: of columns with one name, none is kept by that name."""
+def test_every_decrypted_column_is_left_out_even_where_names_repeat() -> None:
+    """Columns are chosen by position, so a decrypted column is not kept because another has the same name."""
     header = Header(("id", "name", "", "id"))
     job = BASE | {"deidentified": {"output": "b.csv"}}
     choice = parse({"jobs": {"a": job}}, folder=Path("/c")).jobs["a"].deidentified
@@ -310,7 +308,7 @@ def test_every_decrypted_column_is_left_out_also_where_names_repeat() -> None:
 
 
 def test_a_choice_that_cannot_be_met_names_its_key_and_the_next_step() -> None:
-    """A name that is not in the header once, or one that is decrypted: under `keep` and under `drop`."""
+    """The error is for a name that is not in the header exactly once, or is decrypted, in `keep` or in `drop`."""
     job = BASE | {"deidentified": {"output": "b.csv", "keep": ["id"], "drop": ["old"]}}
     choice = parse({"jobs": {"a": job}}, folder=Path("/c")).jobs["a"].deidentified
     assert choice is not None
@@ -332,8 +330,8 @@ def test_a_choice_that_cannot_be_met_names_its_key_and_the_next_step() -> None:
     assert tokens.value.hint == "remove it from keep"
 
 
-def test_a_second_csv_that_gets_no_name_says_why(tmp_path: Path) -> None:
-    """Everything was written by then: the reason and the next step are those of the vault's error."""
+def test_the_error_says_why_a_second_csv_cannot_be_renamed(tmp_path: Path) -> None:
+    """Everything was written by then, and the reason and the next step are those of the vault's error."""
 
     def refuse(_folder: OpenFolder, _old: str, _new: str) -> None:
         raise OSError(errno.ENOSPC, "no room for a name")
@@ -352,7 +350,7 @@ def test_a_second_csv_that_gets_no_name_says_why(tmp_path: Path) -> None:
 
 
 def test_check_finds_a_missing_folder(world: World) -> None:
-    """What the run would report is reported before it."""
+    """The check reports what a run would report."""
     world.configure(deidentified={"output": str(world.folder / "nowhere" / "x.csv")})
     for more in ([], ["--no-network"]):
         done = world.run("check", "--config", world.path, *more)
@@ -362,7 +360,7 @@ def test_check_finds_a_missing_folder(world: World) -> None:
 
 
 def test_check_tries_the_second_csv(world: World) -> None:
-    """A column that is not there, or a folder that is not there, is found before a pull finds it."""
+    """A missing column or folder is found before a pull."""
     second = world.folder / "analysis" / "second.csv"
     second.parent.mkdir()
     world.configure(deidentified={"output": str(second), "drop": ["free_text"]})
@@ -377,7 +375,7 @@ def test_check_tries_the_second_csv(world: World) -> None:
 
 
 def test_a_second_workbook_that_cannot_hold_an_answer_holds_nothing_back(world: World, tmp_path: Path) -> None:
-    """The vault's CSV is written whole, and the run says which cell is too long for the second file."""
+    """The vault's CSV is written completely, and the run says which cell is too long for the second file."""
     second = tmp_path / "second.xlsx"
     world.configure(deidentified={"output": str(second)})
     assert world.pull().code == 0

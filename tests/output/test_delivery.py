@@ -1,4 +1,4 @@
-"""A CSV gets into the vault in one step, only where it changed, never shrunken, with copies of the former ones."""
+"""A CSV is put into the vault in one step, only if it changed, never shrunken, with copies of the previous ones."""
 
 import errno
 import hashlib
@@ -47,13 +47,13 @@ def _content(vault: Vault, name: str = NAME) -> bytes:
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> CryptomatorVault:
-    """Return an open vault; each test puts in place what it starts from."""
+    """Return an open vault; each test creates the files that it starts from."""
     return quick_vault.create(tmp_path_factory.mktemp("vault") / "v", Secret("x"))
 
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Iterator[Vault]:
-    """Return a mounted vault drive that is empty."""
+    """Return an empty mounted vault drive."""
     with mounts.gocryptfs(tmp_path) as mounted:
         yield Drive(mounted.point)
 
@@ -72,10 +72,10 @@ CONTENT = st.lists(st.sampled_from([b"a", b"b", b"\r\n", b'"', b"a" * 40]), max_
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(former=st.none() | CONTENT, new=CONTENT, piece=st.integers(1, 30))
-def test_the_vault_holds_the_new_content_whatever_was_there(
+def test_the_vault_holds_the_new_content_whatever_it_held_before(
     vault: CryptomatorVault, former: bytes | None, new: bytes, piece: int
 ) -> None:
-    """For any former and new content the result is the new one, and it is unchanged just where both are equal."""
+    """For any previous and new content the result is the new one, reported as unchanged only if both are equal."""
     _start_from(vault, former)
     done = _deliver(vault, new, ReplacePolicy(max_shrink=None), piece=piece)
     assert _content(vault) == new
@@ -87,10 +87,10 @@ def test_the_vault_holds_the_new_content_whatever_was_there(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(former=st.none() | CONTENT, new=CONTENT)
-def test_a_dry_run_tells_what_would_change_and_leaves_all(
+def test_a_dry_run_says_what_would_change_and_writes_nothing(
     vault: CryptomatorVault, former: bytes | None, new: bytes
 ) -> None:
-    """The same answer, and not a byte written."""
+    """The answer is the same, and not a byte is written."""
     _start_from(vault, former)
     done = _deliver(vault, new, ReplacePolicy(max_shrink=None, dry_run=True, keep=3))
     assert done.changed == (former != new)
@@ -99,7 +99,7 @@ def test_a_dry_run_tells_what_would_change_and_leaves_all(
 
 
 def test_a_large_csv_that_differs_at_its_end_is_whole(drive: Vault) -> None:
-    """The part that is the same is taken from the former CSV, in pieces."""
+    """The unchanged part is copied from the previous CSV, in pieces."""
     former = _lines(400_000)
     _start_from(drive, former)
     new = former + b"one more\r\n"
@@ -108,8 +108,8 @@ def test_a_large_csv_that_differs_at_its_end_is_whole(drive: Vault) -> None:
     assert _content(drive) == new
 
 
-def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
-    """What was compared must be what is copied, or the new CSV would be a mixture."""
+def test_a_change_to_the_previous_csv_during_the_run_is_noticed(drive: Vault) -> None:
+    """The content that was compared must be the content that is copied, or the new CSV would be a mixture."""
     _start_from(drive, _lines(3))
 
     def exchange_meanwhile() -> None:
@@ -125,8 +125,8 @@ def test_a_former_csv_that_changes_meanwhile_is_noticed(drive: Vault) -> None:
     assert drive.names("") == [NAME]
 
 
-def test_an_error_before_the_commit_leaves_the_former_csv(drive: Vault) -> None:
-    """An error at the last moment leaves no trace: not of the new CSV, nor a copy of the former."""
+def test_an_error_before_the_commit_leaves_the_previous_csv(drive: Vault) -> None:
+    """An error at the last moment leaves neither the new CSV nor a copy of the previous one."""
     _start_from(drive, _lines(3))
 
     def fail_late() -> None:
@@ -140,8 +140,8 @@ def test_an_error_before_the_commit_leaves_the_former_csv(drive: Vault) -> None:
     assert drive.names("") == [NAME]
 
 
-def test_a_name_that_is_held_open_is_told_with_the_one_that_was_taken(tmp_path: Path) -> None:
-    """As on Windows while Excel has the CSV: where the new one is, and why."""
+def test_the_note_names_the_file_written_instead_of_an_open_one(tmp_path: Path) -> None:
+    """As on Windows while Excel has the CSV open, the note says where the new file is, and why."""
 
     def held(folder: OpenFolder, old: str, new: str) -> None:
         if new == NAME:
@@ -157,8 +157,8 @@ def test_a_name_that_is_held_open_is_told_with_the_one_that_was_taken(tmp_path: 
     assert "held open by another program" in note
 
 
-def test_a_delivery_that_is_not_committed_leaves_the_former_csv(vault: CryptomatorVault) -> None:
-    """That is a bug of ours, and still nothing is lost."""
+def test_a_delivery_that_is_not_committed_leaves_the_previous_csv(vault: CryptomatorVault) -> None:
+    """A missing commit is a bug in the program, but nothing is lost."""
     _start_from(vault, _lines(3))
     with pytest.raises(AssertionError), delivery(vault, NAME, ReplacePolicy()) as new:
         new.write(_lines(4))
@@ -168,7 +168,7 @@ def test_a_delivery_that_is_not_committed_leaves_the_former_csv(vault: Cryptomat
 @pytest.mark.parametrize("former", [1, 10, 100])
 @pytest.mark.parametrize("percent", range(0, 101, 7))
 def test_the_share_of_rows_that_may_be_gone_is_exact(vault: CryptomatorVault, former: int, percent: int) -> None:
-    """Just the share that is allowed passes, and a row less does not, however the share is written in binary."""
+    """Exactly the allowed share passes, and one row less does not, however the share is rounded in binary."""
     allowed = former - former * percent // 100
     _start_from(vault, _lines(former))
     _deliver(vault, _lines(allowed, "y"), ReplacePolicy(max_shrink=percent / 100), rows=allowed)
@@ -179,15 +179,15 @@ def test_the_share_of_rows_that_may_be_gone_is_exact(vault: CryptomatorVault, fo
         assert _content(vault) == _lines(former)
 
 
-def test_a_quoted_line_break_is_no_row(vault: CryptomatorVault) -> None:
-    """The former rows are counted as records, not as lines."""
+def test_a_quoted_line_break_is_not_a_row(vault: CryptomatorVault) -> None:
+    """The previous rows are counted as records, not as lines."""
     _start_from(vault, b'h\r\n"1\r\n\r\n\r\n"\r\n"2""\r\n"\r\n')
     assert _deliver(vault, _lines(2), ReplacePolicy(max_shrink=0), rows=2).changed
 
 
 @pytest.mark.usefixtures("far_from_utc")
-def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
-    """`keep` names a copy after the time of the former CSV in UTC, and the newest stay."""
+def test_a_copy_has_the_date_of_its_content(drive: Vault) -> None:
+    """`keep` names a copy after the modification time of the previous CSV in UTC, and the newest copies stay."""
     _start_from(drive, None)
     folder = Path(drive.path(NAME)).parent
     (folder / "a.notes.csv").write_text("not a copy")
@@ -204,10 +204,10 @@ def test_a_copy_has_the_date_of_what_it_holds(drive: Vault) -> None:
 
 
 @pytest.mark.parametrize("seconds", [4e11, -1e11, 1e30])
-def test_a_file_from_an_impossible_year_is_kept_as_of_today(
+def test_a_copy_of_a_file_from_an_impossible_year_has_todays_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """Some file systems take any time for a file, and so does whoever syncs one."""
+    """Some file systems and sync programs accept any time for a file."""
     folder = PlainFolder(tmp_path)
     _deliver(folder, _lines(1), rows=1)
     monkeypatch.setattr(PlainFolder, "modified", lambda _self, _name: seconds)
@@ -243,12 +243,12 @@ def test_no_copy_is_removed_before_the_new_csv_is_in_its_place(drive: Vault) -> 
     ],
 )
 def test_a_dated_name_keeps_folder_and_ending(name: str, copy: str) -> None:
-    """So that a double click opens it."""
+    """The ending is kept so that a double click opens the file."""
     assert dated(name, datetime(2026, 1, 31, 6, 30, tzinfo=UTC)) == copy
 
 
 def test_copies_in_a_folder_of_the_vault_are_kept_there(drive: Vault) -> None:
-    """The copies of surveys/a.csv lie in surveys as well, and the oldest go from there alone."""
+    """The copies of surveys/a.csv are also in surveys, and only there are the oldest removed."""
     _start_from(drive, None)
     root = Path(drive.path(NAME)).parent
     (root / "a.kept-2026-01-01T00-00-00Z.csv").write_bytes(_lines(1))

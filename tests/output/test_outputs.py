@@ -1,4 +1,4 @@
-"""Several outputs of one run: all of them are replaced, or none as far as a file system allows."""
+"""Several outputs of one run: all of them are replaced, or none, as far as a file system allows."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from tests import quick_vault, systems
 
 NAMES: Final = ("a.csv", "a.xlsx", "a.dta")
 FORM: Final = Form("utf-8", "smart")
-COUNTED: Final = FormerCounts("", 0, {})  # by the run before, so that no copy is kept
+COUNTED: Final = FormerCounts("", 0, {})  # by the previous run, so that no copy is kept
 Rows = Sequence[Sequence[str]]
 
 
@@ -48,7 +48,7 @@ def _files(path: Path) -> dict[str, bytes]:
 
 
 def test_every_output_is_left_alone_where_nothing_changed(tmp_path: Path) -> None:
-    """A second run of the same rows writes none of them, and one that was lost is written again."""
+    """A second run with the same rows writes none of them, and a lost output is written again."""
     folder = PlainFolder(tmp_path)
     assert _write(folder, _rows(3)).changed
     before = {file.name: file.stat().st_ino for file in tmp_path.iterdir()}
@@ -64,7 +64,7 @@ def test_every_output_is_left_alone_where_nothing_changed(tmp_path: Path) -> Non
 
 
 def test_a_dry_run_writes_none_and_says_what_would_change(tmp_path: Path) -> None:
-    """The same digests as those of the run itself."""
+    """The digests are those of the real run."""
     folder = PlainFolder(tmp_path)
     dry = _write(folder, _rows(3), policy=ReplacePolicy(dry_run=True))
     assert _files(tmp_path) == {}
@@ -72,8 +72,8 @@ def test_a_dry_run_writes_none_and_says_what_would_change(tmp_path: Path) -> Non
     assert [file.sha256 for file in dry.delivered] == [file.sha256 for file in real.delivered]
 
 
-def test_what_one_file_cannot_hold_leaves_all_of_them(tmp_path: Path) -> None:
-    """A cell that is too long for the workbook holds back the others too."""
+def test_a_cell_that_one_file_cannot_hold_leaves_all_files_unchanged(tmp_path: Path) -> None:
+    """A cell that is too long for the workbook holds back the other files too."""
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(3))
     before = _files(tmp_path)
@@ -84,7 +84,7 @@ def test_what_one_file_cannot_hold_leaves_all_of_them(tmp_path: Path) -> None:
 
 @contextmanager
 def _no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the system refuse to write more, as a full disk does."""
+    """Make the system refuse to write more, as a full disk does."""
     import resource  # not on Windows
 
     former = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -95,8 +95,8 @@ def _no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
-def test_a_disk_that_is_full_for_the_last_file_leaves_all_of_them(tmp_path: Path) -> None:
-    """Every file is on the disk before the first gets its name; not even a temporary file remains."""
+def test_a_disk_that_is_full_for_the_last_file_leaves_all_unchanged(tmp_path: Path) -> None:
+    """Every file is on the disk before the first is renamed, and not even a temporary file remains."""
     systems.only_on("posix", "the system's limit of a file's size")
     folder, names = PlainFolder(tmp_path), ("a.csv", "a.dta", "a.xlsx")
     _write(folder, _rows(3), names)
@@ -119,8 +119,8 @@ def _refusing(name: str) -> RenamePolicy:
     return RenamePolicy(rename=rename)
 
 
-def test_a_rename_that_fails_is_said_and_the_next_run_completes_it(tmp_path: Path) -> None:
-    """What has its new content by then is named, and no temporary file remains."""
+def test_a_failed_rename_is_reported_and_the_next_run_completes_it(tmp_path: Path) -> None:
+    """The files that already have their new content are named, and no temporary file remains."""
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(3))
     before = _files(tmp_path)
@@ -133,8 +133,8 @@ def test_a_rename_that_fails_is_said_and_the_next_run_completes_it(tmp_path: Pat
     assert [file.changed for file in _write(folder, _rows(4)).delivered] == [False, True, True]
 
 
-def test_every_file_that_is_replaced_already_is_named(tmp_path: Path) -> None:
-    """Those that have their new content by then, and no other."""
+def test_every_file_that_was_already_replaced_is_named(tmp_path: Path) -> None:
+    """The error names the files that already have their new content, and no other."""
     names = ("a.csv", "b.csv", "c.csv")
     _write(PlainFolder(tmp_path), _rows(4), ["b.csv"])
     (tmp_path / "b.csv").rename(tmp_path / "same.csv")
@@ -143,8 +143,8 @@ def test_every_file_that_is_replaced_already_is_named(tmp_path: Path) -> None:
     assert failure.value.message.endswith(f"; already replaced: {tmp_path / 'a.csv'}, {tmp_path / 'b.csv'}")
 
 
-def test_a_power_cut_between_two_names_is_completed_by_the_next_run(tmp_path: Path) -> None:
-    """The process is gone right before the second rename: each file is whole, the old or the new one."""
+def test_the_next_run_completes_after_a_power_cut_between_two_renames(tmp_path: Path) -> None:
+    """The process dies right before the second rename, and each file is complete, either old or new."""
     systems.only_on("posix", "a process is forked")
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(3))
@@ -156,7 +156,7 @@ def test_a_power_cut_between_two_names_is_completed_by_the_next_run(tmp_path: Pa
         place.rename(old, new)
 
     child = os.fork()
-    if child == 0:  # pragma: no cover  (this process ends before it could report what it covered)
+    if child == 0:  # pragma: no cover  (this process ends before it can report its coverage)
         _write(PlainFolder(tmp_path, policy=RenamePolicy(rename=rename)), _rows(4))
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -176,7 +176,7 @@ def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shrunken_output_of_any_kind_is_refused(tmp_path: Path, name: str) -> None:
-    """Also where only the file itself says how many rows it had."""
+    """It is refused even where only the file itself says how many rows it had."""
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(10), [name])
     before = _files(tmp_path)
@@ -187,7 +187,7 @@ def test_a_shrunken_output_of_any_kind_is_refused(tmp_path: Path, name: str) -> 
 
 
 def test_only_the_first_output_that_exists_judges_what_may_be_gone(tmp_path: Path) -> None:
-    """A workbook that a person has filled holds nothing back beside a main output that lost nothing."""
+    """A workbook that a person has filled does not hold back a main output that lost nothing."""
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(100), ["a.xlsx"])
     _write(folder, _rows(3), ["a.csv"])
@@ -196,7 +196,7 @@ def test_only_the_first_output_that_exists_judges_what_may_be_gone(tmp_path: Pat
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_new_main_output_lets_no_shrunken_one_replace_another(tmp_path: Path, name: str) -> None:
-    """Where the main output was renamed, or made one of `also`, the other file may be the only copy of the answers."""
+    """Where the main output was renamed or moved to `also`, the other file may be the only copy of the answers."""
     folder = PlainFolder(tmp_path)
     _write(folder, _rows(100), [name])
     before = _files(tmp_path)
@@ -205,8 +205,8 @@ def test_a_new_main_output_lets_no_shrunken_one_replace_another(tmp_path: Path, 
     assert _files(tmp_path) == before
 
 
-def test_the_rows_of_a_workbook_that_is_known_are_not_counted_again(tmp_path: Path) -> None:
-    """The history recognises it by its digest."""
+def test_the_rows_of_a_known_workbook_are_not_counted_again(tmp_path: Path) -> None:
+    """The history recognises the workbook by its digest."""
     folder = PlainFolder(tmp_path)
     first = _write(folder, _rows(10), ["a.xlsx"])
     counted = FormerCounts(first.delivered[0].sha256, 100, {})
@@ -215,7 +215,7 @@ def test_the_rows_of_a_workbook_that_is_known_are_not_counted_again(tmp_path: Pa
 
 
 def test_copies_of_every_output_are_kept(tmp_path: Path) -> None:
-    """`keep` holds for each of them."""
+    """`keep` applies to each of them."""
     folder = PlainFolder(tmp_path)
     policy = ReplacePolicy(keep=1)
     _write(folder, _rows(3), policy=policy)
@@ -223,15 +223,15 @@ def test_copies_of_every_output_are_kept(tmp_path: Path) -> None:
     assert sorted(file.suffix for file in tmp_path.glob("a.kept-*")) == [".csv", ".dta", ".xlsx"]
 
 
-def test_what_excel_cuts_is_said_once(tmp_path: Path) -> None:
-    """With the column's name, and not for each of the files that hold the cell."""
+def test_cells_that_excel_cuts_are_reported_once(tmp_path: Path) -> None:
+    """The warning has the column's name, and is not repeated for each file that holds the cell."""
     outputs = _write(PlainFolder(tmp_path), [["1", "x" * 40_000]], ["a.csv", "b.csv"])
     [warning] = outputs.warnings()
     assert "(row 2 of 'name')" in warning
 
 
 def test_further_outputs_are_files_of_their_own_beside_the_main_one(tmp_path: Path) -> None:
-    """In the same vault; what is refused is named, with the next step."""
+    """They are in the same vault; the error for a refused output names it, with the next step."""
     vault, other = (quick_vault.create(tmp_path / name, Secret("x")) for name in ("one", "two"))
     place, main = vault.check(), (vault, "a.csv")
     found = refuse_elsewhere([(vault, "a.xlsx"), (vault, "b.csv")], main, place)

@@ -1,4 +1,4 @@
-"""What every writer must do, whatever it writes: one contract for CSVs, Excel workbooks and Stata datasets."""
+"""The contract of every writer, for CSVs, Excel workbooks and Stata datasets."""
 
 import io
 import zipfile
@@ -57,7 +57,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[list[str]]]]:
 @pytest.mark.parametrize("kind", KINDS)
 @given(table=tables())
 def test_any_text_is_read_back_by_another_program(kind: Kind, table: tuple[list[str], list[list[list[str]]]]) -> None:
-    """Every cell is the text that it was: no number, date, formula or blank is made of it."""
+    """Every cell is read as the same text, never as a number, date, formula or blank."""
     names, pages = table
     assert READ[kind](written(kind, names, *pages)) == [names, *(row for page in pages for row in page)]
 
@@ -65,7 +65,7 @@ def test_any_text_is_read_back_by_another_program(kind: Kind, table: tuple[list[
 @pytest.mark.parametrize("kind", KINDS)
 @given(table=tables())
 def test_the_same_rows_are_the_same_bytes(kind: Kind, table: tuple[list[str], list[list[list[str]]]]) -> None:
-    """At another time, and in pages of another size, so that an unchanged file is left alone."""
+    """The time and the size of pages do not matter, so an unchanged file is left alone."""
     names, pages = table
     rows = [row for page in pages for row in page]
     assert written(kind, names, *pages) == written(kind, names, rows)
@@ -74,7 +74,7 @@ def test_the_same_rows_are_the_same_bytes(kind: Kind, table: tuple[list[str], li
 @pytest.mark.parametrize("kind", KINDS)
 @given(table=tables())
 def test_the_rows_of_a_file_are_counted(kind: Kind, table: tuple[list[str], list[list[list[str]]]]) -> None:
-    """A former file says how many rows it has, by which a shrunken one is refused."""
+    """The number of rows in the previous file is known, so a shrunken one is refused."""
     names, pages = table
     assert rows_of(kind, io.BytesIO(written(kind, names, *pages))) == sum(map(len, pages))
 
@@ -82,7 +82,7 @@ def test_the_rows_of_a_file_are_counted(kind: Kind, table: tuple[list[str], list
 @pytest.mark.parametrize("kind", [Kind.WORKBOOK, Kind.STATA])
 @given(data=st.binary(max_size=40))
 def test_something_else_is_not_counted(kind: Kind, data: bytes) -> None:
-    """A file that somebody put under the output's name is no reason to crash, and is known to be something else."""
+    """A file that someone put under the output's name causes no crash, and is recognised as something else."""
     assert rows_of(kind, io.BytesIO(data)) is None
 
 
@@ -91,8 +91,8 @@ def test_something_else_is_not_counted(kind: Kind, data: bytes) -> None:
 @given(
     places=st.lists(st.integers(-30, 3000), min_size=1, max_size=4), byte=st.integers(0, 255), cut=st.integers(0, 3000)
 )
-def test_a_damaged_file_is_no_reason_to_crash(kind: Kind, places: list[int], byte: int, cut: int) -> None:
-    """Whatever is broken in it, it has some number of rows or none, and is replaced."""
+def test_a_damaged_file_causes_no_crash(kind: Kind, places: list[int], byte: int, cut: int) -> None:
+    """Whatever is broken in it, the file has some number of rows or none, and is replaced."""
     data = bytearray(written(kind, ["a", "b"], [["1", "x"], ["2", "y"]]))
     for place in places:
         data[place % len(data)] = byte
@@ -100,8 +100,8 @@ def test_a_damaged_file_is_no_reason_to_crash(kind: Kind, places: list[int], byt
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_token_can_be_looked_for(kind: Kind) -> None:
-    """Tokens outside of the configured columns are found whatever is written; before the first page there are none."""
+def test_a_token_can_be_found_in_what_was_written(kind: Kind) -> None:
+    """Tokens outside the configured columns are found in every kind of file; before the first page there are none."""
     writer: Writer = writer_of(kind, "utf-8-sig", "smart")
     assert writer.plain == b""
     writer.header(["a", "b"])
@@ -111,15 +111,15 @@ def test_a_token_can_be_looked_for(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_without_a_row_adds_none(kind: Kind) -> None:
-    """It has columns, and nothing in them."""
+    """The page has columns without cells."""
     writer = writer_of(kind, "utf-8", "off")
     data = b"".join([writer.header(["a", "b"]), writer.columns([[], []]), *writer.end()])
     assert READ[kind](data) == [["a", "b"]]
 
 
 @pytest.mark.parametrize(("kind", "shown"), [(Kind.CSV, b"\xed\xa0\xbd"), (Kind.STATA, b"\xed\xa0\xbd")])
-def test_a_lone_surrogate_stops_no_file(kind: Kind, shown: bytes) -> None:
-    """It goes out as it came in."""
+def test_a_lone_surrogate_does_not_stop_a_file(kind: Kind, shown: bytes) -> None:
+    """The surrogate is written unchanged."""
     assert shown in written(kind, ["a"], [["\ud83d"]])
 
 
@@ -127,7 +127,7 @@ def test_a_lone_surrogate_stops_no_file(kind: Kind, shown: bytes) -> None:
 
 
 def test_the_header_of_a_workbook_is_frozen() -> None:
-    """And every cell has the format "Text", so that it stays one when somebody edits it."""
+    """Every cell also has the format "Text", so that it stays text when someone edits it."""
     data = written(Kind.WORKBOOK, ["id", "phone"], [["007", ""]])
     sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
     assert sheet.freeze_panes == "A2"
@@ -136,7 +136,7 @@ def test_the_header_of_a_workbook_is_frozen() -> None:
 
 
 def test_blanks_at_the_ends_of_a_cell_are_kept() -> None:
-    """Excel drops them unless it is told not to, which other readers do not mind."""
+    """Excel drops them unless the file says to keep them; other readers keep them anyway."""
     writer = WorkbookText()
     writer.header(["a"])
     writer.columns([[" a", "b\t", "c", " "]])
@@ -145,7 +145,7 @@ def test_blanks_at_the_ends_of_a_cell_are_kept() -> None:
 
 
 def test_a_workbook_holds_what_excel_holds() -> None:
-    """One column, row or character more is refused, with a next step, and what just fits is not."""
+    """One column, row or character too many is refused, with a next step; exactly the limit is not."""
     with pytest.raises(SheetRefused, match="16,385 columns") as refusal:
         WorkbookText().header(["x"] * 16_385)
     assert refusal.value.hint == "name an output that ends in .csv or .dta, which hold it"
@@ -164,7 +164,7 @@ def test_a_workbook_holds_what_excel_holds() -> None:
 
 
 def test_a_workbook_that_would_outgrow_its_zip_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the first page beyond, and not at the one that just fits."""
+    """The first page beyond the limit is refused, and one that just fits is not."""
     writer = WorkbookText()
     writer.header(["a"])
     monkeypatch.setattr(workbook, "_LARGEST", 2 * len('<row r="2"><c r="A2" s="1"/></row>'))
@@ -173,8 +173,8 @@ def test_a_workbook_that_would_outgrow_its_zip_file_is_refused(monkeypatch: pyte
         writer.columns([[""]])
 
 
-def test_a_worksheet_holds_text_in_its_cells_alone() -> None:
-    """Its first row is frozen, its columns are wide enough to read, and Excel marks no number that is a text."""
+def test_a_worksheet_has_text_only_in_its_cells() -> None:
+    """The first row is frozen, the columns are wide enough to read, and Excel flags no text that is a number."""
     data = written(Kind.WORKBOOK, ["a", "b", "c"], [["]]>", " x ", ""], ["_x0041_", "\x07", "&<"]])
     with zipfile.ZipFile(io.BytesIO(data)) as parts:
         roots = {name: ET.fromstring(parts.read(name)) for name in parts.namelist()}
@@ -202,13 +202,13 @@ def test_a_worksheet_holds_text_in_its_cells_alone() -> None:
 
 
 def test_every_column_of_a_worksheet_has_its_own_letters() -> None:
-    """From A to XFD, as another library counts them."""
+    """The letters run from A to XFD, as another library counts them."""
     assert list(map(workbook._letters, range(16_384))) == list(map(get_column_letter, range(1, 16_385)))
 
 
 @pytest.mark.parametrize("shift", range(len("</row>")))
 def test_the_rows_of_a_large_worksheet_are_counted_wherever_it_is_cut(shift: int) -> None:
-    """It is read in pieces of a megabyte, which may end within a row's last tag."""
+    """The file is read in pieces of a megabyte, which may end within a row's closing tag."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as parts:
         parts.writestr("xl/worksheets/sheet1.xml", b" " * shift + b"</row>" * 180_000)
@@ -222,7 +222,7 @@ def test_a_large_page_and_small_ones_are_the_same_workbook() -> None:
     assert written(Kind.WORKBOOK, ["a", "b"], rows) == written(Kind.WORKBOOK, ["a", "b"], *parts)
 
 
-def test_a_header_that_a_workbook_cannot_hold_is_named_by_its_place() -> None:
+def test_a_header_that_a_workbook_cannot_hold_is_named_by_its_cell() -> None:
     """The name itself would fill the screen, the history and the report."""
     with pytest.raises(SheetRefused, match="cell B1 is longer than") as caught:
         WorkbookText().header(["id", "x" * 40_000])

@@ -14,7 +14,7 @@ PARTS = st.dictionaries(st.text("abc/.", min_size=1, max_size=9), st.lists(st.bi
 
 
 class _Unseekable(io.RawIOBase):
-    """A stream that can only be written at its end, as a vault's file."""
+    """A stream that can only be written at its end, like a vault's file."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -29,8 +29,8 @@ class _Unseekable(io.RawIOBase):
 
 @settings(max_examples=20)
 @given(PARTS)
-def test_a_zip_file_has_the_bytes_that_pythons_own_writer_gives_it(parts: dict[str, list[bytes]]) -> None:
-    """Every field of every header, the sizes that follow a part, and the directory."""
+def test_a_zip_file_has_the_same_bytes_as_pythons_own(parts: dict[str, list[bytes]]) -> None:
+    """Every field of every header, the sizes after each part, and the directory are the same."""
     stream, ours = ZipStream(), bytearray()
     theirs = _Unseekable()
     with zipfile.ZipFile(theirs, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as other:
@@ -46,8 +46,8 @@ def test_a_zip_file_has_the_bytes_that_pythons_own_writer_gives_it(parts: dict[s
     assert bytes(ours + stream.end()) == bytes(theirs.data)
 
 
-def test_a_part_is_as_large_as_its_header_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte more is refused."""
+def test_a_part_may_be_as_large_as_its_header_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte more is refused."""
     monkeypatch.setattr(zip_stream, "LARGEST", 1000)
     for size in (1000, 1001):
         stream = ZipStream()

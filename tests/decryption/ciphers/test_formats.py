@@ -1,4 +1,4 @@
-"""Every format decrypts what the original JavaScript and an independent encryption made, with every kind of key."""
+"""Every format decrypts tokens of the original JavaScript and of an independent encryption, with every kind of key."""
 
 import base64
 from collections.abc import Callable
@@ -61,33 +61,33 @@ def test_every_vector_decrypts_to_its_plaintext(format_: Format, file: str) -> N
 
 
 def test_the_formats_are_tried_in_the_order_of_the_design() -> None:
-    """Sealed box, CryptoJS and legacy, with only the first authenticated."""
+    """The order is sealed box, CryptoJS, legacy, and only the first is authenticated."""
     assert [wire.format for wire in FORMATS] == list(Format)
     assert [wire.authenticated for wire in FORMATS] == [True, False, False]
 
 
 @given(TEXT)
 def test_a_sealed_box_of_any_text_comes_back(text: str) -> None:
-    """What the independent encryption seals opens to the same text."""
+    """A text that the independent encryption seals is opened unchanged."""
     assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box(text, PRIVATE)).values == [text]
 
 
 @given(TEXT)
 def test_a_legacy_token_of_any_text_comes_back(text: str) -> None:
-    """What the independent encryption chains decrypts to the same text."""
+    """A text that the independent encryption chains is decrypted unchanged."""
     assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc(text, "your_secret_key1")).values == [text]
 
 
 @given(TEXT)
 def test_a_cryptojs_token_of_any_text_comes_back(text: str) -> None:
-    """What the independent EVP_BytesToKey and CBC made decrypts to the same text."""
+    """A text that the independent EVP_BytesToKey and CBC encrypt is decrypted unchanged."""
     token = encryption.cryptojs(text, "correct horse battery staple")
     assert opened(Format.CRYPTOJS_PASSPHRASE, PASSPHRASE, token).values == [text]
 
 
 @given(st.lists(TEXT, max_size=6))
-def test_a_column_in_one_call_keeps_its_order(texts: list[str]) -> None:
-    """Tokens of any lengths that are decrypted in one call come back in order, whatever comes before them."""
+def test_a_column_decrypted_in_one_call_keeps_its_order(texts: list[str]) -> None:
+    """Tokens of any length that are decrypted in one call keep their order, whatever comes before them."""
     tokens = [encryption.legacy_cbc(text, "your_secret_key1") for text in texts]
     assert list(opened(Format.LEGACY_CBC, LEGACY, *tokens).values) == texts
     row = encryption.sealed_row(texts, PRIVATE)
@@ -96,7 +96,7 @@ def test_a_column_in_one_call_keeps_its_order(texts: list[str]) -> None:
 
 @given(st.lists(TEXT, min_size=1, max_size=4))
 def test_our_own_sealing_shares_one_ephemeral_key(texts: list[str]) -> None:
-    """What `sealing` makes in one call shares its ephemeral key, has a nonce of its own, and opens."""
+    """Tokens that `sealing` makes in one call share the ephemeral key, have a nonce each, and open."""
     private_key, public_key = sealing.generate()
     tokens = sealing.seal(texts, public_key)
     bodies = [body for token in tokens if (body := WIRES[Format.SEALED_BOX].read(token))]
@@ -107,7 +107,7 @@ def test_our_own_sealing_shares_one_ephemeral_key(texts: list[str]) -> None:
 
 @st.composite
 def _columns_of_tokens(draw: st.DrawFn) -> list[str]:
-    """Draw a column of tokens of one format, in which a cell may be damaged, of another format, or no token."""
+    """Draw a column of tokens of one format, in which a cell may be damaged, of another format, or not a token."""
     texts = draw(st.lists(TEXT, min_size=1, max_size=5))
     kinds = {
         Format.SEALED_BOX: encryption.sealed_row(texts, PRIVATE),
@@ -128,13 +128,13 @@ def _columns_of_tokens(draw: st.DrawFn) -> list[str]:
 @example(["v2:" + "A" * 76])  # 57 bytes: three too few for a sealed box
 @example(["v2:" + "A" * 80 + "!!!!"])
 @example(["AAAA=", "AAAA"])
-@example(["A" * 48])  # 36 bytes: no whole blocks
+@example(["A" * 48])  # 36 bytes: not whole blocks
 @example(["A" * 42 + "B="])
 @example(["A" * 85 + "B=="])
 @example(["A" * 41 + "!A="])
 @given(_columns_of_tokens())
-def test_a_column_is_read_at_once_as_its_cells_are_one_by_one(cells: list[str]) -> None:
-    """`read_all` returns what `read` returns for each cell, and None where one of them is not a whole token."""
+def test_reading_a_column_at_once_equals_reading_its_cells_one_by_one(cells: list[str]) -> None:
+    """`read_all` returns what `read` returns for each cell, or None if any of them is not a whole token."""
     for wire in FORMATS:
         bodies = [wire.read(cell) for cell in cells]
         assert wire.read_all(cells) == (bodies if all(bodies) else None)
@@ -149,7 +149,7 @@ def test_the_independent_ladder_is_right() -> None:
 
 
 def test_a_key_is_read_with_and_without_padding() -> None:
-    """A private key may keep its padding, and white space around it does not matter."""
+    """A private key may keep its padding, and surrounding white space does not matter."""
     for text in (encryption.key_text(PRIVATE), encryption.key_text(PRIVATE, padded=True)):
         assert decode_key(text) == PRIVATE
         assert decode_key(f" {text}\n") == PRIVATE
@@ -158,7 +158,7 @@ def test_a_key_is_read_with_and_without_padding() -> None:
 
 @given(st.binary(min_size=32, max_size=32))
 def test_any_32_bytes_are_a_key(key: bytes) -> None:
-    """Every 32 bytes are written and read back."""
+    """Any 32 bytes are written and read back."""
     assert decode_key(encode_key(key)) == key
     assert len(encode_key(key)) == 43
 
@@ -173,7 +173,7 @@ def test_any_32_bytes_are_a_key(key: bytes) -> None:
         encryption.key_text(bytes(33)),
         base64.standard_b64encode(b"\xff" * 32).decode(),
         base64.standard_b64encode(b"\xff" * 32).decode().rstrip("="),
-        "A" * 42 + "B",  # bits after the last byte that are not zero
+        "A" * 42 + "B",  # non-zero bits after the last byte
         "A" * 42 + "é",
         "A" * 20 + " " + "A" * 22,
         "\udcff" * 43,
@@ -181,8 +181,8 @@ def test_any_32_bytes_are_a_key(key: bytes) -> None:
         "AGE-SECRET-KEY-1QQPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGP",
     ],
 )
-def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
-    """A private key of another length, alphabet or kind is refused, by an error that does not hold it."""
+def test_an_invalid_private_key_is_refused_and_not_shown(text: str) -> None:
+    """A private key of another length, alphabet or kind is refused, and the error does not contain it."""
     assert decode_key(text) is None
     with pytest.raises(KeyWrong) as caught:
         SealedBox([Secret(text)])
@@ -190,8 +190,8 @@ def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
     assert not text or text not in caught.value.message + caught.value.hint
 
 
-def test_several_private_keys_open_each_others_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a rotation the tag shows which key fits, and the key that fitted last is tried first."""
+def test_several_private_keys_open_columns_of_either_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a rotation the tag shows which key fits, and the key that fitted last is tried first."""
     cipher = SealedBox([Secret(encryption.key_text(key)) for key in (PRIVATE, OTHER)])
     tokens = [encryption.sealed_box(f"answer {number}", key) for number, key in enumerate([OTHER, OTHER, PRIVATE])]
     tried: list[int] = []
@@ -212,7 +212,7 @@ def _watched(derive: Callable[[bytes], AESGCM], place: int, tried: list[int]) ->
 
 
 def test_a_key_that_is_given_twice_counts_once() -> None:
-    """Duplicates of a secret are one key: one fingerprint, and never ambiguous."""
+    """Duplicates of a secret count as one key: one fingerprint, and never ambiguous."""
     padded, bare = (Secret(encryption.key_text(PRIVATE, padded=padded)) for padded in (True, False))
     assert SealedBox([padded, bare]).fingerprints == BOX.fingerprints
     legacy = LegacyCbc([Secret("your_secret_key1"), Secret("your_secret_key1 and more")])
@@ -223,7 +223,7 @@ def test_a_key_that_is_given_twice_counts_once() -> None:
 
 
 def test_a_row_costs_one_exchange_per_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens that share an ephemeral key and stand together share one derived key; others get their own."""
+    """Adjacent tokens with the same ephemeral key share one derived key; others get their own."""
     derived: list[bytes] = []
     derive = PrivateKey._derive
 
@@ -238,7 +238,7 @@ def test_a_row_costs_one_exchange_per_key(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(derived) == 3
 
 
-def test_a_passphrase_that_is_no_text_is_refused() -> None:
+def test_a_passphrase_with_a_lone_surrogate_is_refused() -> None:
     """A passphrase with a lone surrogate, which bytes that are not UTF-8 become, is refused and not shown."""
     with pytest.raises(KeyWrong) as caught:
         CryptoJsPassphrase([Secret("contrase\udcf1a")])
@@ -248,20 +248,20 @@ def test_a_passphrase_that_is_no_text_is_refused() -> None:
 
 
 def test_a_shared_secrets_name_stays_the_same() -> None:
-    """Records of former runs name the key by it; it is scrypt's own (RFC 7914), so a guess is slow."""
+    """Records of earlier runs name the key by it; it is made with scrypt (RFC 7914), so guessing is slow."""
     assert LegacyCbc([Secret("your_secret_key1")]).fingerprints == ["37e13d60"]
     assert CryptoJsPassphrase([Secret("correct horse battery staple")]).fingerprints == ["cd32ecbc"]
 
 
 def test_a_passphrase_may_hold_any_character() -> None:
-    """A passphrase beyond ASCII is taken as UTF-8, as CryptoJS does."""
+    """A passphrase beyond ASCII is encoded as UTF-8, as CryptoJS does."""
     cipher = CryptoJsPassphrase([Secret("contraseña 🌾")])
     token = encryption.cryptojs("Ana", "contraseña 🌾")
     assert opened(Format.CRYPTOJS_PASSPHRASE, cipher, token).values == ["Ana"]
 
 
 def test_a_legacy_token_that_two_secrets_decrypt_is_ambiguous() -> None:
-    """A token that passes the strict checks of two secrets is given to neither."""
+    """A token that passes the strict checks of two secrets gets the plaintext of neither."""
     secrets = [Secret("first_secret_key"), Secret("other_secret_key")]
     token = encryption.legacy_for_two("first_secret_key", "other_secret_key")
     values = [opened(Format.LEGACY_CBC, LegacyCbc([secret]), token).values[0] for secret in secrets]
@@ -274,7 +274,7 @@ def test_a_legacy_token_that_two_secrets_decrypt_is_ambiguous() -> None:
 
 
 def test_a_cryptojs_token_that_two_passphrases_decrypt_is_ambiguous() -> None:
-    """The same holds for passphrases; the token was found by a search through some millions."""
+    """The same holds for passphrases; the token was found by searching some millions."""
     secrets = [Secret("one"), Secret("two")]
     token = "U2FsdGVkX18AAAAAAAAAAN+nJ+jOo1fQ27UHjbYBXvI="
     values = [opened(Format.CRYPTOJS_PASSPHRASE, CryptoJsPassphrase([secret]), token).values[0] for secret in secrets]
@@ -283,7 +283,7 @@ def test_a_cryptojs_token_that_two_passphrases_decrypt_is_ambiguous() -> None:
 
 
 def test_several_legacy_secrets_are_told_apart() -> None:
-    """Of many tokens under two secrets, none is given the other's plaintext, and each names the key that fitted."""
+    """Of many tokens under two secrets, none gets the other's plaintext, and each names the key that fitted."""
     cipher = LegacyCbc([Secret("first_secret_key"), Secret("other_secret_key")])
     used = ["first_secret_key", "other_secret_key"] * 20
     tokens = [
@@ -308,7 +308,7 @@ def test_a_token_that_none_of_several_secrets_decrypts_says_why() -> None:
 
 
 def test_a_cell_of_50000_characters_decrypts() -> None:
-    """The longest cell that Sheets holds decrypts in every format."""
+    """The longest cell that Sheets allows decrypts in every format."""
     text = "añ" * 12_000
     assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box(text, PRIVATE)).values == [text]
     assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc(text, "your_secret_key1")).values == [text]
@@ -317,8 +317,8 @@ def test_a_cell_of_50000_characters_decrypts() -> None:
     assert 48_000 < len(token) <= 50_000
 
 
-def test_fingerprints_name_keys_without_telling_them() -> None:
-    """A fingerprint is 8 hexadecimal digits, the same for the same key, and another for another key or format."""
+def test_fingerprints_name_keys_without_revealing_them() -> None:
+    """A fingerprint is 8 hexadecimal digits, the same for the same key, and different for another key or format."""
     assert BOX.fingerprints == [fingerprint(encryption.public_of(PRIVATE))]
     same_secret = [
         LegacyCbc([Secret("same secret here")]).fingerprints[0],
@@ -330,19 +330,19 @@ def test_fingerprints_name_keys_without_telling_them() -> None:
 
 
 def test_no_tokens_give_no_values() -> None:
-    """An empty column is not an error for any format."""
+    """An empty column is not an error in any format."""
     for cipher in (BOX, LEGACY, PASSPHRASE):
         assert list(cipher.decrypt([]).values) == []
 
 
-def test_an_empty_answer_is_a_token_as_any_other() -> None:
-    """An encrypted empty text comes back empty, and is not a failure."""
+def test_an_empty_answer_is_a_token_like_any_other() -> None:
+    """An encrypted empty text decrypts to empty text and is not a failure."""
     assert opened(Format.SEALED_BOX, BOX, encryption.sealed_box("", PRIVATE)).values == [""]
     assert opened(Format.LEGACY_CBC, LEGACY, encryption.legacy_cbc("", "your_secret_key1")).values == [""]
 
 
 def test_text_that_reads_like_a_reason_is_text() -> None:
-    """An answer such as `damaged` is a value, although it is spelt as a reason is."""
+    """An answer such as `damaged` is a value, although a reason has the same spelling."""
     tokens = [encryption.sealed_box(reason.value, PRIVATE) for reason in Reason]
     column = opened(Format.SEALED_BOX, BOX, *tokens)
     assert [type(value) for value in column.values] == [str] * len(Reason)
@@ -351,8 +351,8 @@ def test_text_that_reads_like_a_reason_is_text() -> None:
     assert (type(legacy.values[0]), legacy.keys) == (str, b"\x00")
 
 
-def test_what_is_no_private_key_is_refused() -> None:
-    """The hint says what a key looks like; what was given is not shown."""
+def test_an_invalid_private_key_gets_a_hint() -> None:
+    """The hint says what a key looks like, and the given text is not shown."""
     with pytest.raises(KeyWrong) as caught:
         SealedBox([Secret("no key")])
     assert caught.value.message == "a private key is not 32 bytes in urlsafe base64"

@@ -1,4 +1,4 @@
-"""What is not a token is never read as one, and a token that was changed never gives a sealed box's false answer."""
+"""Only tokens are read as tokens, and a changed token never makes a sealed box return a false answer."""
 
 import base64
 import hashlib
@@ -37,13 +37,13 @@ def format_of(cell: str) -> Format | None:
 
 
 def outcome(format_: Format, cell: str) -> str | Reason | None:
-    """Decrypt a cell as a format; None where it is not read as one."""
+    """Decrypt a cell as a format, or return None where it is not read as one."""
     body = WIRES[format_].read(cell)
     return None if body is None else outcome_of(CIPHERS[format_], body)
 
 
 def outcome_of(cipher: Cipher, body: bytes) -> str | Reason:
-    """Decrypt one body, and prove that a failure names no key."""
+    """Decrypt one body, and assert that a failure names no key."""
     column = cipher.decrypt([body])
     assert len(column.values) == len(column.keys) == 1
     assert isinstance(column.values[0], Reason) == (column.keys[0] == NO_KEY_FITTED)
@@ -51,7 +51,7 @@ def outcome_of(cipher: Cipher, body: bytes) -> str | Reason:
 
 
 def test_a_wrong_private_key_opens_nothing() -> None:
-    """Every sealed vector is refused by another key, and told from a damaged one where that can be told."""
+    """Another key opens no sealed vector, and the reason is a wrong key."""
     cipher = SealedBox([Secret(encryption.key_text(bytes(32)))])
     for vector in encryption.vectors("sealed_box"):
         body = WIRES[Format.SEALED_BOX].read(vector.token)
@@ -63,7 +63,7 @@ def test_a_wrong_private_key_opens_nothing() -> None:
     ("format_", "file"), [(Format.LEGACY_CBC, "legacy_cbc"), (Format.CRYPTOJS_PASSPHRASE, "cryptojs_passphrase")]
 )
 def test_a_wrong_secret_seldom_decrypts(format_: Format, file: str) -> None:
-    """Without authentication nearly every vector is refused by another secret; none gives its plaintext."""
+    """Without authentication, another secret fails on nearly every vector and never gives its plaintext."""
     cipher = WIRES[format_].cipher([Secret("not the secret")])
     vectors = encryption.vectors(file)
     values = [outcome_of(cipher, WIRES[format_].read(vector.token) or b"") for vector in vectors]
@@ -74,7 +74,7 @@ def test_a_wrong_secret_seldom_decrypts(format_: Format, file: str) -> None:
 
 
 def test_one_flipped_bit_anywhere_closes_a_sealed_box() -> None:
-    """Whichever bit of a sealed box is flipped, it does not open."""
+    """A sealed box does not open, whichever of its bits is flipped."""
     body = WIRES[Format.SEALED_BOX].read(TOKENS[Format.SEALED_BOX])
     assert body
     for position in range(8 * len(body)):
@@ -85,7 +85,7 @@ def test_one_flipped_bit_anywhere_closes_a_sealed_box() -> None:
 
 @pytest.mark.parametrize("format_", [Format.LEGACY_CBC, Format.CRYPTOJS_PASSPHRASE])
 def test_one_flipped_bit_never_stops_an_unauthenticated_cipher(format_: Format) -> None:
-    """A flipped bit gives a wrong text or a reason, and the tokens around it are untouched."""
+    """A flipped bit gives a wrong text or a reason, and the neighbouring tokens are not affected."""
     body = WIRES[format_].read(TOKENS[format_])
     assert body
     for position in range(8 * len(body)):
@@ -99,7 +99,7 @@ def test_one_flipped_bit_never_stops_an_unauthenticated_cipher(format_: Format) 
 
 @pytest.mark.parametrize("format_", Format)
 def test_every_changed_character_is_noticed(format_: Format) -> None:
-    """Whichever character of a token's text is changed to whichever other, it never gives its own plaintext."""
+    """Whichever character of a token is replaced by whichever other, the token never gives its own plaintext."""
     token = TOKENS[format_]
     replacements = (*ALPHABET, *"=-_ \n\t\x00:é😀") if format_ is Format.LEGACY_CBC else "AZz9+/=-_ \n\x00é😀"
     for position, character in enumerate(token):
@@ -112,7 +112,7 @@ def test_every_changed_character_is_noticed(format_: Format) -> None:
 
 @pytest.mark.parametrize("format_", Format)
 def test_every_truncation_is_noticed(format_: Format) -> None:
-    """A token that is cut off at any length, at its end or its start, never gives its own plaintext."""
+    """A token that is truncated to any length, at its end or its start, never gives its own plaintext."""
     token = TOKENS[format_]
     for length in range(len(token)):
         for cut in (token[:length], token[len(token) - length :]):
@@ -122,8 +122,8 @@ def test_every_truncation_is_noticed(format_: Format) -> None:
 
 
 @pytest.mark.parametrize("format_", [Format.SEALED_BOX, Format.CRYPTOJS_PASSPHRASE])
-def test_a_marked_token_that_is_cut_off_is_still_one(format_: Format) -> None:
-    """As long as its mark is there, a cut-off token is a failure, and never called readable."""
+def test_a_truncated_token_with_its_mark_is_still_a_token(format_: Format) -> None:
+    """A truncated token that still has its mark is a failure, and is never called readable."""
     mark = {Format.SEALED_BOX: 3, Format.CRYPTOJS_PASSPHRASE: 11}[format_]
     token = TOKENS[format_]
     for length in range(mark, len(token)):
@@ -134,7 +134,7 @@ def test_a_marked_token_that_is_cut_off_is_still_one(format_: Format) -> None:
 
 
 def test_every_truncated_body_is_refused() -> None:
-    """A body that is cut off at any byte and encoded again is damaged where it is too short, and never opens."""
+    """A body that is cut off at any byte and encoded again never opens, and is damaged where it is too short."""
     for format_, least, mark in ((Format.SEALED_BOX, 60, "v2:"), (Format.CRYPTOJS_PASSPHRASE, 32, "")):
         body = WIRES[format_].read(TOKENS[format_])
         assert body
@@ -147,15 +147,15 @@ def test_every_truncated_body_is_refused() -> None:
 
 @pytest.mark.parametrize("format_", Format)
 @pytest.mark.parametrize("extra", ["A", "AAAA", "=", "====", " ", "\n", "\x00", "é"])
-def test_something_added_is_noticed(format_: Format, extra: str) -> None:
-    """A token with anything before or behind it never gives its own plaintext."""
+def test_added_characters_are_noticed(format_: Format, extra: str) -> None:
+    """A token with anything before or after it never gives its own plaintext."""
     for cell in (TOKENS[format_] + extra, extra + TOKENS[format_]):
         value = outcome(format_, cell)
         assert value is None or isinstance(value, Reason)
 
 
-def test_every_token_is_read_as_its_own_format_only() -> None:
-    """A token of one format is not taken for another by the order of the formats, and no other cipher opens it."""
+def test_every_token_is_read_only_as_its_own_format() -> None:
+    """No token is taken for one of another format, whatever the order of the formats, and no other cipher opens it."""
     for format_, token in TOKENS.items():
         assert format_of(token) is format_
         for other in set(Format) - {format_}:
@@ -164,7 +164,7 @@ def test_every_token_is_read_as_its_own_format_only() -> None:
 
 
 def test_other_formats_bodies_open_nothing() -> None:
-    """Bodies of each format given to each other's cipher are refused without an exception."""
+    """Bodies of each format given to another format's cipher are refused without an exception."""
     for format_, cipher in CIPHERS.items():
         for other in set(Format) - {format_}:
             body = WIRES[other].read(TOKENS[other])
@@ -216,14 +216,14 @@ def test_other_formats_bodies_open_nothing() -> None:
         "Ａ" * 64,
     ],
 )
-def test_what_is_no_token_is_read_as_none(cell: str) -> None:
-    """Words, numbers, hashes of other sizes, other alphabets and separator lines are no tokens."""
+def test_other_text_is_not_read_as_a_token(cell: str) -> None:
+    """Words, numbers, hashes of other sizes, other alphabets and separator lines are not tokens."""
     assert format_of(cell) is None
 
 
 @pytest.mark.parametrize("size", [32, 48, 64, 160])
 def test_standard_base64_of_whole_blocks_looks_like_a_legacy_token(size: int) -> None:
-    """Base64 of whole blocks is read as a legacy token; so is a SHA-256 in hexadecimal, and no key opens it."""
+    """Base64 of whole blocks is read as a legacy token; so is a SHA-256 in hexadecimal, which no key opens."""
     assert format_of(base64.b64encode(bytes(range(size))).decode()) is Format.LEGACY_CBC
     digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(500)]
     assert {format_of(digest) for digest in digests} == {Format.LEGACY_CBC}
@@ -231,7 +231,7 @@ def test_standard_base64_of_whole_blocks_looks_like_a_legacy_token(size: int) ->
 
 
 def test_a_legacy_token_whose_last_bits_were_changed_is_damaged() -> None:
-    """Bits that no encoder writes show that a character was changed: the token is damaged, and not called readable."""
+    """Trailing bits that no encoder writes show a changed character: the token is damaged and not called readable."""
     token = base64.b64encode(bytes(32)).decode()
     assert token.endswith("A=")
     assert outcome(Format.LEGACY_CBC, token[:-2] + "B=") is Reason.DAMAGED
@@ -253,7 +253,7 @@ LOW_ORDER = [
 
 @pytest.mark.parametrize("point", LOW_ORDER, ids=lambda point: point.hex()[:8])
 def test_an_ephemeral_key_of_low_order_is_damaged(point: bytes) -> None:
-    """A point whose exchange gives zero for every key (RFC 7748, section 6.1) is damage, and no exception."""
+    """A point whose exchange gives zero for every key (RFC 7748, section 6.1) is damage, not an exception."""
     honest = WIRES[Format.SEALED_BOX].read(TOKENS[Format.SEALED_BOX])
     assert honest
     several = SealedBox([Secret(encryption.key_text(key)) for key in (PRIVATE, bytes(32))])
@@ -264,8 +264,8 @@ def test_an_ephemeral_key_of_low_order_is_damaged(point: bytes) -> None:
 
 
 @pytest.mark.parametrize("plaintext", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", "año".encode("latin-1")])
-def test_what_is_sealed_and_not_utf8_is_damaged(plaintext: bytes) -> None:
-    """Bytes that are no UTF-8, lone surrogates included, are damage in a sealed box and a failure elsewhere."""
+def test_sealed_bytes_that_are_not_utf8_are_damaged(plaintext: bytes) -> None:
+    """Bytes that are not UTF-8, lone surrogates included, are damage in a sealed box and a failure elsewhere."""
     token = encryption.sealed_token(encryption.sealed_body(plaintext, PRIVATE))
     assert outcome(Format.SEALED_BOX, token) is Reason.DAMAGED
     assert outcome(Format.LEGACY_CBC, encryption.legacy_cbc(plaintext, "your_secret_key1")) is Reason.WRONG_KEY
@@ -274,7 +274,7 @@ def test_what_is_sealed_and_not_utf8_is_damaged(plaintext: bytes) -> None:
 
 
 def test_a_bad_padding_is_refused() -> None:
-    """Only a whole PKCS#7 padding counts: 1 to 16 equal bytes."""
+    """Only a complete PKCS#7 padding counts: 1 to 16 equal bytes."""
     body = bytes(16)
     for block in (
         bytes(16),
@@ -288,8 +288,8 @@ def test_a_bad_padding_is_refused() -> None:
         assert outcome(Format.LEGACY_CBC, base64.b64encode(chained).decode()) is Reason.WRONG_KEY
 
 
-def test_long_cells_that_are_no_tokens_are_read_without_trouble() -> None:
-    """Cells of 50,000 characters, the most that Sheets holds, are read whatever they hold."""
+def test_long_cells_that_are_not_tokens_are_read() -> None:
+    """Cells of 50,000 characters, the most that Sheets allows, are read whatever they contain."""
     for cell in (
         "A" * 50_000,
         "=" * 50_000,
@@ -305,7 +305,7 @@ def test_long_cells_that_are_no_tokens_are_read_without_trouble() -> None:
 
 @given(st.text())
 def test_any_text_is_read_without_an_exception(text: str) -> None:
-    """Any cell, lone surrogates included, is read as a format or none; behind a mark, it is damaged or wrong."""
+    """Any cell, lone surrogates included, is read as a format or none; after a mark, it is damaged or wrong."""
     format_of(text)
     for cell in ("v2:" + text, "U2FsdGVkX18" + text):
         format_ = format_of(cell)
@@ -326,7 +326,7 @@ def test_any_bytes_are_refused_or_decrypted(data: bytes) -> None:
 
 @given(st.binary(max_size=100))
 def test_strict_base64_reads_what_an_encoder_writes(data: bytes) -> None:
-    """What the standard encoder wrote is decoded."""
+    """Anything that the standard encoder writes is decoded."""
     assert base64_strict.decode(base64.b64encode(data).decode()) == data
 
 
@@ -347,6 +347,6 @@ def test_strict_base64_reads_what_an_encoder_writes(data: bytes) -> None:
 @example("====")
 @example("AA==AAAA")
 def test_strict_base64_reads_nothing_else(text: str) -> None:
-    """Whatever is decoded encodes to the same text again."""
+    """Any text that is decoded encodes to the same text again."""
     data = base64_strict.decode(text)
     assert data is None or base64.b64encode(data).decode() == text

@@ -1,4 +1,4 @@
-"""From a legacy secret to its key: what crypto-js made of it, and what can still be done where that is no AES key."""
+"""How crypto-js made a key from a legacy secret, and what can still be done where the result is not an AES key."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ def decrypted(secret: str, token: str) -> Column:
     ],
 )
 def test_a_legacy_secret_gives_its_first_16_characters(secret: str, key: bytes) -> None:
-    """The key is the first 16 characters, padded with `0`; what comes after them does not matter."""
+    """The key is the first 16 characters, padded with `0`; later characters do not matter."""
     assert key_of(Secret(secret)) == key
 
 
@@ -45,7 +45,7 @@ BEYOND_ASCII = json.loads((encryption.VECTORS / "legacy_cbc_beyond_ascii.json").
 
 @pytest.mark.parametrize("size", [24, 32])
 def test_a_legacy_secret_beyond_ascii_decrypts_as_crypto_js_does(size: int) -> None:
-    """First 16 characters of 24 or 32 bytes are a key of AES-192 or AES-256; crypto-js made these tokens."""
+    """A secret whose first 16 characters are 24 or 32 bytes is an AES-192 or AES-256 key; crypto-js made the tokens."""
     vectors = [vector for vector in BEYOND_ASCII if vector["key_bytes"] == size]
     assert len({vector["secret"] for vector in vectors}) == 3
     for vector in vectors:
@@ -54,7 +54,7 @@ def test_a_legacy_secret_beyond_ascii_decrypts_as_crypto_js_does(size: int) -> N
 
 
 @given(st.text(st.sampled_from("aé0ж"), min_size=16, max_size=20), TEXT)
-def test_a_legacy_secret_is_read_or_refused_by_its_size_alone(secret: str, text: str) -> None:
+def test_only_its_size_decides_whether_a_legacy_secret_is_refused(secret: str, text: str) -> None:
     """Whatever 16 to 32 bytes the first 16 characters are, the key is right or the secret is refused."""
     size = len(secret[:16].encode())
     if size not in {16, 24, 32}:
@@ -68,8 +68,8 @@ def test_a_legacy_secret_is_read_or_refused_by_its_size_alone(secret: str, text:
 @pytest.mark.parametrize(
     "vector", {vector["secret"]: vector for vector in BEYOND_ASCII if vector["key_bytes"] not in {24, 32}}.values()
 )
-def test_a_legacy_secret_that_is_no_aes_key_is_refused_with_what_can_still_be_done(vector: dict[str, Any]) -> None:
-    """Only where crypto-js itself reads its own tokens does the hint name it; the secret is never shown."""
+def test_a_legacy_secret_that_is_not_an_aes_key_is_refused_with_a_next_step(vector: dict[str, Any]) -> None:
+    """The hint names crypto-js only where crypto-js reads its own tokens; the secret is never shown."""
     with pytest.raises(KeyWrong, match=f"are {vector['key_bytes']} bytes in UTF-8") as caught:
         LegacyCbc([Secret("your_secret_key1"), Secret(vector["secret"])])
     assert ("crypto-js" in caught.value.hint) is vector["reads"]
@@ -79,7 +79,7 @@ def test_a_legacy_secret_that_is_no_aes_key_is_refused_with_what_can_still_be_do
 
 @pytest.mark.parametrize("secret", ["\udcff", "a_secret_longer\U0001f33e"])
 def test_a_legacy_secret_that_is_cut_within_a_character_is_refused(secret: str) -> None:
-    """JavaScript's 16th character may be half of an emoji, of which it made no key; the error does not hold it."""
+    """JavaScript's 16th character may be half of an emoji, which makes no key; the error does not show the secret."""
     with pytest.raises(KeyWrong) as caught:
         LegacyCbc([Secret(secret)])
     assert caught.value.message == "a legacy secret's first 16 characters are not text"

@@ -1,4 +1,4 @@
-"""What may leave this computer as the public key: a point of the curve that is not one of the private keys."""
+"""Only a point of the curve that is not one of the private keys may leave this computer as the public key."""
 
 import pytest
 from hypothesis import example, given
@@ -13,7 +13,7 @@ PRIME = 2**255 - 19
 
 
 def _has_a_root(square: int) -> bool:
-    """Find a root modulo the prime by Atkin's way for primes that leave 5 modulo 8 (RFC 7748's curve has one)."""
+    """Find a root modulo the prime by Atkin's method for primes congruent to 5 modulo 8, as RFC 7748's is."""
     root = pow(square, (PRIME + 3) // 8, PRIME)
     return pow(root, 2, PRIME) in {square % PRIME, -square % PRIME} and (
         pow(root, 2, PRIME) == square % PRIME or pow(root * pow(2, (PRIME - 1) // 4, PRIME), 2, PRIME) == square % PRIME
@@ -22,8 +22,8 @@ def _has_a_root(square: int) -> bool:
 
 @example((9).to_bytes(32, "little"))  # the base point
 @given(st.binary(min_size=32, max_size=32).filter(any))
-def test_a_text_is_a_public_key_where_it_is_a_point_of_the_curve(key: bytes) -> None:
-    """Half of all numbers are: a private key in the public one's place is refused half of the time."""
+def test_only_points_of_the_curve_are_accepted_as_public_keys(key: bytes) -> None:
+    """Half of all numbers are points, so a private key in place of the public one is refused half of the time."""
     x = int.from_bytes(key, "little")
     if _has_a_root(x**3 + 486662 * x**2 + x):
         assert public_key.check(encode_key(key)) == key
@@ -35,7 +35,7 @@ def test_a_text_is_a_public_key_where_it_is_a_point_of_the_curve(key: bytes) -> 
 
 
 def test_what_is_no_key_is_refused() -> None:
-    """The message names the setting and the form; the hint says where a key comes from."""
+    """The message names the setting and the form, and the hint says where a key comes from."""
     for text in ("no key", f"{encode_key(bytes(32))}X"):
         with pytest.raises(KeyWrong) as caught:
             public_key.check(text)
@@ -44,7 +44,7 @@ def test_what_is_no_key_is_refused() -> None:
 
 
 def test_one_of_the_private_keys_is_refused() -> None:
-    """Whichever of them it is, and only those."""
+    """Every one of the private keys is refused, and no other key is."""
     private, public = sealing.generate()
     point = encode_key(public)
     assert public_key.check(point, [Secret("no key"), private]) == public

@@ -1,4 +1,4 @@
-"""Workbooks for the tests: made part by part, so that each oddity can be written."""
+"""Workbooks for the tests, made part by part so that every oddity can be written."""
 
 import io
 import zipfile
@@ -14,7 +14,7 @@ PART = "xl/worksheets/sheet1.xml"
 
 
 def relations(*targets: tuple[str, str]) -> str:
-    """Return the part that names other parts: each by its kind and target; the ids are rId1 and so on."""
+    """Return the part that lists other parts, each by its kind and target; the IDs are rId1 and so on."""
     lines = (
         f'<Relationship Id="rId{number}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
         for number, (kind, target) in enumerate(targets, 1)
@@ -30,7 +30,7 @@ def parts(
     Args:
         rows: The XML within `sheetData`.
         strings: The XML of each shared text.
-        codes: Number formats' codes: style 1 has the first.
+        codes: Codes of number formats: style 1 has the first.
         properties: Attributes of the workbook's properties.
         after: The XML after `sheetData`.
     """
@@ -60,12 +60,12 @@ def packed(content: Mapping[str, str | bytes]) -> bytes:
 
 
 def row(number: int, *cells: str) -> str:
-    """Return a row of cells' XML."""
+    """Return the XML of a row of cells."""
     return f'<row r="{number}">{"".join(cells)}</row>'
 
 
 def text(place: str, content: str) -> str:
-    """Return a cell with a text in place."""
+    """Return a cell with an inline text."""
     return f'<c r="{place}" t="inlineStr"><is><t>{content}</t></is></c>'
 
 
@@ -86,6 +86,6 @@ def rows_of(path: Path, worksheet: str | None = None) -> list[list[str]]:
 
 
 def cells_of(folder: Path, *cells: str, **more: object) -> list[str]:
-    """Return what the cells A2, B2 and C2 are read as."""
+    """Return the values that are read from the cells A2, B2 and C2."""
     content = packed(parts(HEADER + row(2, *cells), **more))  # type: ignore[arg-type]
     return rows_of(book(folder, content))[1]

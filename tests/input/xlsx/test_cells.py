@@ -1,4 +1,4 @@
-"""A cell of a workbook is the text that it stores."""
+"""A cell of a workbook is read as the text that it stores."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,13 +30,13 @@ DAY, CLOCK, BOTH = Moment(day=True, clock=False), Moment(day=False, clock=True),
     ],
 )
 def test_a_number_has_every_digit_and_no_exponent(tmp_path: Path, stored: str, shown: str) -> None:
-    """A phone number that was typed as a number is its digits."""
+    """A phone number that was typed as a number is read as its digits."""
     for kind in ("", ' t="n"'):
         assert cells_of(tmp_path, f'<c r="A2"{kind}><v>{stored}</v></c>') == [shown, "", ""]
 
 
 def test_every_kind_of_cell_is_read(tmp_path: Path) -> None:
-    """Booleans, errors, formulas' saved values, and texts that are shared or in place."""
+    """Booleans, errors, saved values of formulas, and shared or inline texts are read."""
     cells = (
         ('<c r="A2" t="b"><v>1</v></c>', '<c r="B2" t="b"><v>0</v></c>', '<c r="C2" t="e"><v>#NAME?</v></c>'),
         ('<c r="A2" t="str"><f>A1</f><v>x</v></c>', '<c r="B2"><f>1+1</f><v>2</v></c>', '<c r="C2" t="s"><v>1</v></c>'),
@@ -51,7 +51,7 @@ def test_every_kind_of_cell_is_read(tmp_path: Path) -> None:
 
 
 def test_texts_are_put_together_and_unescaped(tmp_path: Path) -> None:
-    """Runs of formatting belong to a text, readings beside it do not; what XML cannot hold is restored."""
+    """Formatted runs belong to a text, phonetic readings do not, and characters that XML cannot hold are restored."""
     strings = [
         "<r><t>Mül</t></r><r><rPr><b/></rPr><t>ler</t></r>",
         "<t>課長</t><rPh sb='0' eb='2'><t>カチョウ</t></rPh>",
@@ -65,7 +65,7 @@ def test_texts_are_put_together_and_unescaped(tmp_path: Path) -> None:
 
 
 def test_a_number_or_boolean_in_a_column_is_known_as_retyped(tmp_path: Path) -> None:
-    """So a token that Excel turned into a number is named, as in a Google Sheet."""
+    """A token that Excel turned into a number is therefore named, as in a Google Sheet."""
     rows = HEADER + row(2, text("A2", "x")) + row(3, '<c r="A3"><v>5</v></c>', '<c r="C3" t="b"><v>1</v></c>')
     with XlsxFile(book(tmp_path, packed(parts(rows)))) as file:
         [page] = file.pages()
@@ -108,30 +108,28 @@ def test_a_number_or_boolean_in_a_column_is_known_as_retyped(tmp_path: Path) -> 
         ("0_d*y", "45351", "45351"),
     ],
 )
-def test_a_date_is_iso_and_a_number_that_is_no_date_stays_as_it_is(
-    tmp_path: Path, code: str, serial: str, shown: str
-) -> None:
-    """What Excel shows of a date depends on the computer; a phone number in a column of dates is not lost."""
+def test_a_date_is_iso_and_other_numbers_are_unchanged(tmp_path: Path, code: str, serial: str, shown: str) -> None:
+    """Excel's display of a date depends on the computer; a phone number in a column of dates is not lost."""
     assert cells_of(tmp_path, f'<c r="A2" s="1"><v>{serial}</v></c>', codes=[code])[0] == shown
 
 
 def test_days_may_be_counted_from_1904(tmp_path: Path) -> None:
-    """Old workbooks of Excel for Mac count so."""
+    """Old workbooks of Excel for Mac count from 1904."""
     cell = '<c r="A2" s="1"><v>43889</v></c>'
     for value in ("1", "true"):
         assert cells_of(tmp_path, cell, codes=["d/m/yy"], properties=f'date1904="{value}"')[0] == "2024-02-29"
 
 
 @pytest.mark.parametrize(("number", "moment"), [(14, DAY), (17, DAY), (22, BOTH), (18, CLOCK), (46, CLOCK), (31, DAY)])
-def test_formats_that_are_built_in_are_known(number: int, moment: Moment) -> None:
-    """A workbook does not spell them out."""
+def test_built_in_formats_are_known(number: int, moment: Moment) -> None:
+    """A workbook does not define the built-in formats."""
     assert moment_of(number, None) == moment
     assert moment_of(0, None) is moment_of(2, None) is moment_of(49, None) is None
 
 
 @given(st.integers(61 * 86_400, 2_958_466 * 86_400 - 1))
 def test_dates_are_those_that_openpyxl_finds(seconds: int) -> None:
-    """To the second, from March 1900 to the year 9999."""
+    """Dates are equal to the second, from March 1900 to the year 9999."""
     serial = seconds / 86_400
     expected = openpyxl.utils.datetime.from_excel(serial)
     assert isinstance(expected, datetime)
@@ -141,7 +139,7 @@ def test_dates_are_those_that_openpyxl_finds(seconds: int) -> None:
 
 
 def test_the_run_says_how_many_cells_were_dates(tmp_path: Path) -> None:
-    """In a note, since they are not written as Excel shows them."""
+    """A note gives the number, because dates are not written as Excel shows them."""
     rows = HEADER + row(2, '<c r="A2" s="1"><v>45351</v></c>', '<c r="B2" s="1"><v>45352</v></c>')
     with XlsxFile(book(tmp_path, packed(parts(rows, codes=["d/m/yy"])))) as file:
         list(file.pages())
@@ -152,7 +150,7 @@ def test_the_run_says_how_many_cells_were_dates(tmp_path: Path) -> None:
 
 
 def test_formulas_without_a_saved_value_are_named(tmp_path: Path) -> None:
-    """A program that does not calculate leaves them out; Excel adds them. A formula whose value is blank has one."""
+    """A program that does not calculate saves no values, but Excel does. A formula with a blank value has one."""
     rows = (
         HEADER + row(2, '<c r="A2"><f>1+1</f></c>', '<c r="B2" t="str"><f>""</f><v></v></c>') + row(3, text("A3", "x"))
     )
@@ -163,8 +161,8 @@ def test_formulas_without_a_saved_value_are_named(tmp_path: Path) -> None:
     assert "formulas without a saved value are blank, in row 2" in warning
 
 
-def test_a_row_that_holds_only_formulas_without_values_is_not_lost_from_the_warning(tmp_path: Path) -> None:
-    """Also at the end of the worksheet, where blank rows are left out."""
+def test_a_row_of_formulas_without_values_is_named_in_the_warning(tmp_path: Path) -> None:
+    """Such a row is named even at the end of the worksheet, where blank rows are left out."""
     rows = HEADER + row(2, text("A2", "x")) + row(3, '<c r="A3"><f>1+1</f></c>')
     with XlsxFile(book(tmp_path, packed(parts(rows)))) as file:
         assert [page.rows for page in file.pages()] == [[["x", "", ""]]]
@@ -172,7 +170,7 @@ def test_a_row_that_holds_only_formulas_without_values_is_not_lost_from_the_warn
 
 
 def test_rows_and_columns_are_where_excel_shows_them(tmp_path: Path) -> None:
-    """Gaps are blank, blank ones at the end are left out, and what lies right of the header is set apart."""
+    """Gaps are blank, trailing blank rows are left out, and cells to the right of the header are set apart."""
     rows = (
         HEADER
         + row(2, text("B2", "x"), '<c r="D2" s="0"/>')
@@ -188,14 +186,14 @@ def test_rows_and_columns_are_where_excel_shows_them(tmp_path: Path) -> None:
     assert page.overflow == {5: ("", "beyond")}
 
 
-def test_places_may_be_left_out(tmp_path: Path) -> None:
-    """Rows and cells that do not say where they are follow each other."""
+def test_cell_references_may_be_left_out(tmp_path: Path) -> None:
+    """Rows and cells without a reference follow each other."""
     rows = "<row><c t='str'><v>a</v></c><c t='str'><v>b</v></c></row><row><c><v>1</v></c></row>"
     assert rows_of(book(tmp_path, packed(parts(rows)))) == [["a", "b"], ["1", ""]]
 
 
 def test_a_large_worksheet_comes_page_by_page(tmp_path: Path) -> None:
-    """No row is lost between pages, and none where the blocks of the file meet."""
+    """No row is lost between pages or between blocks of the file."""
     rows = [[str(number), f"é{number}"] for number in range(12_001)]
     xml = row(1, text("A1", "n"), text("B1", "t")) + "".join(
         row(number, f'<c r="A{number}"><v>{n}</v></c>', text(f"B{number}", t)) for number, (n, t) in enumerate(rows, 2)

@@ -1,4 +1,4 @@
-"""A workbook that is damaged, protected, huge or none at all is refused: at once, with a next step, without a value."""
+"""A damaged, protected, huge or fake workbook is refused at once, with a next step and without showing a value."""
 
 import io
 import re
@@ -35,14 +35,14 @@ def _refused(path: Path) -> SheetRefused:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(end=st.integers(4, len(WHOLE) - 1))
 def test_a_workbook_that_is_cut_off_is_refused(tmp_path: Path, end: int) -> None:
-    """Wherever the download broke off."""
+    """The workbook is refused wherever the download broke off."""
     assert "damaged Excel workbook or ZIP archive" in _refused(book(tmp_path, WHOLE[:end])).message
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(4, len(WHOLE) - 1), byte=st.integers(0, 255))
-def test_a_byte_that_was_changed_is_noticed_or_harmless(tmp_path: Path, place: int, byte: int) -> None:
-    """The answers are the same, or an error of ours comes out."""
+def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path, place: int, byte: int) -> None:
+    """The answers are the same, or one of our own errors is raised."""
     content = bytearray(WHOLE)
     content[place] = byte
     try:
@@ -86,8 +86,8 @@ def _sheet(xml: str) -> Callable[[], bytes]:
         (lambda: packed(parts("") | {"xl/styles.xml": f"<s xmlns='{MAIN}'><numFmt/></s>"}), "a number format"),
     ],
 )  # fmt: skip
-def test_a_part_that_is_not_as_it_should_be_is_named(tmp_path: Path, make: Callable[[], bytes], words: str) -> None:
-    """With the row where it has one; never a cell's value."""
+def test_a_damaged_part_is_named(tmp_path: Path, make: Callable[[], bytes], words: str) -> None:
+    """The error names the part, and the row where it has one, but never a cell's value."""
     error = _refused(book(tmp_path, make()))
     assert "is a damaged Excel workbook" in error.message
     assert words in error.message
@@ -95,7 +95,7 @@ def test_a_part_that_is_not_as_it_should_be_is_named(tmp_path: Path, make: Calla
 
 @pytest.mark.parametrize("part", [PART, "xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml", "_rels/.rels"])
 def test_a_document_type_is_refused_so_that_no_entity_is_read(tmp_path: Path, part: str) -> None:
-    """Neither one that grows without end, nor one that names a file of this computer."""
+    """Neither an entity that grows without end nor one that names a file of this computer is read."""
     secret = tmp_path / "secret"
     secret.write_text("geheim")
     for entity in (f"SYSTEM '{secret.as_uri()}'", "'" + "x" * 1000 + "'"):
@@ -104,8 +104,8 @@ def test_a_document_type_is_refused_so_that_no_entity_is_read(tmp_path: Path, pa
         assert "a document type" in _refused(book(tmp_path, packed(content))).message
 
 
-def test_a_cell_of_a_book_s_length_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shared or in place; Excel's cells end at 32,767 characters."""
+def test_a_cell_as_long_as_a_book_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text may be shared or inline; Excel's cells end at 32,767 characters."""
     for module in (strings, worksheet):
         monkeypatch.setattr(module, "LONGEST", 200_000)
     for content in (
@@ -116,7 +116,7 @@ def test_a_cell_of_a_book_s_length_is_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_more_texts_than_a_worksheet_can_hold_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By their number and by their length."""
+    """Texts are refused by their number and by their total length."""
     for limit in ("_MOST_STRINGS", "_MOST_CHARACTERS"):
         with monkeypatch.context() as patched:
             patched.setattr(strings, limit, 9)
@@ -125,7 +125,7 @@ def test_more_texts_than_a_worksheet_can_hold_are_refused(tmp_path: Path, monkey
 
 
 def test_a_workbook_with_a_password_says_so(tmp_path: Path) -> None:
-    """One whose members are encrypted; Excel's own are in another container (`test_kinds.py`)."""
+    """Here the archive's members are encrypted; Excel's own encryption uses another container (`test_kinds.py`)."""
     content = bytearray(WHOLE)
     for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         place = content.find(magic)
@@ -153,7 +153,7 @@ def test_a_workbook_with_a_password_says_so(tmp_path: Path) -> None:
         (parts("") | {"xl/workbook.xml": "<document/>"}, "is a ZIP archive without", "unpack it"),
     ],
 )
-def test_an_archive_of_something_else_is_called_what_it_is(
+def test_the_error_for_another_archive_says_what_it_is(
     tmp_path: Path, content: dict[str, str | bytes], kind: str, advice: str
 ) -> None:
     """Many kinds of file are ZIP archives."""
@@ -178,10 +178,10 @@ def bomb(part: str, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("part", [PART, "xl/sharedStrings.xml", "xl/workbook.xml"])
-def test_a_few_kilobytes_that_unpack_to_far_more_are_refused_before_they_are_unpacked(
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the sizes that the archive says; one that says less than it holds is damaged."""
+    """The sizes in the archive decide, and an archive that understates them is damaged."""
     content = bomb(part, 4 << 20)
     assert len(content) < 10_000
     monkeypatch.setattr(package, "_LARGE", 4 << 20)  # as if it were a hundred megabytes
@@ -194,7 +194,7 @@ def test_a_few_kilobytes_that_unpack_to_far_more_are_refused_before_they_are_unp
 
 @pytest.mark.system("linux", "asks the kernel for a process's largest memory")
 def test_a_cell_far_away_takes_no_memory(tmp_path: Path) -> None:
-    """What lies between is blank, and is not held: a reader that holds it needs gigabytes."""
+    """The blank cells between are not held in memory; a reader that holds them needs gigabytes."""
     path = book(tmp_path, packed(parts(row(1, text("A1", "a")) + row(200_000, text("XFD200000", "x")))))
     rows, kilobytes = _rows_and_kilobytes(path)
     assert rows == 199_999
@@ -203,7 +203,7 @@ def test_a_cell_far_away_takes_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.system("linux", "asks the kernel for a process's largest memory")
 def test_cells_far_away_in_every_row_take_little_memory(tmp_path: Path) -> None:
-    """A page ends after a million cells, beyond the header or not: 100 kB would become gigabytes."""
+    """A page ends after a million cells, beyond the header or not; otherwise 100 kB would become gigabytes."""
     require.patience("ten million cells are read")
     far = "".join(row(number, f'<c r="XFD{number}"><v>1</v></c>') for number in range(2, 602))
     rows, kilobytes = _rows_and_kilobytes(book(tmp_path, packed(parts(row(1, text("A1", "a")) + far))))
@@ -212,7 +212,7 @@ def test_cells_far_away_in_every_row_take_little_memory(tmp_path: Path) -> None:
 
 
 def _rows_and_kilobytes(path: Path) -> tuple[int, int]:
-    """Read a workbook in a process of its own, and return its rows and the most memory that it took."""
+    """Read a workbook in its own process, and return its rows and its peak memory."""
     code = (
         "import sys; from pathlib import Path; from sheets_decrypt.input.xlsx.file import XlsxFile\n"
         "with XlsxFile(Path(sys.argv[1])) as file: print(sum(len(page.rows) for page in file.pages()))\n"
@@ -224,15 +224,15 @@ def _rows_and_kilobytes(path: Path) -> tuple[int, int]:
 
 
 def test_blank_rows_do_not_become_gigabytes_of_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few rows far below each other, under a wide header, are refused; as many as a worksheet has are not."""
+    """A few rows far below each other, under a wide header, are refused; as many rows as a worksheet has are not."""
     monkeypatch.setattr(file, "_MOST_BLANK", 30)
     assert len(rows_of(book(tmp_path, packed(parts(HEADER + row(12, text("A12", "x"))))))) == 12
     error = _refused(book(tmp_path, packed(parts(HEADER + row(13, text("A13", "x"))))))
     assert "11 blank rows before row 13" in error.message
 
 
-def test_a_long_text_that_every_cell_names_does_not_fill_a_page(tmp_path: Path) -> None:
-    """It is stored once; a page ends after fifty million characters."""
+def test_a_long_text_shared_by_every_cell_does_not_make_a_huge_page(tmp_path: Path) -> None:
+    """The text is stored once, and a page ends after fifty million characters."""
     cells = "".join(row(number, f'<c r="A{number}" t="s"><v>0</v></c>') for number in range(2, 202))
     path = book(tmp_path, packed(parts(HEADER + cells, strings=[f"<t>{'x' * 900_000}</t>"])))
     with open_table(path) as file:
@@ -240,7 +240,7 @@ def test_a_long_text_that_every_cell_names_does_not_fill_a_page(tmp_path: Path) 
 
 
 def test_nothing_is_unpacked_to_disk(tmp_path: Path) -> None:
-    """No file appears beside the workbook, nor in the folder for temporary ones."""
+    """No file appears beside the workbook or in the folder for temporary files."""
     path = book(tmp_path, packed(parts(HEADER + ROW, strings=["<t>x</t>"])))
     code = (
         "import sys; from pathlib import Path; from sheets_decrypt.input.xlsx.file import XlsxFile\n"

@@ -1,4 +1,4 @@
-"""A workbook is read as its program wrote it, whatever program that was."""
+"""A workbook is read as its program wrote it, whichever program that was."""
 
 from datetime import date, datetime, time
 from pathlib import Path
@@ -15,7 +15,7 @@ from sheets_decrypt.output.workbook import WorkbookText
 from sheets_decrypt.table import columns_of
 from tests.input.xlsx.books import HEADER, MAIN, PART, book, packed, parts, relations, row, rows_of, text
 
-# What XML holds as it is: openpyxl writes no escapes, and every reader of XML turns CR into LF.
+# XML holds these unchanged: openpyxl writes no escapes, and every XML reader turns CR into LF.
 TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="_\ufffe\uffff"), min_size=1, max_size=8
 )
@@ -30,10 +30,10 @@ CELL = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=4), streamed=st.booleans())
-def test_what_openpyxl_writes_is_read_back(
+def test_workbooks_of_openpyxl_are_read_back(
     tmp_path: Path, rows: list[list[str | float | bool]], streamed: bool
 ) -> None:
-    """Texts and booleans exactly, numbers as numbers that are equal; texts shared, or in place where it streams."""
+    """Texts and booleans are equal, numbers equal as numbers; texts are shared, or inline where openpyxl streams."""
     workbook = openpyxl.Workbook(write_only=streamed)
     sheet = workbook.create_sheet("Answers") if streamed else workbook.worksheets[0]
     sheet.append(["a", "b", "c"])
@@ -57,15 +57,15 @@ def test_what_openpyxl_writes_is_read_back(
         st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2).filter(any), max_size=4
     )
 )
-def test_what_this_program_writes_is_read_back(tmp_path: Path, rows: list[list[str]]) -> None:
-    """A workbook that it wrote is its input as well, to the character: line breaks, blanks, what XML cannot hold."""
+def test_workbooks_of_this_program_are_read_back(tmp_path: Path, rows: list[list[str]]) -> None:
+    """A workbook that this program wrote is read exactly: line breaks, blanks, and characters that XML cannot hold."""
     writer = WorkbookText()
     pages = [writer.header(["a", "b"]), *([writer.columns(columns_of(rows))] if rows else []), *writer.end()]
     assert rows_of(book(tmp_path, b"".join(pages))) == [["a", "b"], *rows]
 
 
 def test_every_type_of_openpyxl_is_read(tmp_path: Path) -> None:
-    """Dates, times, errors and links, and a worksheet with merged cells, filters and frozen rows."""
+    """Dates, times, errors and links are read, in a worksheet with merged cells, filters and frozen rows."""
     workbook = openpyxl.Workbook()
     sheet = workbook.worksheets[0]
     sheet.append(["when", "day", "at", "error", "phone"])
@@ -84,7 +84,7 @@ def test_every_type_of_openpyxl_is_read(tmp_path: Path) -> None:
 
 
 def test_the_first_worksheet_that_is_shown_is_read_unless_one_is_named(tmp_path: Path) -> None:
-    """A hidden one can be named; a chart is not a worksheet."""
+    """A hidden worksheet can be named; a chart is not a worksheet."""
     workbook = openpyxl.Workbook()
     workbook.create_chartsheet("Chart")
     for title in ("Hidden", "Answers", "Other"):
@@ -103,8 +103,8 @@ def test_the_first_worksheet_that_is_shown_is_read_unless_one_is_named(tmp_path:
     assert caught.value.hint == 'did you mean "Answers"? the worksheets are: "Hidden", "Answers", "Other"'
 
 
-def test_a_workbook_is_known_by_its_content(tmp_path: Path) -> None:
-    """Whatever it is called; and an option of the other kind of file is an error, not forgotten."""
+def test_a_workbook_is_recognised_by_its_content(tmp_path: Path) -> None:
+    """Its name does not matter, and an option for the other kind of file is an error, not ignored."""
     path = tmp_path / "answers.csv"
     path.write_bytes(packed(parts(HEADER)))
     with open_table(path) as file:
@@ -123,13 +123,13 @@ def test_a_workbook_is_known_by_its_content(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", ["", row(2, text("A2", "a")), row(1, text("A1", " ")), row(1)])
 def test_a_worksheet_without_a_header_is_refused(tmp_path: Path, rows: str) -> None:
-    """Row 1 must name the columns, even if it is blank and others are not."""
+    """Row 1 must name the columns; a blank row 1 above other rows is refused too."""
     with pytest.raises(SheetEmpty, match="has no header"):
         rows_of(book(tmp_path, packed(parts(rows))))
 
 
 def test_other_spellings_of_the_same_workbook_are_read(tmp_path: Path) -> None:
-    """The strict kind, prefixes, UTF-16, names in other cases and with backslashes, and no texts or styles at all."""
+    """The strict variant, prefixes, UTF-16, other cases, backslashes in names, and missing texts or styles are read."""
     usual = parts(HEADER + row(2, text("A2", "é")))
     strict = {
         name: part.replace(MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main").replace(
@@ -150,14 +150,14 @@ def _prefixed(xml: str) -> str:
     return xml.replace("</", "\0").replace("<", "<x:").replace("\0", "</x:").replace("xmlns=", "xmlns:x=")
 
 
-def test_what_follows_the_rows_is_passed_over(tmp_path: Path) -> None:
-    """Filters, validations and extensions of other namespaces hold no answers."""
+def test_parts_after_the_rows_are_skipped(tmp_path: Path) -> None:
+    """Filters, validations and extensions of other namespaces contain no answers."""
     after = '<x xmlns="urn:other"><row r="9"><c r="A9"><v>1</v></c></row></x><dataValidations count="0"/>'
     assert len(rows_of(book(tmp_path, packed(parts(HEADER, after=after))))) == 1
 
 
-def test_the_rows_to_expect_are_what_the_worksheet_says_of_itself(tmp_path: Path) -> None:
-    """For a progress bar: it need not be true, and a worksheet may leave it out or write something else."""
+def test_the_expected_rows_come_from_the_worksheets_dimension(tmp_path: Path) -> None:
+    """It is only for a progress bar, need not be true, and may be missing or something else."""
     for said, total in (('<dimension ref="A1:C50001"/>', 50_000), ('<dimension ref="A1"/>', None), ("", None)):
         content = parts(HEADER + row(2, text("A2", "x")))
         content[PART] = content[PART].replace("<sheetData>", f"{said}<sheetData>")
@@ -167,7 +167,7 @@ def test_the_rows_to_expect_are_what_the_worksheet_says_of_itself(tmp_path: Path
 
 
 def test_a_workbook_without_a_worksheet_is_refused(tmp_path: Path) -> None:
-    """One that holds nothing but a chart."""
+    """The workbook contains nothing but a chart."""
     content = parts(HEADER)
     content["xl/_rels/workbook.xml.rels"] = relations(("chartsheet", "worksheets/sheet1.xml"))
     with pytest.raises(SheetRefused, match="no worksheet"):
