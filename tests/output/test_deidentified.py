@@ -1,4 +1,4 @@
-"""The second CSV never contains a decrypted column, wherever it is, and both CSVs are written or none."""
+"""The second CSV never contains a decrypted column, wherever it is."""
 
 import csv
 import errno
