@@ -100,7 +100,7 @@ def refuse(path: Path, survey: str, *, plain_disk: bool) -> None:
     if os.path.lexists(path):
         raise ConfigurationError(f"{path} already exists", hint="choose another name for the backup")
     if plain_disk:
-        exposures(path)  # refuses the inside of a locked vault
+        exposures(path)  # refuses a folder inside a locked vault
         return
     try:
         open_drive(path.absolute().parent, accept=_ENCRYPTED).check()
@@ -112,7 +112,7 @@ def refuse(path: Path, survey: str, *, plain_disk: bool) -> None:
 
 
 def write(path: Path, backup: Backup) -> None:
-    """Write a backup as a file of its owner alone; it never overwrites anything.
+    """Write a backup to a file that only its owner can read; never overwrite a file.
 
     Raises:
         ConfigurationError: The file already exists, or cannot be written.

@@ -119,7 +119,7 @@ def from_environment() -> Keys:
 
 
 def split_command(text: str, *, windows: bool) -> tuple[str, ...]:
-    r"""Split a command into its program and arguments, by the shell's rules, or on Windows at blanks outside of quotes.
+    r"""Split a command into its program and arguments, by the shell's rules, or on Windows at blanks outside quotes.
 
     Raises:
         ValueError: A quote is not closed.

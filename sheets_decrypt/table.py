@@ -189,7 +189,7 @@ class Page:
         short: The row numbers of records with fewer cells than the header, in a file; a sheet leaves out blank cells.
     """
 
-    # The cells by columns, which is how they are decrypted and written; empty where there are no rows. Declared before
+    # The cells by columns, as they are decrypted and written; empty if there are no rows. Declared before
     # `rows` so that it is freed first: cells are freed in the order of their allocation, 1 ms in place of 2 a page.
     columns: Sequence[Sequence[str]] = field(init=False, repr=False, compare=False)
     first_row: int

@@ -50,7 +50,7 @@ def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -
     if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
         raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
     if options["file"]:
-        exposures(options["file"])  # refuses the inside of a locked vault
+        exposures(options["file"])  # refuses a folder inside a locked vault
     if backup is not None:
         key_backup.refuse(backup, survey, plain_disk=plain_disk)
     pair = new_key_pair()

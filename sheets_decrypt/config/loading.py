@@ -61,7 +61,7 @@ def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
 def _refuse_anothers(path: Path) -> None:
     """Refuse a configuration that the user did not name and another user may have put there, because it names programs.
 
-    The current folder counts as well: whoever can write there can put another `config` in its place.
+    The current folder counts as well: anyone who can write there can put another `config` in its place.
     A group may write: teams share folders, and that risk is accepted. On Windows, mode bits mean nothing.
     """
     if os.name != "posix":

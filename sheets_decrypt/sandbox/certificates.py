@@ -1,6 +1,6 @@
 """The sandbox's own certificate authority, and one certificate for the hosts that it emulates.
 
-Both are made anew for each sandbox and live for a day. The extensions are those of RFC 5280 that Python 3.13 insists
+Both are created for each sandbox and are valid for a day. The extensions are those of RFC 5280 that Python 3.13 insists
 on (VERIFY_X509_STRICT): basic constraints, key usage, and both key identifiers.
 """
 
