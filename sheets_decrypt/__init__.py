@@ -2,7 +2,7 @@
 
 What `pull` does: the vault is checked first, then the secrets are read, then Google is asked. The sheet
 comes as a header and pages of rows; each page is decrypted and handed to the vault, where the CSV appears under its
-name only when every row has passed and the keys have proved right. What was done is recorded, without any value.
+name only after every row has passed and the keys have proved right. The run is recorded, without any value.
 
     from pathlib import Path
     from sheets_decrypt import load, pull
@@ -10,7 +10,7 @@ name only when every row has passed and the keys have proved right. What was don
     config = load(Path("sheets-decrypt.toml"))
     record = pull("baseline", config.jobs["baseline"], config)
 
-Data flows one way; `tests/README.md` draws the rooms, and which may import which.
+Data flows one way; `tests/README.md` shows the rooms, and which may import which.
 """
 
 from pathlib import Path
@@ -48,7 +48,7 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-# The command line imports this module first. If it imported at its top what these two functions need, `--help` would
+# The command line imports this module first. If the imports of these two functions were at the top, `--help` would
 # take 0.38 s of processor time instead of 0.08 s.
 
 
@@ -56,7 +56,7 @@ def load(path: Path) -> "Config":
     """Return the configuration in a file, read and validated.
 
     Raises:
-        ConfigurationError: It is missing, cannot be read, or is not valid.
+        ConfigurationError: The file is missing, cannot be read, or is not valid.
     """
     from sheets_decrypt import config  # noqa: PLC0415  (see above)
 
@@ -70,10 +70,10 @@ def pull(name: str, job: "Job", config: "Config", options: Options | None = None
         name: The job's name, under which the run is recorded.
         job: One of the configuration's jobs.
         config: The configuration.
-        options: How this run does it; default: as the scheduled ones do.
+        options: How to run it; default: as scheduled runs do.
 
     Raises:
-        KeyboardInterrupt: The user stopped it; nothing was written.
+        KeyboardInterrupt: The user stopped the run; nothing was written.
     """
     from sheets_decrypt.story import pull as story  # noqa: PLC0415  (see above)
 

@@ -1,6 +1,6 @@
-"""Cells of a sheet or workbook → text as the CSV holds it, and a page of them. Pure.
+"""Cells of a sheet or workbook → the text that goes into the CSV, one page at a time. Pure.
 
-A cell is a string, a number or a boolean. Numbers arrive as the text of the reply or file, and keep every digit.
+A cell is a string, a number or a boolean. A number arrives as the text in the reply or file, and keeps every digit.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ _LARGEST_EXPONENT: Final = 400  # a sheet's numbers are doubles, which end near 
 
 
 class Number(str):
-    """The text of a number; where strings are expected, a cell that was retyped."""
+    """The text of a number; where strings are expected, it shows that the cell was retyped."""
 
     __slots__ = ()
 
@@ -26,7 +26,7 @@ Row = Sequence[Cell]
 def plain(number: str) -> str:
     """Return a number with every digit, without an exponent and without a trailing `.0`.
 
-    One with an exponent that no sheet's number has is returned unchanged.
+    A number whose exponent is too large for a sheet is returned unchanged.
 
     >>> plain("57300123456789012345"), plain("1e21"), plain("0.10"), plain("2.0"), plain("-0.0")
     ('57300123456789012345', '1000000000000000000000', '0.1', '2', '0')
@@ -58,7 +58,7 @@ def is_blank(row: Row) -> bool:
 
 
 def trimmed(row: Row) -> list[Cell]:
-    """Return a row without the blank cells at its end; the API drops them too, but not in every case."""
+    """Return a row without the blank cells at its end; the API usually drops them, but not always."""
     end = len(row)
     while end and row[end - 1] in {"", None}:
         end -= 1
@@ -66,11 +66,11 @@ def trimmed(row: Row) -> list[Cell]:
 
 
 def page(first_row: int, rows: Sequence[Row], header: Header) -> Page:
-    """Make a page of rows: pad and cut them to the header's width, and note what is out of place.
+    """Make a page of rows: pad or cut them to the header's width, and note what is out of place.
 
     Args:
         first_row: The sheet's row number of `rows[0]`.
-        rows: The rows as the API sent them, or the workbook holds them.
+        rows: The rows, as sent by the API or stored in the workbook.
         header: Its width is the page's.
     """
     width = len(header.names)
@@ -89,14 +89,14 @@ def page(first_row: int, rows: Sequence[Row], header: Header) -> Page:
 
 
 def _fitted(rows: Sequence[Row], width: int) -> Sequence[Row]:
-    """Pad and cut rows to one width; the API drops blank cells at a row's end."""
+    """Pad or cut rows to one width; the API drops blank cells at a row's end."""
     if set(map(len, rows)) == {width}:
         return rows
     return [[*row, *[""] * (width - len(row))][:width] for row in rows]
 
 
 def _is_text(row: Row) -> TypeGuard[list[str]]:
-    """Return whether all cells of a row are strings, as they are unless one was retyped."""
+    """Return whether all cells of a row are strings, which they are unless one was retyped."""
     return set(map(type, row)) == {str}
 
 

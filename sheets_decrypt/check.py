@@ -1,6 +1,6 @@
-"""The list of named checks behind `sheets-decrypt check`: everything that a pull needs, tried one by one.
+"""The named checks behind `sheets-decrypt check`: everything that a pull needs, tried one by one.
 
-A check that cannot be tried because one before it failed is skipped. Only errors fail.
+A check that depends on one that failed is skipped. Only errors fail.
 """
 
 import os
@@ -28,7 +28,7 @@ from sheets_decrypt.table import Format, Page
 from sheets_decrypt.vault import open_also, open_vault
 
 SAMPLE: Final = 50  # rows
-_CLOCK_TOLERANCE: Final = 60.0  # seconds; Google refuses a sign-in at some minutes
+_CLOCK_TOLERANCE: Final = 60.0  # seconds; Google refuses a sign-in when the clock is off by a few minutes
 
 
 class Outcome(StrEnum):
@@ -45,12 +45,12 @@ class Check:
     """One check's result.
 
     Args:
-        job: The job's name; blank where the check is about all jobs.
+        job: The job's name; blank if the check concerns all jobs.
         name: The check's name.
         outcome: How it went.
         message: What was found.
-        hint: What to do, in one line; blank where there is nothing to do.
-        exit_code: What a pull would end with; 0 unless it is an error.
+        hint: What to do, in one line; blank if there is nothing to do.
+        exit_code: The exit code that a pull would have; 0 unless the outcome is an error.
     """
 
     job: str
@@ -66,7 +66,7 @@ class _Skip(Exception):
 
 
 class _Warn(Exception):
-    """The check found something to look into.
+    """The check found something that needs attention.
 
     Args:
         message: What was found.
@@ -81,7 +81,7 @@ class _Warn(Exception):
 
 @dataclass(slots=True)
 class _Job:
-    """What the checks of one job find and hand on."""
+    """What the checks of one job find and pass on to later checks."""
 
     name: str
     job: Job
@@ -119,7 +119,7 @@ def check(path: Path, config: Config, names: Sequence[str], *, network: bool = T
 
     Args:
         path: The configuration's file.
-        config: Its content, which is valid.
+        config: Its validated content.
         names: The jobs to check.
         network: Whether Google may be asked.
     """
@@ -150,7 +150,7 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
 
 
 def _configuration(path: Path, config: Config) -> Check:
-    """Warn of a file that other users can read and that holds addresses: their passwords are part of them."""
+    """Warn of a file that holds addresses and that other users can read: an address may contain a password."""
     sections = [config.notify_of(job) for job in config.jobs.values()]
     written = [address for section in sections for address in (section.healthchecks, *section.urls)]
     secret = "@" in (config.google.proxy or "") or any(isinstance(address, str) for address in written)
@@ -202,7 +202,7 @@ def _clock(job: _Job) -> str:
 
 
 def _sheet(job: _Job) -> str:
-    """Open the sheet. A missing tab is reported by the next check: the spreadsheet is shared all the same."""
+    """Open the sheet. A missing tab is left to the next check, because the spreadsheet is shared nevertheless."""
     session = job.need_sign_in()
     try:
         job.sheet = _open(job, session)
@@ -239,7 +239,7 @@ def _columns(job: _Job) -> str:
 
 
 def _second_csv(job: _Job) -> str:
-    """Check where the de-identified CSV goes, and that the columns that it names exist."""
+    """Check where the de-identified CSV goes, and that the columns named for it exist."""
     second = job.job.deidentified
     if second is None:
         raise _Skip("not configured")
@@ -257,7 +257,7 @@ def _notified(job: _Job) -> Sequence[object]:
 
 
 def _notify(job: _Job) -> str:
-    """Look at the addresses without sending anything; a run goes well without them, so this is never an error."""
+    """Check the addresses without sending anything; a run succeeds without them, so this is never an error."""
     if found := addresses.problems(job.config.notify_of(job.job)):
         raise _Warn("; ".join(found), "correct [notify], then try it with `sheets-decrypt notify test`")
     number = len(_notified(job))

@@ -21,7 +21,7 @@
     │   └── NotGoogle                 something that is not Google answered
     ├── VaultError                7
     │   ├── VaultLocked               the target is inside a locked vault, or its drive is missing
-    │   ├── VaultNotEncrypted         the target is not, or not known to be, encrypted
+    │   ├── VaultNotEncrypted         the target is not encrypted, or not known to be
     │   ├── VaultUnusable             another user's, dead, full or read-only
     │   ├── VaultFileMissing          no such file in the vault
     │   └── VaultDamaged              the vault's content cannot be decrypted
@@ -35,7 +35,7 @@
     ├── NeedsAttention           10   a job failed or is overdue, or a test message did not arrive
     └── Interrupted             130   Ctrl-C
 
-The text of an error is lower case, names the thing, and never holds a cell's value, a token or a secret.
+An error's message is lower case, names the thing, and never holds a cell's value, a token or a secret.
 Anything else that reaches the command line is a bug, exit code 1. Exit code 3 is not an error but the outcome of a
 run: the CSV is written, and some cells could not be decrypted.
 """
@@ -75,7 +75,7 @@ class SheetsDecryptError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel between processes with the hint."""
+        """Pickle the error with its hint, so that both reach another process."""
         return (_rebuild, (type(self), self.message, self.hint))
 
 
@@ -102,7 +102,7 @@ NO_KEY: Final = (
 
 
 class KeyMissing(KeyProblem):
-    """No key is configured for the tokens, or its source gives none."""
+    """No key is configured for the tokens, or its source has none."""
 
 
 class KeyWrong(KeyProblem):
@@ -148,7 +148,7 @@ class WorksheetNotFound(GoogleRefused):
 
 
 class GoogleUnavailable(SheetsDecryptError):
-    """Google could not be reached or had no quota left; later it may work."""
+    """Google could not be reached or had no quota left; a later try may succeed."""
 
     exit_code = 6
 
@@ -176,11 +176,11 @@ class VaultError(SheetsDecryptError):
 
 
 class VaultLocked(VaultError):
-    """The target is the inside of a locked vault, or the vault's drive is not there."""
+    """The target is inside a locked vault, or the vault's drive is missing."""
 
 
 class VaultNotEncrypted(VaultError):
-    """The target is not, or is not known to be, on an encrypted volume."""
+    """The target is not on an encrypted volume, or is not known to be."""
 
 
 class VaultUnusable(VaultError):
@@ -192,11 +192,11 @@ class VaultFileMissing(VaultError):
 
 
 class VaultDamaged(VaultError):
-    """The vault's content is not what was written there."""
+    """The vault's content cannot be decrypted."""
 
 
 class RunUnderWay(SheetsDecryptError):
-    """Another run of this job is under way."""
+    """Another run of this job is in progress."""
 
     exit_code = 8
 
@@ -208,9 +208,9 @@ class SheetRefused(SheetsDecryptError):
 
 
 class ColumnNotFound(SheetRefused):
-    """A configured column is not in the header exactly once."""
+    """A configured column is missing from the header, or appears twice."""
 
-    guessed = False  # whether the hint says which columns were probably meant
+    guessed = False  # whether the hint suggests columns
 
 
 class SheetEmpty(SheetRefused):
@@ -230,7 +230,7 @@ class SheetMoved(SheetRefused):
 
 
 class NeedsAttention(SheetsDecryptError):
-    """What a command was asked to look at is not in order: a job, or an address under [notify]."""
+    """A job, or an address under [notify], that a command was asked to look at is not in order."""
 
     exit_code = 10
 
@@ -242,7 +242,7 @@ class Interrupted(SheetsDecryptError):
 
 
 def place_of(error: BaseException) -> str:
-    """Name an error that is not ours by its type and the line that raised it; its text could hold a value."""
+    """Describe a foreign error by its type and the line that raised it; its text could hold a value."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -251,5 +251,5 @@ def place_of(error: BaseException) -> str:
 
 
 def reason_of(error: OSError) -> str:
-    """Return what the system says went wrong, such as `permission denied`; the path is left to the caller."""
+    """Return the system's reason, such as `permission denied`, without the path, which the caller names."""
     return (error.strerror or type(error).__name__).lower()

@@ -1,4 +1,4 @@
-"""A backup of a private key: a page that people read, print and type back from, and the file that holds it."""
+"""A backup of a private key: a page to read, print and type back from, and the file that holds it."""
 
 import os
 from dataclasses import dataclass
@@ -47,12 +47,12 @@ vault's drive, and name it in the configuration: private_keys = [{{ file = "PATH
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup says.
+    """The content of a backup.
 
     Args:
-        private_key: The key, in any form that is read as one.
-        survey: Which survey it belongs to; blank leaves a line to fill in by hand.
-        entry: The keyring's entry under which it is restored, `service/name`.
+        private_key: The key, in any form that can be read.
+        survey: The survey that it belongs to; blank leaves a line to fill in by hand.
+        entry: The keyring entry to restore it to, `service/name`.
         made: When the page was made, with a zone.
     """
 
@@ -84,7 +84,7 @@ class Backup:
 
 
 def refuse(path: Path, survey: str, *, plain_disk: bool) -> None:
-    """Refuse a file that exists, and a place that is not encrypted, before a key is made for it.
+    """Before a key is made, refuse a backup file that already exists, and a place that is not encrypted.
 
     Args:
         path: The backup's file.
@@ -100,7 +100,7 @@ def refuse(path: Path, survey: str, *, plain_disk: bool) -> None:
     if os.path.lexists(path):
         raise ConfigurationError(f"{path} already exists", hint="choose another name for the backup")
     if plain_disk:
-        exposures(path)  # refuses the inside of a locked vault
+        exposures(path)  # refuses a folder inside a locked vault
         return
     try:
         open_drive(path.absolute().parent, accept=_ENCRYPTED).check()
@@ -112,7 +112,7 @@ def refuse(path: Path, survey: str, *, plain_disk: bool) -> None:
 
 
 def write(path: Path, backup: Backup) -> None:
-    """Write a backup as a file of its owner alone; it never overwrites anything.
+    """Write a backup to a file that only its owner can read; never overwrite a file.
 
     Raises:
         ConfigurationError: The file already exists, or cannot be written.

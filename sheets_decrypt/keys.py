@@ -1,4 +1,4 @@
-"""From a secret to a cipher, and a new key pair. Reads secrets where the configuration says; writes nothing."""
+"""Turn secrets into ciphers, and make a key pair. Reads secrets where the configuration says; writes nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def read_keys(keys: Keys) -> Ciphers:
     """Read the secrets of a job and make its ciphers.
 
     Raises:
-        KeyProblem: No key is configured, one cannot be read, or one cannot be a key of its format.
+        KeyProblem: No key is configured, a key cannot be read, or a secret cannot be a key of its format.
     """
     sources = {
         Format.SEALED_BOX: keys.private_keys,

@@ -1,4 +1,4 @@
-"""What a Sheet holds, looked at before there is a configuration: its tabs, its columns, and which hold tokens."""
+"""Look at a Sheet before a configuration exists: its tabs, its columns, and which columns hold tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sheets_decrypt.google.sheet import Tab, list_tabs, open_sheet
 from sheets_decrypt.table import Format, Header, Page
 
 _ROWS: Final = 50
-_SECONDS: Final = 10.0  # a person waits, and can let it look again
+_SECONDS: Final = 10.0  # a person is waiting, and can try again
 _NOT_ANSWERED: Final = frozenset(Conversion.model_fields["missing_values"].default)
 
 
@@ -21,9 +21,9 @@ class Look:
     """What could be seen of a spreadsheet.
 
     Args:
-        account: The address that it must be shared with; blank where it is not known.
+        account: The address that it must be shared with; blank if not known.
         title: Its title.
-        tabs: Its tabs, in their order; none where it could not be read.
+        tabs: Its tabs, in order; none if it could not be read.
         problem: Why it could not be read.
     """
 
@@ -80,7 +80,7 @@ def columns(settings: Google, spreadsheet_id: str, tab: Tab) -> Columns:
 
 
 def _tokens(cells: Sequence[str]) -> Mapping[Format, Sequence[bytes]]:
-    """Return a column's tokens by format if at least half of its answers are some; a word may look like one."""
+    """Return a column's tokens by format if at least half of its answers are tokens, since a word may look like one."""
     kinds = sort(cells, 0, _NOT_ANSWERED)
     number = sum(len(found.bodies) for found in kinds.tokens)
     return {found.format: found.bodies for found in kinds.tokens} if number >= kinds.not_encrypted else {}

@@ -1,7 +1,7 @@
-"""Where a secret comes from: environment, file, command, keyring, systemd credential or prompt.
+"""Read a secret from the environment, a file, a command, the keyring, a systemd credential or a prompt.
 
 Each variable has three forms, as in restic and sops: `NAME`, `NAME_FILE` and `NAME_COMMAND`.
-An error names the source and never what was in it.
+An error names the source and never its content.
 """
 
 import getpass
@@ -40,12 +40,12 @@ _SYSTEM: Final = frozenset(
         "PROCESSOR_ARCHITECTURE", "NUMBER_OF_PROCESSORS", "COMPUTERNAME", "HOMEDRIVE", "HOMEPATH",
     }
 )  # fmt: skip
-_taken: dict[str, Secret] = {}  # what `withheld` took out of the environment
+_taken: dict[str, Secret] = {}  # the secrets that `withheld` removed from the environment
 
 
 @contextmanager
 def withheld(section: Section) -> Iterator[None]:
-    """Take every secret out of the environment, so that nothing that is started meanwhile inherits one.
+    """Remove every secret from the environment, so that no process started meanwhile inherits one.
 
     Worker processes, programs that libraries start and our own children all get a copy of the environment. `resolve`
     still finds the secrets; at the end they are put back.
@@ -69,12 +69,12 @@ def _spelling(name: str) -> str:
 
 
 def _without_secrets() -> dict[str, str]:
-    """Return the environment for a program that the user configured, which may need any variable of the user's."""
+    """Return the environment for a program that the user configured, which may need any of the user's variables."""
     return {name: value for name, value in os.environ.items() if name not in _BY_NAME}
 
 
 def system_environment() -> dict[str, str]:
-    """Return the environment for a program of the system, such as a scheduler's: what it needs, and nothing of ours."""
+    """Return the environment for a system program, such as a scheduler's: only what it needs, and nothing of ours."""
     return {
         name: value for name, value in os.environ.items() if name.upper() in _SYSTEM or name.upper().startswith("LC_")
     }
@@ -84,7 +84,7 @@ def resolve(source: SecretSource) -> Secret:
     """Read one secret from where it is kept. A single line break at its end is not part of it.
 
     Raises:
-        KeyMissing: The source cannot be read or holds nothing.
+        KeyMissing: The source cannot be read or is empty.
     """
     text = _READERS[source.kind](source)
     text = text.removesuffix("\n").removesuffix("\r")
@@ -97,7 +97,7 @@ def from_environment() -> Keys:
     """Return the sources that the environment names, for a run without a configuration file.
 
     Raises:
-        ConfigurationError: A command or a file's path cannot be read as one.
+        ConfigurationError: A command cannot be split, or a file's path is not valid.
     """
 
     def sources(name: str) -> tuple[SecretSource, ...]:
@@ -119,7 +119,7 @@ def from_environment() -> Keys:
 
 
 def split_command(text: str, *, windows: bool) -> tuple[str, ...]:
-    r"""Split a command into its program and arguments, by the shell's rules, or on Windows at blanks outside of quotes.
+    r"""Split a command into its program and arguments, by the shell's rules, or on Windows at blanks outside quotes.
 
     Raises:
         ValueError: A quote is not closed.
@@ -192,7 +192,7 @@ def _from_file(source: SecretSource) -> str:
             content = file.read(_LARGEST + 1)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and path.parent in {Path(), Path.cwd()}:
-            raise KeyMissing(  # without the name, which may be the secret itself, given in place of its file
+            raise KeyMissing(  # no name in the message: it may be the secret itself, given in place of its file
                 "the current folder has no such file with a secret",
                 hint="write the file's whole path, such as X:/keys/private, and not the secret itself",
             ) from None

@@ -70,7 +70,7 @@ class Reason(StrEnum):
 
     @property
     def explanation(self) -> str:
-        """The reason in a sentence's words."""
+        """The reason as part of a sentence."""
         return _EXPLANATIONS[self]
 
 
@@ -105,12 +105,12 @@ class CellFailure:
 
 
 def closest(name: str, names: Sequence[str], *, likeness: float = 0.6) -> str | None:
-    """Return which of the names was probably meant, or None; capitals, and blanks at the ends, do not count.
+    """Return the name that was probably meant, or None; case and surrounding blanks do not matter.
 
     Args:
         name: What was typed.
-        names: What there is.
-        likeness: The least ratio of difflib, 0 to 1, at which a name counts as close.
+        names: The names that exist.
+        likeness: The lowest difflib ratio, 0 to 1, at which a name counts as close.
     """
     by_key = {other.strip().casefold(): other for other in names}
     close = difflib.get_close_matches(name.strip().casefold(), by_key, n=1, cutoff=likeness)
@@ -125,10 +125,10 @@ def did_you_mean(name: str, names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names in the sheet's first row, as they are: blank and duplicate ones are kept.
+    """The names in the sheet's first row, unchanged: blank and duplicate ones are kept.
 
     Args:
-        names: One name per column; its length decides the width of every row.
+        names: One name per column; their number decides the width of every row.
     """
 
     names: tuple[str, ...]
@@ -142,7 +142,7 @@ class Header:
         return self.indices_of([name])[0]
 
     def indices_of(self, names: Sequence[str]) -> list[int]:
-        """Return the index of each column that is named.
+        """Return the index of each named column.
 
         Raises:
             ColumnNotFound: The header does not have one of them exactly once; all that are missing are named.
@@ -158,7 +158,7 @@ class Header:
         return [self.names.index(name) for name in names]
 
     def _not_found(self, missing: Sequence[str]) -> ColumnNotFound:
-        """Return the error that names the missing columns, and what was probably meant."""
+        """Return the error that names the missing columns, and the ones that were probably meant."""
         named = " and ".join(f'"{name}"' for name in missing)
         # Suggest only a close match: a first row that is not a header holds people's answers.
         found = (closest(name, self.names, likeness=_NEARLY) for name in missing)
@@ -189,7 +189,7 @@ class Page:
         short: The row numbers of records with fewer cells than the header, in a file; a sheet leaves out blank cells.
     """
 
-    # The cells by columns, which is how they are decrypted and written; empty where there are no rows. Declared before
+    # The cells by columns, as they are decrypted and written; empty if there are no rows. Declared before
     # `rows` so that it is freed first: cells are freed in the order of their allocation, 1 ms in place of 2 a page.
     columns: Sequence[Sequence[str]] = field(init=False, repr=False, compare=False)
     first_row: int
@@ -204,7 +204,7 @@ class Page:
 
 
 def columns_of(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """Turn rows × columns into columns × rows; the rows are all of one width."""
+    """Turn rows × columns into columns × rows; all rows have the same width."""
     return list(zip(*rows, strict=True))
 
 
@@ -213,11 +213,11 @@ NO_KEY_FITTED: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a cipher made of a sequence of tokens.
+    """The result of decrypting a sequence of tokens.
 
     Args:
         values: In the tokens' order, the plaintext, or the reason why it is missing.
-        keys: In the same order, one byte each: the index of the key that fitted, or `NO_KEY_FITTED`.
+        keys: In the same order, one byte each: the index of the key that worked, or `NO_KEY_FITTED`.
     """
 
     values: Sequence[str | Reason]
@@ -226,10 +226,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ColumnCount:
-    """What became of the cells of one configured column; the five counts add up to the rows.
+    """What happened to the cells of one configured column; the five counts add up to the number of rows.
 
     Args:
-        decrypted: Cells that are plaintext now.
+        decrypted: Cells that were decrypted.
         blank: Cells that were empty.
         missing: Cells that hold one of `missing_values`.
         not_encrypted: Cells that were readable in the sheet.
@@ -249,10 +249,10 @@ class ColumnCount:
 
 @dataclass(frozen=True, slots=True)
 class FormerCounts:
-    """What the run that left the former CSV counted.
+    """The counts of the run that wrote the previous CSV.
 
     Args:
-        sha256: Of that file's bytes, by which it is recognised.
+        sha256: The hash of that file's bytes, which identifies it.
         rows: How many rows it has.
         decrypted: Column name → how many of its cells were decrypted.
     """

@@ -1,7 +1,7 @@
 """The command line: `pull-and-decrypt` does the job, `sheets-decrypt` holds the rest.
 
 Only `terminal` prints or exits. A file of a command imports what the command needs at its top, and is itself imported
-when the command is called: `commands` has the names. The options of `pull-and-decrypt` are the exception (see `pull`).
+when the command is called; `commands` lists the names. The options of `pull-and-decrypt` are an exception (see `pull`).
 """
 
 from sheets_decrypt.cli.commands import sheets_decrypt

@@ -44,7 +44,7 @@ def check(config_path: Path | None, jobs: tuple[str, ...], no_network: bool, as_
 
 
 def _brief(results: Iterable[Check]) -> Iterator[Check]:
-    """Yield what people read of several jobs: nothing that is optional, and no details of what is ok."""
+    """Yield the checks to show for several jobs: nothing optional, and no details of what is ok."""
     for result in results:
         if result.job and result.outcome is Outcome.SKIPPED and result.message.startswith("optional"):
             continue
@@ -52,26 +52,26 @@ def _brief(results: Iterable[Check]) -> Iterator[Check]:
 
 
 def _likeness(result: Check) -> object:
-    """Return what checks in a row have in common that are one line; what needs attention has a line of its own."""
+    """Return a key by which consecutive checks share one line; a check that needs attention gets its own line."""
     several = result.outcome is Outcome.SKIPPED or not result.message
     return (result.job, result.outcome, result.message) if several else object()
 
 
 class _Verdict:
-    """What the checks together mean.
+    """The overall result of the checks.
 
     Args:
-        jobs: How many jobs are checked.
+        jobs: The number of jobs checked.
     """
 
     def __init__(self, jobs: int) -> None:
         self.code = 0
         self._jobs = jobs
         self._outcomes: Counter[str] = Counter()
-        self._failing: dict[str, None] = {}  # in their order
+        self._failing: dict[str, None] = {}  # in the order of the checks
 
     def heard(self, result: Check) -> Check:
-        """Take a check into account, and return it."""
+        """Count a check, and return it."""
         self.code = self.code or result.exit_code
         self._outcomes[result.outcome] += 1
         if result.outcome is Outcome.ERROR:
@@ -92,7 +92,7 @@ def _plural(outcome: str, number: int) -> str:
 
 
 def _lines(result: Check, *more: Check) -> list[str]:
-    """Return the lines of a check, and of more that say the same."""
+    """Return the lines of a check, and of more checks with the same result."""
     about = f"{result.job}: " if result.job else ""
     names = ", ".join(check.name for check in (result, *more))
     line = f"{result.outcome:<8}{about}{names}{result.message and f': {result.message}'}"

@@ -1,4 +1,4 @@
-"""The command group `sheets-decrypt`: each command's name and line of help. Its file is imported when it is called."""
+"""The command group `sheets-decrypt`: each command's name and line of help. Its file is imported only when called."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -8,7 +8,7 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-# Command → the module and attribute that hold it.
+# Command → the module and attribute that define it.
 _COMMANDS: Final = {
     "pull": ("pull", "pull_and_decrypt", "Do the job: the same as pull-and-decrypt."),
     "init": ("init", "init", "Write a configuration file, or add a job to one."),
@@ -30,7 +30,7 @@ _COMMANDS: Final = {
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called: no command waits for what another one needs."""
+    """A group whose commands are imported when they are called: no command waits for another one's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -46,7 +46,7 @@ class _LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Offer the commands by the table above, without importing any of them."""
+        """Offer the commands from the table above, without importing any of them."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415  (2 ms that `--help` can do without)
 
         names = [CompletionItem(name, help=text) for name, (_, _, text) in _COMMANDS.items()]

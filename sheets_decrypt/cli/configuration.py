@@ -1,4 +1,4 @@
-"""The configuration that a command uses. From then on no program that the command starts inherits a secret."""
+"""Load the configuration for a command. After that, no program that the command starts inherits a secret."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from sheets_decrypt.secret_sources import withheld
 
 
 def load_named(path: Path | None) -> Config:
-    """Return the configuration that was named, or the one that is found, and take its secrets from the environment.
+    """Return the named configuration, or the one that is found, and remove its secrets from the environment.
 
     Raises:
         ConfigurationError: There is none, or it is invalid.
@@ -19,6 +19,6 @@ def load_named(path: Path | None) -> Config:
 
 
 def in_use(content: Config) -> Config:
-    """Return a configuration, and take its secrets from the environment until the command ends."""
+    """Return a configuration, and remove its secrets from the environment until the command ends."""
     click.get_current_context().with_resource(withheld(content))
     return content

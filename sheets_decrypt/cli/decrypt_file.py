@@ -34,7 +34,7 @@ class _Encoding(click.Choice[str]):
     """An encoding by any of its names: Windows calls cp1252 `Windows-1252`."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name that we use."""
+        """Return our name for the encoding."""
         try:
             known = codecs.lookup(value).name
         except (LookupError, ValueError):
@@ -111,10 +111,10 @@ def _conversion(options: Mapping[str, Any]) -> Conversion:
 
 
 def _keys_and_workers(options: Mapping[str, Any]) -> tuple[Keys, int | Literal["auto"]]:
-    """Return where the keys come from: the options, else the environment, else the configuration.
+    """Return the sources of the keys, from the options, else the environment, else the configuration; and the workers.
 
     Raises:
-        KeyMissing: None of them names a key.
+        KeyMissing: No key is named anywhere.
     """
     named = options["config_path"] or options["job"]
     given = {key: (source_of(options[option]),) for key, option in SOURCES.items() if options[option]}

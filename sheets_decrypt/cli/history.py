@@ -40,7 +40,7 @@ def history(config_path: Path | None, jobs: tuple[str, ...], last: int, as_json:
     """
     config = load_named(config_path)
     runs: list[_Run] = []
-    errors: dict[tuple[str, str], list[str]] = {}  # one locked vault is one error, also for twenty jobs
+    errors: dict[tuple[str, str], list[str]] = {}  # one locked vault is one error, even for twenty jobs
     code = 0
     for name in chosen(config, jobs):
         in_vault: list[_Run] = []
@@ -66,7 +66,7 @@ def history(config_path: Path | None, jobs: tuple[str, ...], last: int, as_json:
 
 
 def _remembered(config: Config, job: str) -> list[_Run]:
-    """Return what this computer remembers of a job's runs, the last one included if it was stopped from outside."""
+    """Return the runs of a job that this computer remembers, including the last one if it was stopped from outside."""
     runs = journal.read(config, job)
     began = state.load(config, job).running_since
     if began and not state.is_running(config, job):
@@ -75,13 +75,13 @@ def _remembered(config: Config, job: str) -> list[_Run]:
 
 
 def _together(in_vault: list[_Run], remembered: list[_Run]) -> list[_Run]:
-    """Return the runs of both in the order of time; of a run that both have, the vault knows more."""
+    """Merge the runs of both in the order of time; for a run in both, take the vault's entry, which says more."""
     known = {str(run.get("run_id")) for run in in_vault}
     return sorted([*in_vault, *(run for run in remembered if str(run.get("run_id")) not in known)], key=_time)
 
 
 def _time(run: _Run) -> datetime:
-    """Return when a run ended, or began; whoever can write into the vault may have put anything in its place."""
+    """Return when a run ended, or began; anyone who can write to the vault may have put anything in its place."""
     for key in ("finished", "started"):
         try:
             found = datetime.fromisoformat(str(run.get(key)))
@@ -127,6 +127,6 @@ def _decrypted(run: _Run) -> int:
 
 
 def _within(content: _Run, key: str) -> _Run:
-    """Return an inner object; whoever can write into the vault may have put anything in its place."""
+    """Return an inner object; anyone who can write to the vault may have put anything in its place."""
     found = content.get(key)
     return found if isinstance(found, dict) else {}

@@ -47,7 +47,7 @@ def init(config_path: Path | None, add: bool, force: bool, **options: str | None
     draft = writing.draft(path, answers) if base is None else writing.extended(path, _text(path), answers)
     if answers.mark:
         folder = draft.config.jobs[answers.job].output.parent
-        open_drive(folder).check()  # a mark belongs on a vault and nowhere else
+        open_drive(folder).check()  # only a vault may be marked
         write_mark(folder, answers.mark)
     write_private_text(path.resolve(), draft.text, force=force or base is not None)
     terminal.write_line(f"wrote {path}" if base is None else f"added the job {answers.job} to {path}")
@@ -58,10 +58,10 @@ def init(config_path: Path | None, add: bool, force: bool, **options: str | None
 
 
 def _extended(path: Path, *, add: bool, force: bool) -> Config | None:
-    """Return the configuration that gets one more job, or None where a new one is written.
+    """Return the configuration to add a job to, or None if a new one is written.
 
     Raises:
-        ConfigurationError: It already exists, and neither a job is to be added nor the file replaced; or it is invalid.
+        ConfigurationError: It already exists, and is neither to be extended nor replaced; or it is invalid.
     """
     if add and force:
         raise ConfigurationError("--add and --force exclude each other", hint="leave one of them out")
@@ -78,5 +78,5 @@ def _extended(path: Path, *, add: bool, force: bool) -> Config | None:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except OSError as error:  # it was read a moment ago
+    except OSError as error:  # unlikely: it was read a moment ago
         raise ConfigurationError(f"{path} cannot be read: {reason_of(error)}", hint="try again") from None

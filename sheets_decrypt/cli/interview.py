@@ -1,6 +1,6 @@
-"""The questions of `init`: each answer is checked as it is given, and what the Sheet holds is offered.
+"""The questions of `init`: each answer is checked as it is given, and the Sheet's tabs and columns are offered.
 
-A Sheet that cannot be read stops nothing: the questions go on without it.
+If the Sheet cannot be read, the questions continue without it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +37,9 @@ class _Kind:
     """A kind of secret.
 
     Args:
-        what: What a question calls it.
+        what: Its name in a question.
         entry: Its usual name in the keyring.
-        answers: How the answers that need it begin.
+        answers: How the encrypted answers that need it begin.
     """
 
     what: str
@@ -56,11 +56,11 @@ _FORMAT_OF: Final = {wire.secret_kind: wire.format for wire in FORMATS}
 
 
 class Interview:
-    """One run of the questions.
+    """One pass through the questions.
 
     Args:
         options: The options of `init`; None where one is left out.
-        base: The configuration that gets one more job, or None for a new one.
+        base: The configuration to add a job to, or None for a new one.
     """
 
     def __init__(self, options: Mapping[str, str | None], base: Config | None) -> None:
@@ -68,13 +68,13 @@ class Interview:
         self._base = base
         self._asks = terminal.is_interactive()
         self._seen: Columns | None = None
-        self.to_store: list[str] = []  # entries of the keyring that are named and do not exist
+        self.to_store: list[str] = []  # keyring entries that are named but do not exist
 
     def answers(self) -> Answers:
-        """Ask for what the options leave out, and return all answers.
+        """Ask for everything that the options leave out, and return all answers.
 
         Raises:
-            ConfigurationError: An option is not valid, or is missing where no one can be asked.
+            ConfigurationError: An option is not valid, or is missing and no one can be asked.
         """
         for name, value in self._options.items():
             if value is not None:
@@ -111,7 +111,7 @@ class Interview:
         return terminal.ask(_QUESTIONS[name], default, refuse=partial(writing.refuse, name))
 
     def _job(self) -> str:
-        """Return the job's name, which the configuration does not have yet."""
+        """Return the job's name, which must be new in the configuration."""
         taken = self._base.jobs if self._base else {}
 
         def refuse(name: str) -> None:
@@ -180,7 +180,7 @@ class Interview:
         return {kind: self._source(kind) for kind in self._needed(columns)}
 
     def _needed(self, columns: str) -> Sequence[str]:
-        """Return the kinds of secret that the answers need: as the Sheet shows, else as the user says."""
+        """Return the kinds of secret that the answers need, judged by the Sheet or else named by the user."""
         seen = self._seen.tokens if self._seen else {}
         names = list(seen) if columns == "auto" else writing.names_in(columns)
         needing = {
@@ -199,7 +199,7 @@ class Interview:
         return [kinds[int(answer)]]
 
     def _source(self, kind: str) -> str:
-        """Ask where a secret is, and say so if it is not there or is of another kind."""
+        """Ask where a secret is, and warn if it is missing or of another kind."""
         words, shared = _KINDS[kind], self._base is not None and bool(getattr(self._base.keys, kind))
         default = SAME if shared else f"keyring:{words.entry}"
         usual = "as for the other jobs" if shared else "keyring"
@@ -209,7 +209,7 @@ class Interview:
         return answer
 
     def _try(self, kind: str, answer: str) -> None:
-        """Say whether a secret is there, is of this kind, and decrypts what was seen of the Sheet."""
+        """Report whether a secret exists, is of this kind, and decrypts the answers seen in the Sheet."""
         shared = getattr(self._base.keys, kind) if self._base and answer == SAME else ()
         sources: Sequence[SecretSource] = shared or (writing.source_of(answer),)
         if any(source.prompt or source.credential for source in sources):
@@ -219,7 +219,7 @@ class Interview:
         except KeyProblem as problem:
             terminal.write_notice(f"warning: {problem.message}")
             terminal.write_notice(f"hint: {problem.hint}")
-            if "secret set" in problem.hint:  # the keyring works, and has no such entry
+            if "secret set" in problem.hint:  # the keyring works but has no such entry
                 self.to_store += [source.keyring for source in sources if source.keyring]
             return
         seen = self._seen.tokens.values() if self._seen else ()
@@ -235,7 +235,7 @@ class Interview:
 
 
 def _explain(problem: SheetsDecryptError, account: str) -> None:
-    """Say why the Sheet could not be read, and with which address it must be shared."""
+    """Report why the Sheet could not be read, and the address that it must be shared with."""
     terminal.write_notice(f"warning: the Sheet could not be read: {problem.message}")
     terminal.write_notice(f"hint: {problem.hint}")
     if account and account not in problem.hint:
@@ -243,7 +243,7 @@ def _explain(problem: SheetsDecryptError, account: str) -> None:
 
 
 def _tab(found: "Look", worksheet: str | None, gid: int | None) -> "Tab":
-    """Return the tab that the options or the URL name, or ask which one."""
+    """Return the tab named by the options or the URL, or ask for one."""
     for tab in found.tabs:
         if tab.title == worksheet or (worksheet is None and (tab.gid == gid or len(found.tabs) == 1)):
             terminal.write_line(f'the Sheet "{printable(found.title)}", tab "{printable(tab.title)}"')
@@ -253,7 +253,7 @@ def _tab(found: "Look", worksheet: str | None, gid: int | None) -> "Tab":
     for number, tab in numbered.items():
         terminal.write_line(f"  {number}  {printable(tab.title)}")
     by_title = {tab.title: tab for tab in found.tabs}
-    known = numbered | by_title  # a tab that is called 2 is meant by that name
+    known = numbered | by_title  # for a tab titled 2, the title counts
     return known[terminal.ask("the tab, by its name or number", refuse=partial(_refuse_other, list(known)))]
 
 

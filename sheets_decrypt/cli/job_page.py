@@ -2,7 +2,7 @@
 
 It says what an exit code says and no more: no error's text, which may count cells or repeat names from the Sheet. That
 is more than a message says, and too much for people who can edit the Sheet. It loads nothing and runs nothing, and its
-policy forbids the browser to do either. Everything is escaped, because the page is built as a tree and not as text.
+policy forbids the browser to do either. Everything is escaped, because the page is built as a tree, not as text.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, tostring  # only writes: nothing is parsed
+from xml.etree.ElementTree import Element, SubElement, tostring  # used only to write; nothing is parsed
 
 from sheets_decrypt.cli.job_table import JobStatus, duration, headline, in_words, mood
 from sheets_decrypt.errors import EXIT_CODES
@@ -68,7 +68,7 @@ _POLICY: Final = (
 
 
 def page(found: Sequence[JobStatus], now: datetime) -> str:
-    """Return the page, with the time at which it was made."""
+    """Return the page, which shows when it was made."""
     html = Element("html", lang="en")
     head = SubElement(html, "head")
     SubElement(head, "meta", charset="UTF-8")
@@ -124,7 +124,7 @@ def _label(one: JobStatus, feeling: str) -> str:
 
 
 def _hint(one: JobStatus) -> str:
-    """Return what to do, and behind a bar the command that does it; blank if there is nothing to do."""
+    """Return what to do, then a `|` and the command for it; blank if there is nothing to do."""
     held = one.state
     if one.running or not held.last_run:
         return _SEE if held.busy_runs or one.stale else ""
@@ -154,7 +154,7 @@ def _fact(facts: Element, name: str, value: str, css_class: str = "") -> None:
 
 
 def _trend(card: Element, rows: Sequence[int]) -> Element:
-    """Draw the rows of the last good runs as a line over zero, and return the figure; one run is no trend."""
+    """Draw the row counts of the last good runs as a line above zero, and return the figure; one run is not a trend."""
     figure = SubElement(card, "figure")
     if len(rows) == 1:
         return figure
@@ -173,7 +173,7 @@ def _trend(card: Element, rows: Sequence[int]) -> Element:
 
 
 def _places(rows: Sequence[int]) -> list[tuple[float, float]]:
-    """Return a point for each number of rows, of which there are two or more."""
+    """Return a point for each row count; there must be two or more."""
     step, height, top = (_WIDTH - 2 * _MARGIN) / (len(rows) - 1), _HEIGHT - 2 * _MARGIN, max(*rows, 1)
     return [(_MARGIN + place * step, _MARGIN + height * (1 - count / top)) for place, count in enumerate(rows)]
 

@@ -1,4 +1,4 @@
-"""Every job at a glance: the last success, its age against the schedule, the trend of rows, and what failed."""
+"""Every job at a glance: the last success, its age against the schedule, the trend of rows, and failures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,12 +31,12 @@ class JobStatus:
 
     Args:
         job: Its name.
-        state: What this machine remembers of its runs.
+        state: The runs that this machine remembers.
         age: Seconds since its last success, or None.
         schedule: When it runs, in words; blank if nothing is scheduled.
         next_run: The next scheduled run in local time, or None.
-        stale: Whether a scheduled run should have gone well since.
-        running: Whether a run is under way.
+        stale: Whether a scheduled run should have succeeded since.
+        running: Whether a run is in progress.
         csv: Where its CSV is.
     """
 
@@ -56,7 +56,7 @@ class JobStatus:
 
     @property
     def failing(self) -> bool:
-        """Whether it failed in a way that is reported to people, and has not gone well since."""
+        """Whether it failed in a way that is reported to people, and has not succeeded since."""
         return self.state.reported or self.stopped
 
     @property
@@ -65,7 +65,7 @@ class JobStatus:
         return self.failing or self.stale
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON has it: the state's keys beside the others; `exit_code` is null before the first run."""
+        """Return it for JSON, with the state's keys beside the others; `exit_code` is null before the first run."""
         content = asdict(self)
         held: dict[str, Any] = content.pop("state")
         del held["reported"]
@@ -79,8 +79,8 @@ def survey(config: Config, jobs: Sequence[str], schedules: Sequence[Status], now
     Args:
         config: The configuration.
         jobs: Names of the jobs.
-        schedules: What is installed, as read back; if two schedulers run the same job, the first of them counts.
-        now: The time, with a zone.
+        schedules: The installed schedules, as read back; if two schedulers run the same job, the first one counts.
+        now: The current time, with a zone.
     """
     installed = {schedule.name: schedule for schedule in reversed(schedules) if schedule.installed}
     return [_one(config, job, installed.get(job) or installed.get(ALL_JOBS), now) for job in jobs]
@@ -107,10 +107,10 @@ def _time(text: str) -> datetime | None:
 
 
 def _is_stale(schedule: Status, success: datetime | None, now: datetime) -> bool:
-    """Return whether a run that should be over by now has not gone well; before its first one is due, none should."""
+    """Return whether a run that should be over by now has not succeeded; before the first is due, none should be."""
     try:
         when = timing.from_text(schedule.timing)
-    except ConfigurationError:  # edited by hand into something that we cannot parse
+    except ConfigurationError:  # edited by hand, in a way that we cannot parse
         return False
     latest = max((moment for moment in (success, schedule.since) if moment), default=None)
     due = timing.preceding(when, (now - _GRACE).astimezone().replace(tzinfo=None))
@@ -118,13 +118,13 @@ def _is_stale(schedule: Status, success: datetime | None, now: datetime) -> bool
         if not isinstance(when, timing.Every):
             return False
         return latest is None or now - latest > 2 * timedelta(minutes=when.minutes) + _GRACE
-    # Two moments where clocks change. In an hour that is skipped or comes twice, schedulers differ in which they take.
+    # Two moments where clocks change: schedulers differ on which one to take in an hour that is skipped or comes twice.
     first, last = sorted(due.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     return now - _GRACE >= last and (latest is None or latest < first)
 
 
 def headline(found: Sequence[JobStatus]) -> str:
-    """Return in one line whether a person should look at the jobs."""
+    """Return one line that says whether a person should look at the jobs."""
     troubled = sum(one.needs_attention for one in found)
     if not troubled:
         return "No job needs attention"
@@ -134,13 +134,13 @@ def headline(found: Sequence[JobStatus]) -> str:
 
 
 def summary(found: Sequence[JobStatus]) -> str:
-    """Return the headline, and which jobs it means."""
+    """Return the headline, and the jobs that it refers to."""
     named = troubles(found)
     return f"{headline(found)}: {named}" if named else headline(found)
 
 
 def troubles(found: Sequence[JobStatus]) -> str:
-    """Return which jobs a person should look at; blank if none."""
+    """Return the jobs that a person should look at; blank if none."""
     return "; ".join(f"{one.job} {_trouble(one)}" for one in found if one.needs_attention)
 
 
@@ -157,7 +157,7 @@ def table(found: Sequence[JobStatus], *, plain: bool) -> Table:
 
     Args:
         found: How each job is doing.
-        plain: Numbers in place of a sparkline, for what is not a terminal.
+        plain: Whether to show numbers in place of a sparkline, for output that is not a terminal.
     """
     shown = listing("job", "last success", "age", "schedule", "next run", "rows", "last run")
     for one in found:
@@ -179,7 +179,7 @@ def _upcoming(one: JobStatus) -> str:
 
 
 def _trend(rows: Sequence[int]) -> str:
-    """Return the newest row counts as a line of bars, from zero to the largest, and the last one as a number."""
+    """Return the newest row counts as bars, scaled from zero to the largest, and the last one as a number."""
     if not rows:
         return ""
     top = max(*rows, 1)
@@ -218,7 +218,7 @@ def in_words(one: JobStatus, why: str) -> str:
 
     Args:
         one: The job.
-        why: The reason for a failure, for the reader that it is shown to.
+        why: The reason for a failure, worded for its reader.
     """
     held = one.state
     found = f" ({in_a_row(held.busy_runs)} found it under way)" if held.busy_runs else ""

@@ -1,4 +1,4 @@
-"""What `pull-and-decrypt` does: find the configuration or make one for a one-off run, and run its jobs."""
+"""Behind `pull-and-decrypt`: find the configuration or make one for a one-off run, and run its jobs."""
 
 import random
 import re
@@ -23,7 +23,7 @@ from sheets_decrypt.secret_sources import from_environment
 from sheets_decrypt.story.options import Options
 from sheets_decrypt.story.pull import pull
 
-# The options that describe the job of a one-off run, by the names that the configuration has for them.
+# The options that describe the job of a one-off run, by their names in the configuration.
 _JOB: Final = (
     "spreadsheet", "worksheet", "columns", "output", "encoding", "formula_guard", "on_error", "missing_values", "keep",
     "max_shrink", "values", "accept", "mark",
@@ -37,11 +37,11 @@ class RunOptions:
 
     Args:
         dry_run: Do everything except write.
-        allow_shrink: Accept that far fewer rows are left.
+        allow_shrink: Accept a sheet with far fewer rows.
         wait: Seconds to wait for another run of the same job.
         quiet: Show nothing on success.
-        as_json: Show records.
-        retry: Minutes after which a run whose failure may pass is tried once more; 0 means never.
+        as_json: Show records as JSON.
+        retry: Minutes after which a run is tried once more, if its failure may be temporary; 0 means never.
     """
 
     dry_run: bool
@@ -53,7 +53,7 @@ class RunOptions:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "RunOptions":
-        """Pick them out of the options of the command line."""
+        """Pick them from the options of the command line."""
         return cls(**{name: options[name] for name in cls.__dataclass_fields__})
 
 
@@ -76,7 +76,7 @@ def configuration(options: Mapping[str, Any]) -> Config:
 
 
 def _one_off(given: Mapping[str, Any], options: Mapping[str, Any]) -> Config:
-    """Return a configuration of one job."""
+    """Return a configuration with one job."""
     for name in ("columns", "output"):
         if name not in given:
             raise ConfigurationError(f"a one-off run needs --{name}", hint=f"add --{name}; see pull-and-decrypt --help")
@@ -89,7 +89,7 @@ def _one_off(given: Mapping[str, Any], options: Mapping[str, Any]) -> Config:
 
 
 def _rest(options: Mapping[str, Any]) -> dict[str, object]:
-    """Return what surrounds the job of a one-off run: from --config, where it is given, else from the environment."""
+    """Return the settings around the job of a one-off run: from --config if given, else from the environment."""
     path = options["config_path"]
     base = config.load(path) if path else None
     rest: dict[str, object] = {"google": base.google, "workers": base.workers} if base else {}
@@ -106,7 +106,7 @@ def run_jobs(config: Config, names: Sequence[str], options: RunOptions, *, jitte
         config: The configuration.
         names: The jobs; none means all.
         options: How they run.
-        jitter: Start up to this many seconds later, at random.
+        jitter: The longest random delay before the start, in seconds.
     """
     runs = [_Run(config, name, options) for name in chosen(config, names)]
     time.sleep(random.SystemRandom().uniform(0, jitter))
@@ -123,13 +123,13 @@ def run_jobs(config: Config, names: Sequence[str], options: RunOptions, *, jitte
 
 
 def _closing(troubled: Sequence["_Run"], number: int) -> str:
-    """Return which of several jobs a person should look at: an error between twenty results is easily overlooked."""
+    """Return which of several jobs a person should look at; an error among twenty results is easily overlooked."""
     named = ", ".join(f"{run.name} (exit code {run.code})" for run in troubled)
     return f"{len(troubled)} of {number} jobs need{'s' if len(troubled) == 1 else ''} attention: {named}"
 
 
 class _Run:
-    """One run of a job, of one or two attempts.
+    """One run of a job, in one or two attempts.
 
     Args:
         config: The configuration.
@@ -147,7 +147,7 @@ class _Run:
         self.code = 0
 
     def attempt(self, *, last: bool) -> None:
-        """Pull, and conclude unless the failure may pass and this is not the last attempt."""
+        """Pull, and conclude unless the failure may be temporary and this is not the last attempt."""
         if not (self._watch or self._options.dry_run):
             self._watch = self._closing.enter_context(watched(self._config, self.name))
         record = self._pull()
@@ -165,7 +165,7 @@ class _Run:
             return pull(self.name, self._config.jobs[self.name], self._config, options)
 
     def _conclude(self, record: Record) -> None:
-        """Remember, announce and show how the run ended."""
+        """Remember, report and show how the run ended."""
         self.code = record.exit_code
         if self._watch is not None:
             self._watch.end(record)
@@ -176,5 +176,5 @@ class _Run:
 
 
 def _may_pass(record: Record) -> bool:
-    """Return whether minutes may mend what made a run fail."""
+    """Return whether the cause of a failure may go away within minutes."""
     return record.error is not None and (record.error.code in _PASSING or record.error.locked)

@@ -1,4 +1,4 @@
-"""The command `sheets-decrypt keygen`, and what `secret backup` shares with it: the backup of a private key."""
+"""The command `sheets-decrypt keygen`, and the backup of a private key, which `secret backup` shares."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -
     if sum(1 for name in ("keyring", "file", "show") if options[name]) > 1:
         raise ConfigurationError("--keyring, --file and --print exclude each other", hint="leave all but one out")
     if options["file"]:
-        exposures(options["file"])  # refuses the inside of a locked vault
+        exposures(options["file"])  # refuses a folder inside a locked vault
     if backup is not None:
         key_backup.refuse(backup, survey, plain_disk=plain_disk)
     pair = new_key_pair()
@@ -76,7 +76,7 @@ def keygen(backup: Path | None, survey: str, plain_disk: bool, **options: Any) -
 
 
 def _keep(pair: KeyPair, entry: str, options: Mapping[str, Any]) -> None:
-    """Put the private key where the options say."""
+    """Store the private key where the options say."""
     if options["show"]:
         terminal.write_line(f"private key (never put it into Twilio, the Sheet or a mail): {pair.private_key.reveal()}")
         terminal.require_written()  # this is the only copy
@@ -98,7 +98,7 @@ def _keep(pair: KeyPair, entry: str, options: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _undone_on_failure(backup: Path | None) -> Iterator[None]:
-    """Remove the backup of a key that could not be kept."""
+    """Remove the backup if the key could not be stored."""
     try:
         yield
     except BaseException:
@@ -109,13 +109,13 @@ def _undone_on_failure(backup: Path | None) -> Iterator[None]:
 
 
 def report_backup(path: Path) -> None:
-    """Report where a backup is, and warn of a place that is not good for it."""
+    """Report where a backup is, and warn if the place is unsuitable."""
     terminal.write_line(f"the backup is in {path}; only you can read it")
     _warn_of(path, f"print {path.name}, then delete it; or move it onto the vault's drive")
 
 
 def _warn_of(path: Path, hint: str) -> None:
-    """Warn of a place that is not good for a key."""
+    """Warn of a place that is unsuitable for a key."""
     reasons = exposures(path)
     for reason in reasons:
         terminal.write_notice(f"warning: {path} holds the private key and {reason}")

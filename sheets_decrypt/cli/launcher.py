@@ -36,6 +36,6 @@ def launcher(folder: Path | None, config_path: Path | None, job: str | None) -> 
 
 
 def _desktop() -> Path:
-    """Return the user's desktop, or this folder where there is none."""
+    """Return the user's desktop, or the current folder if there is none."""
     desktop = platformdirs.user_desktop_path()
     return desktop if desktop.is_dir() else Path.cwd()

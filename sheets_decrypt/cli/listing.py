@@ -1,4 +1,4 @@
-"""Tables that lose nothing on a narrow screen: below its width, each row becomes a block of lines."""
+"""Tables that lose nothing on a narrow screen: if a table is too wide, each row becomes a block of lines."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-_ROOM: Final = 24  # characters; a text that is squeezed into fewer is hard to read
+_ROOM: Final = 24  # characters; text squeezed into fewer is hard to read
 _UNLIMITED: Final = 1_000_000
 
 
 def listing(*titles: str) -> Table:
-    """Return a table without rows. Its last column is a text, which may be wrapped; the others are not."""
+    """Return a table without rows. Its last column is text and may be wrapped; the others are not."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in titles:
         table.add_column(title, no_wrap=title != titles[-1])
@@ -23,7 +23,7 @@ def listing(*titles: str) -> Table:
 
 
 def plain(table: Table) -> list[str]:
-    """Return a table as lines of text, however long they are, for what is not a screen."""
+    """Return a table as lines of text of any length, for output that is not a screen."""
     console = Console(width=_UNLIMITED, color_system=None, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(table)
@@ -31,7 +31,7 @@ def plain(table: Table) -> list[str]:
 
 
 def fitted(table: Table, console: Console) -> RenderableType:
-    """Return a table for a screen, with every value whole and no word broken, as far as a word fits into a line."""
+    """Return a table for a screen, with every value whole and no word broken, unless the word is longer than a line."""
     needed = sum(_needed(column, console) + 2 for column in table.columns) - 2
     return table if needed <= console.width else Group(*_blocks(table, console))
 
@@ -51,7 +51,7 @@ def _cells(column: Column) -> Iterator[Text]:
 
 
 def _blocks(table: Table, console: Console) -> Iterator[Text]:
-    """Yield each row as a block: a line for each value that is not blank, behind the name of its column."""
+    """Yield each row as a block: a line for each value that is not blank, after the name of its column."""
     titles, *rows = zip(*(_cells(column) for column in table.columns), strict=True)
     indent = max(title.cell_len for title in titles) + 2
     for number, row in enumerate(rows):
@@ -64,7 +64,7 @@ def _blocks(table: Table, console: Console) -> Iterator[Text]:
 
 
 def _wrapped(value: Text, width: int) -> list[Text]:
-    """Break a text between words. A word that is longer than the line stays whole; rich would break or cut it off."""
+    """Wrap text between words. A word longer than the line stays whole; rich would break it or cut it off."""
     lines: list[Text] = []
     for line in value.split("\n"):
         breaks, used = [], 0

@@ -1,4 +1,4 @@
-"""The log of `--log`: every line that a terminal gets goes here too, with its time."""
+"""The log of `--log`: every line for the terminal is also written here, with the time."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The file behind `--log`: parts of a megabyte, of which the newest six are kept."""
+"""The file behind `--log`: it is split into parts of a megabyte, and the newest six are kept."""
 
 import errno
 import logging
@@ -55,12 +55,12 @@ class LogFile(RotatingFileHandler):
         return open(descriptor, "a", encoding=self.encoding, errors=self.errors)  # noqa: PTH123  (a descriptor)
 
     def close(self) -> None:
-        """Close the file; lines that a full disk did not take are lost, as was reported."""
+        """Close the file; lines that did not fit on a full disk are lost, as already reported."""
         with suppress(OSError):
             super().close()
 
     def doRollover(self) -> None:  # noqa: N802  (logging's name)
-        """Begin a new part; later if another process holds the file open (Windows)."""
+        """Start a new part, or leave it for later if another process holds the file open (Windows)."""
         with suppress(OSError):
             super().doRollover()
 
@@ -77,7 +77,7 @@ class LogFile(RotatingFileHandler):
 def _keep_private(descriptor: int) -> None:
     """Keep other users from reading the log, which says how many cells failed.
 
-    A shell that cron starts creates the file of its `>>log` for everybody to read.
+    A shell started by cron creates the file of its `>>log` with read access for everyone.
 
     Raises:
         PermissionError: It belongs to another user.

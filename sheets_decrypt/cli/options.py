@@ -11,7 +11,7 @@ from sheets_decrypt.errors import ConfigurationError, SheetsDecryptError
 if TYPE_CHECKING:
     from sheets_decrypt.config import Config
 
-SOURCES: Final = {  # key of [keys] → the option that says where such a secret is
+SOURCES: Final = {  # key in [keys] → the option that says where such a secret is
     "private_keys": "private_key_from",
     "legacy_secrets": "legacy_secret_from",
     "passphrases": "passphrase_from",
@@ -20,7 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def job_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the jobs that a shell offers for a word that is not finished; none without a valid configuration."""
+    """Return the jobs that a shell offers to complete a word; none without a valid configuration."""
     del parameter
     from sheets_decrypt import config  # noqa: PLC0415  (0.1 s that `--help` can do without)
 
@@ -50,7 +50,7 @@ def json_option(text: str) -> Callable[[_Command], _Command]:
 
 
 def chosen(config: "Config", names: Sequence[str]) -> list[str]:
-    """Return the jobs that were named, or all.
+    """Return the named jobs, or all.
 
     Raises:
         ConfigurationError: One of them is not in the configuration.

@@ -1,4 +1,4 @@
-"""The result of a run in words, as a person reads it on a terminal or in a log."""
+"""The result of a run in words, for a terminal or a log."""
 
 from sheets_decrypt.cli import log, terminal
 from sheets_decrypt.errors import SheetsDecryptError
@@ -7,7 +7,7 @@ from sheets_decrypt.runs.report import counted, failures
 
 
 def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
-    """Print what a run did: the result on standard output, everything else on standard error."""
+    """Print the result of a run on standard output, and everything else on standard error."""
     in_place = record.error is None or record.output is not None  # otherwise only the second CSV failed
     if in_place:
         log.add(summary(record))
@@ -15,7 +15,7 @@ def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
         terminal.write_line(record.line())
     elif in_place and not (quiet and record.exit_code == 0):
         terminal.write_line(summary(record), logged=True)
-    # With a wrong key every cell fails: then the error is enough.
+    # With a wrong key every cell fails, so the error is enough.
     for warning in [*record.warnings, *(failures(record) if record.error is None else ())]:
         terminal.write_notice(f"warning: {record.job}: {warning}")
     if not quiet and not as_json:
@@ -28,7 +28,7 @@ def show_result(record: Record, *, quiet: bool, as_json: bool) -> None:
 
 
 def summary(record: Record) -> str:
-    """Return what a run did, in one line."""
+    """Return a one-line summary of a run."""
     if record.error is not None and record.output is None:
         return f"{record.job}: failed with exit code {record.exit_code}: {record.error.message}"
     path = record.output.path if record.output else "nowhere"
@@ -37,7 +37,7 @@ def summary(record: Record) -> str:
     done = f"{'would write' if record.dry_run else 'wrote'} {rows} to {path}"
     if record.status is Result.UNCHANGED:
         done = f"nothing changed, {rows} in {path}"
-    if record.status is Result.FAILED and not record.dry_run:  # after the csv was in its place
+    if record.status is Result.FAILED and not record.dry_run:  # it failed after the CSV was written
         done = f"{rows} in {path}"
     if record.status is Result.PARTIAL:
         done += f", but {counted(record.failure_count, 'cell')} could not be decrypted"

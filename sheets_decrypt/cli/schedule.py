@@ -121,7 +121,7 @@ def run_now(config_path: Path | None, job: str | None, backend: str) -> int:
     codes = []
     for scheduler, name in wanted or [(scheduling.backend_named(backend), job or ALL_JOBS)]:  # it says what is missing
         codes.append(scheduling.run_now(scheduler, name))
-        if codes[-1]:  # cron's run was waited for
+        if codes[-1]:  # only cron's run is waited for
             terminal.write_notice(f"error: {name}: the run ended with exit code {codes[-1]}")
             terminal.write_notice(f"hint: see the log, {default_log(name)}")
         else:
@@ -146,7 +146,7 @@ def remove(config_path: Path | None, job: str | None, backend: str) -> int:
 
 
 def _missing(job: str | None, installed: list[str]) -> str:
-    """Report that a schedule does not exist, and which ones do."""
+    """Return the message that a schedule does not exist, and which ones do."""
     if not installed:
         return "nothing is scheduled"
     use = f"use --job {installed[0]}" if installed[0] != ALL_JOBS else "leave out --job"
@@ -161,7 +161,7 @@ def _installed(backend: str) -> Iterator[tuple[Backend, Status]]:
 
 
 def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
-    """Return the task that the options mean.
+    """Return the task that the options describe.
 
     Raises:
         ConfigurationError: An option is not valid, or a scheduled run could not read a secret; without `refuse`,
@@ -185,7 +185,7 @@ def _task(backend: Backend, options: dict[str, Any], *, refuse: bool) -> Task:
     if jitter is None:
         jitter = 0 if options["every"] else _JITTER_SECONDS
     if retry is None:
-        soon = isinstance(when, timing.Every) and when.minutes <= 3 * _RETRY_MINUTES  # then the next run is the retry
+        soon = isinstance(when, timing.Every) and when.minutes <= 3 * _RETRY_MINUTES  # the next run is the retry
         retry = 0 if soon else _RETRY_MINUTES
     name = options["job"] or ALL_JOBS
     return pull_task(name, path, when, jitter=jitter, retry=retry, credentials=credentials)

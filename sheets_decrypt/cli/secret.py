@@ -91,7 +91,7 @@ def backup(name: str, file: Path, survey: str, plain_disk: bool) -> int:
 
 
 def _typed(entry: str) -> str:
-    """Ask for a secret; after the first line of a backup, for the others."""
+    """Ask for a secret; after the first line of a backup, ask for the other lines."""
     while True:
         with terminal.unseen() as ask:
             text = ask(f"secret for {entry}")
@@ -117,7 +117,7 @@ def _rest_of_backup(key: bytes, ask: Callable[[str], str]) -> str:
 
 
 def _piped(text: str) -> str:
-    """Return the secret of standard input: a private key, broken into lines or on a page, else the first line."""
+    """Return the secret from standard input: a private key, split into lines or on a page, else the first line."""
     key = sealed_box.decode_private_key(text)
     return text.partition("\n")[0].removesuffix("\r") if key is None else sealed_box.encode_key(key)
 
@@ -139,7 +139,7 @@ def _in_groups(found: Secret) -> Iterator[str]:
 
 
 def _source(name: str) -> SecretSource:
-    """Read `service/name`, the name of an entry of the keyring, or `file:PATH`."""
+    """Parse `service/name`, the name of a keyring entry, or `file:PATH`."""
     if name.startswith(_FILE):
         return SecretSource(file=Path(name.removeprefix(_FILE)).expanduser().absolute())
     return SecretSource(keyring=_entry(name))

@@ -54,7 +54,7 @@ def status(config_path: Path | None, jobs: tuple[str, ...], html: Path | None, f
 
 
 def _fail(found: Sequence[JobStatus]) -> int:
-    """Name the jobs that failed or are overdue, and return the exit code that says so."""
+    """Report the jobs that failed or are overdue, and return the exit code for that."""
     troubles = job_table.troubles(found)
     if not troubles:
         return 0
@@ -62,7 +62,7 @@ def _fail(found: Sequence[JobStatus]) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the page; only a page is replaced, and never a CSV that was named in its place."""
+    """Write the page; it may replace only a page, never a CSV that was named by mistake."""
     start = job_page.START.encode()
     try:
         descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, 0o666)

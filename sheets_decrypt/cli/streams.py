@@ -1,7 +1,7 @@
-"""Standard output and error that accept every write, even where the disk is full or the reader has gone away.
+"""Standard output and error that accept every write, even if the disk is full or the reader has gone away.
 
 A failed write would otherwise raise wherever the text happens to be flushed: between two jobs, or at the interpreter's
-exit, which then replaces the exit code by 120.
+exit, which then replaces the exit code with 120.
 """
 
 import io
@@ -53,7 +53,7 @@ def forgiving(stream: TextIO | None, report: Callable[[str], None]) -> TextIO | 
     """Return a text stream that writes to the same place and never raises.
 
     It is UTF-8, also where the system's own choice would be a code page that has few letters, such as cp437 in a
-    console of Windows; PYTHONIOENCODING names another. A letter that an encoding lacks becomes a question mark.
+    Windows console; PYTHONIOENCODING selects another. A character that the encoding lacks becomes a question mark.
 
     Args:
         stream: A standard stream; None, as under pythonw.exe, stays None.

@@ -1,7 +1,7 @@
 """The one module that prints or exits.
 
 Results go to standard output, warnings, errors and progress to standard error. Off a terminal everything is plain
-text. Everything printed passes `printable`, and no traceback is ever shown: it could hold a value.
+text. Everything printed passes through `printable`, and no traceback is ever shown, because it could hold a value.
 """
 
 import getpass
@@ -52,9 +52,9 @@ def run(command: click.Command, name: str) -> NoReturn:
 
 
 def _arguments() -> list[str]:
-    r"""Return what was typed; on Windows with `~\` as the user's home, which shells elsewhere put in its place.
+    r"""Return the arguments; on Windows with `~\` expanded to the user's home, as shells do elsewhere.
 
-    Left to itself, click would also expand `~user`, `%NAME%`, `$NAME` and `*` there, in paths and columns alike.
+    By default, click would also expand `~user`, `%NAME%`, `$NAME` and `*` there, in paths and columns alike.
     """
     if os.name != "nt":
         return sys.argv[1:]
@@ -63,7 +63,7 @@ def _arguments() -> list[str]:
 
 
 def _unexpected(error: Exception) -> SheetsDecryptError:
-    """Return the error for one that nothing has foreseen; a path with bytes that are no text comes to light late."""
+    """Return our error for an unexpected one; a path with bytes that are not text is only noticed late."""
     if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
         return ConfigurationError(
             "a path has letters that are not text in this environment's encoding",
@@ -73,7 +73,7 @@ def _unexpected(error: Exception) -> SheetsDecryptError:
 
 
 def _prepare_process() -> None:
-    """Let no write fail, leave no core dump with plaintext, and clean up when asked to stop."""
+    """Make writes never fail, prevent core dumps with plaintext, and clean up when asked to stop."""
     sys.stderr = streams.forgiving(sys.stderr, log.add)
     sys.stdout = streams.forgiving(sys.stdout, _output_is_lost)
     if sys.platform != "win32":
@@ -86,7 +86,7 @@ def _prepare_process() -> None:
 
 
 def _report_unhandled(error: BaseException | None) -> None:
-    """Report in one line what ended a thread or a destructor: Python would print a traceback and the error's text."""
+    """Report in one line the error that ended a thread or a destructor; Python would print a traceback and its text."""
     if error is not None:
         write_notice(f"warning: unexpected error in the background: {place_of(error)}")
 
@@ -116,8 +116,8 @@ def write_line(text: str = "", *, logged: bool = False) -> None:
     """Print a line of the result.
 
     Args:
-        text: The line. A line break in it is spelt out (see `write_lines`); a tab is printed.
-        logged: The log already has it, so it is not printed where standard output is redirected into the log.
+        text: The line. A line break in it is escaped (see `write_lines`); a tab is printed.
+        logged: The log already has it, so it is not printed if standard output is redirected into the log.
     """
     if not (logged and log.receives(sys.stdout)):
         _write(printable(text, keep="\t"), sys.stdout)
@@ -130,7 +130,7 @@ def write_lines(lines: Sequence[str]) -> None:
 
 
 def write_notice(text: str) -> None:
-    """Print a line that is not the result, and add it to the log; once if both are the same file."""
+    """Print a line that is not the result, and add it to the log, but only once if both are the same file."""
     if not log.receives(sys.stderr):
         _write(printable(text), sys.stderr)
     log.add(text)
@@ -145,7 +145,7 @@ def write_bytes(data: bytes) -> None:
     """Write to standard output, unchanged.
 
     Raises:
-        ConfigurationError: It cannot be written; here, unlike a line about a run, the output is all that was asked for.
+        ConfigurationError: It cannot be written; unlike a line about a run, the output is the command's only purpose.
     """
     if sys.stdout is not None:
         sys.stdout.buffer.write(data)
@@ -154,10 +154,10 @@ def write_bytes(data: bytes) -> None:
 
 
 def require_written() -> None:
-    """Check that standard output took everything, for a command whose output is all that was asked for.
+    """Check that all of standard output was written, for a command whose only purpose is its output.
 
     Raises:
-        ConfigurationError: It did not.
+        ConfigurationError: Some of it was not.
     """
     if reason := streams.failure_of(sys.stdout):
         raise ConfigurationError(f"the output is incomplete: {reason}", hint="write to another place")
@@ -167,7 +167,7 @@ def read_bytes(size: int) -> bytes:
     """Read at most `size` bytes from standard input.
 
     Raises:
-        ConfigurationError: It is closed, which is not the same as empty.
+        ConfigurationError: Standard input is closed, which is not the same as empty.
     """
     if sys.stdin is None:
         raise ConfigurationError("standard input is closed", hint="pipe the content to it")
@@ -175,7 +175,7 @@ def read_bytes(size: int) -> bytes:
 
 
 def show(table: "Table") -> None:
-    """Print a table: as blocks on a screen that is too narrow, and elsewhere as plain text of any width."""
+    """Print a table: as blocks on a screen that is too narrow, and as plain text of any width off a screen."""
     from sheets_decrypt.cli.listing import fitted, plain  # noqa: PLC0415  (see `_console`)
 
     if is_terminal(sys.stdout):
@@ -193,7 +193,7 @@ def _console(stream: IO[str]) -> "Console":
 
 @contextmanager
 def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
-    """Yield a function that shows how far a run is: a bar on a terminal, nothing elsewhere."""
+    """Yield a function that shows the progress of a run: a bar on a terminal, nothing elsewhere."""
     if not (wanted and is_terminal(sys.stderr)):
         yield lambda done, total: None  # noqa: ARG005  (nothing is shown)
         return
@@ -204,7 +204,7 @@ def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
     task = bar.add_task(printable(label), total=None)
 
     def show_bar(done: int, total: int | None) -> None:
-        bar.start()  # not before: it would overwrite the question for a secret
+        bar.start()  # not earlier: it would overwrite the prompt for a secret
         bar.update(task, completed=done, total=total)
 
     try:
@@ -215,13 +215,13 @@ def progress(label: str, *, wanted: bool = True) -> "Iterator[Progress]":
 
 
 def command(*words: object) -> str:
-    """Return a command as it can be pasted into this system's shell."""
+    """Return a command that can be pasted into this system's shell."""
     texts = [str(word) for word in words]
     return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def is_interactive() -> bool:
-    """Return whether there is a person to ask: a terminal for input and for output."""
+    """Return whether a person can be asked: input and output are a terminal."""
     return is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
 
@@ -231,8 +231,8 @@ def prints_to_a_screen() -> bool:
 
 
 def ask(question: str, default: str | None = None, *, refuse: Callable[[str], object] = len) -> str:
-    """Ask on the terminal until `refuse` raises no SheetsDecryptError; Enter alone answers with the default."""
-    shown = f"{question} [{default}]" if default else question  # click would show the default as it is
+    """Ask on the terminal until `refuse` does not raise SheetsDecryptError; Enter alone means the default."""
+    shown = f"{question} [{default}]" if default else question  # click would show the default unescaped
     while True:
         try:
             answer = str(click.prompt(printable(shown), default=default, show_default=False, err=True))
@@ -249,9 +249,9 @@ def ask(question: str, default: str | None = None, *, refuse: Callable[[str], ob
 
 @contextmanager
 def unseen() -> Iterator[Callable[[str], str]]:
-    """Yield a function that asks on the terminal for a line of a secret, without echoing it.
+    """Yield a function that asks on the terminal for a line of a secret, without echo.
 
-    Several lines may be pasted at once. What is left of them at the end is discarded: a shell would run and keep it.
+    Several lines may be pasted at once. Any left at the end are discarded; a shell would run them and keep them.
     """
     if sys.platform == "win32":  # pragma: no cover  (consoles of Windows)
         import msvcrt  # noqa: PLC0415  (does not exist elsewhere)
@@ -264,10 +264,10 @@ def unseen() -> Iterator[Callable[[str], str]]:
         return
     import termios  # noqa: PLC0415  (does not exist on Windows)
 
-    # Not getpass: it discards what follows each line, so that four pasted lines would arrive as one.
+    # Not getpass: it discards the input after each line, so four pasted lines would arrive as one.
     descriptor = sys.stdin.fileno()
     echoing = termios.tcgetattr(descriptor)
-    local_modes = 3  # their place in the list, see termios(3)
+    local_modes = 3  # their index in the list, see termios(3)
     silent = [*echoing]
     silent[local_modes] &= ~termios.ECHO
     termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
@@ -295,7 +295,7 @@ def read_text(limit: int) -> str:
     """Read standard input to its end, at most `limit` bytes of UTF-8, without a byte order mark.
 
     Raises:
-        ConfigurationError: It is not UTF-8. Windows' own code page would make another secret of it in silence.
+        ConfigurationError: It is not UTF-8. Windows' own code page would silently make another secret of it.
     """
     try:
         return read_bytes(limit).decode("utf-8-sig")
@@ -305,9 +305,9 @@ def read_text(limit: int) -> str:
 
 
 def show_until_enter(lines: Sequence[str]) -> None:
-    """Show lines on a terminal until Enter is pressed: on a screen of their own, which leaves no trace in the history.
+    """Show lines on a terminal until Enter is pressed, on an alternate screen, which leaves no trace in the scrollback.
 
-    Consoles of Windows before 10 have one screen alone; there it is cleared instead.
+    Consoles before Windows 10 have only one screen; there it is cleared instead.
 
     Raises:
         ConfigurationError: The terminal can do neither.
@@ -323,5 +323,5 @@ def show_until_enter(lines: Sequence[str]) -> None:
 
 
 def confirm(question: str) -> bool:
-    """Ask yes or no on the terminal; the default is no."""
+    """Ask a yes-or-no question on the terminal; the default is no."""
     return click.confirm(printable(question), default=False, err=True)

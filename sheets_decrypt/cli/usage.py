@@ -1,4 +1,4 @@
-"""Errors in how a command was called, as our own errors. What was typed could be a secret, so it is not repeated."""
+"""Turn click's usage errors into our own. What was typed could be a secret, so it is not repeated."""
 
 import re
 from typing import Final
@@ -38,7 +38,7 @@ def _unknown_option(error: click.NoSuchOption, hint: str) -> ConfigurationError:
     name = error.option_name.partition("=")[0]
     public = _public(error)
     close = [other for other in error.possibilities or () if other in public]
-    if _SECRETIVE.search(name):  # --secret is not --retry, and the secret itself may follow
+    if _SECRETIVE.search(name):  # do not suggest --retry for --secret; the secret itself may follow
         return secret_as_option("a secret", source="--legacy-secret-from" in public)
     if close:
         return ConfigurationError(f"unknown option; did you mean {close[0]}?", hint=hint)

@@ -92,7 +92,7 @@ def _source(file: Path | None) -> Iterator[Callable[[int], bytes]]:
 
 
 def _open(config_path: Path | None, name: str | None) -> CryptomatorVault:
-    """Open the vault that was named, or the only one."""
+    """Open the named vault, or the only one."""
     config = load_named(config_path)
     vaults = {job: found for job, content in config.jobs.items() if (found := config.vault_of(content))} | config.vaults
     folders = {found.cryptomator: found for found in vaults.values()}

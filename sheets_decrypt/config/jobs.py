@@ -31,7 +31,7 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:")
 
 
 def _spelt_alike(name: str) -> str:
-    """Return one spelling for all that some drive or vault takes for the same name.
+    """Return one spelling for all names that some drive or vault treats as the same.
 
     So "a.csv" beside "A.csv" is refused, even on drives where they are two files.
     """
@@ -39,7 +39,7 @@ def _spelt_alike(name: str) -> str:
 
 
 def _place(path: Path) -> str:
-    """Return one spelling for all that name the same file, as far as that is known without looking at the disk."""
+    """Return one spelling for all paths to the same file, as far as is known without looking at the disk."""
     return _spelt_alike(os.path.abspath(path))  # noqa: PTH100  (links may lead elsewhere while the vault is locked)
 
 
@@ -172,13 +172,13 @@ class Job(Conversion):
 
     @property
     def spreadsheet_id(self) -> str:
-        """The id in the URL, or the id itself."""
+        """The id from the URL, or the id as configured."""
         found = _SPREADSHEET_URL.match(self.spreadsheet)
         return found[1] if found else self.spreadsheet
 
     @property
     def gid(self) -> int | None:
-        """The tab's gid where the URL names one."""
+        """The tab's gid, if the URL has one."""
         found = _SPREADSHEET_URL.match(self.spreadsheet)
         gid = _GID.search(found[2]) if found else None
         return int(gid[1]) if gid else None
@@ -208,7 +208,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _each_file_is_one_output(self) -> Self:
-        """Two outputs of the same name would replace each other at every run."""
+        """Refuse two outputs of the same name: they would replace each other at every run."""
         taken: dict[tuple[str, str], str] = {}
         for name, job in self.jobs.items():
             for key, files in self._files_of(job).items():
@@ -218,7 +218,7 @@ class Config(Section):
         return self
 
     def _files_of(self, job: Job) -> Mapping[str, set[tuple[str, str]]]:
-        """Return what a job writes, by the key that names it: the vault's folder, or blank, and the file."""
+        """Return the files that a job writes, by the key that names them: the vault's folder or blank, and the file."""
         folder = self.vault_of(job)
         vault = _place(folder.cryptomator) if folder else ""
 

@@ -1,4 +1,4 @@
-"""Find and read the configuration, and explain what is wrong with it."""
+"""Find and read the configuration, and explain its errors."""
 
 import difflib
 import os
@@ -20,12 +20,12 @@ from sheets_decrypt.system.regular_file import read_small
 ENVIRONMENT: Final = "SHEETS_DECRYPT_CONFIG"
 FILE_NAME: Final = "sheets-decrypt.toml"
 _LARGEST: Final = 1 << 20  # bytes
-_MORE_PROBLEMS: Final = 5  # shown besides the first
+_MORE_PROBLEMS: Final = 5  # shown after the first
 HERE: Final = Path("config") / FILE_NAME
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
-    """Yield the places where the file is looked for, in order, if `--config` names none."""
+    """Yield the paths to search for the file, in order, if `--config` is not given."""
     if environment.get(ENVIRONMENT):
         yield Path(environment[ENVIRONMENT])
         return
@@ -39,10 +39,10 @@ def user_file() -> Path:
 
 
 def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the path of the configuration file that is used.
+    """Return the path of the configuration file to use.
 
     Raises:
-        ConfigurationError: There is none, or it is in the current folder and others may have written it.
+        ConfigurationError: None exists, or it is in the current folder and others may have written it.
     """
     if path is not None:
         return path
@@ -59,10 +59,10 @@ def find(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
 
 
 def _refuse_anothers(path: Path) -> None:
-    """Refuse a configuration that the user did not name and that another user may have put there: it names programs.
+    """Refuse a configuration that the user did not name and another user may have put there, because it names programs.
 
-    The current folder counts as well: whoever can write there can put another `config` in its place.
-    A group may write: teams share folders, and that risk is accepted. On Windows mode bits mean nothing.
+    The current folder counts as well: anyone who can write there can put another `config` in its place.
+    A group may write: teams share folders, and that risk is accepted. On Windows, mode bits mean nothing.
     """
     if os.name != "posix":
         return
@@ -70,7 +70,7 @@ def _refuse_anothers(path: Path) -> None:
         status = part.stat()
         if status.st_uid not in {0, os.getuid()}:
             problem = f"{part.absolute()} belongs to another user"
-        elif status.st_mode & stat.S_IWOTH:  # also where it is sticky, as /tmp is: others can put files there
+        elif status.st_mode & stat.S_IWOTH:  # even if it is sticky, like /tmp: others can put files there
             problem = f"{part.absolute()} can be written by everybody"
         else:
             continue
@@ -112,8 +112,8 @@ def parse(content: Mapping[str, object], *, folder: Path) -> Config:
     """Validate a configuration's content.
 
     Args:
-        content: What a TOML file holds.
-        folder: What relative paths are relative to.
+        content: The parsed content of a TOML file.
+        folder: The folder that relative paths start from.
 
     Raises:
         ConfigurationError: It breaks a rule; the first one broken is named.
@@ -141,9 +141,9 @@ def _reason(error: OSError | UnicodeError) -> str:
 
 
 def _explain(error: ValidationError) -> ConfigurationError:
-    """Turn the broken rules into one line; the value itself is never shown, it could be a secret.
+    """Turn the broken rules into one line; the value is never shown, because it could be a secret.
 
-    Unknown keys come first, and then missing keys are not mentioned: an unknown key is usually a missing one, misspelt.
+    Unknown keys come first, and hide missing ones, because an unknown key is usually a missing one, misspelt.
     """
     problems = error.errors(include_url=False, include_input=False)
     unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
@@ -151,7 +151,7 @@ def _explain(error: ValidationError) -> ConfigurationError:
     named: dict[str, ErrorDetails] = {}
     for problem in [*unknown, *rest]:
         name = ".".join(_where(problem))
-        # A value that no branch of a union takes breaks a rule of each branch: the innermost one is enough.
+        # A value that no branch of a union accepts breaks a rule of each branch; the innermost one is enough.
         if not any(other == name or other.startswith(f"{name}.") for other in named):
             named[name] = problem
     first, *others = map(_explain_one, named.values())
@@ -192,7 +192,7 @@ def _explain_one(problem: ErrorDetails) -> ConfigurationError:
 
 
 def _is_a_branch(step: str) -> bool:
-    """Return whether a step is pydantic's name for a branch of a union, and not a key of the user's."""
+    """Return whether a step is pydantic's name for a branch of a union, not one of the user's keys."""
     return step in {"VaultFolder", "SecretSource", "str", "tuple[str, ...]", "[key]"} or step.startswith(
         ("literal[", "function-")
     )
@@ -208,7 +208,7 @@ _SECTIONS: Final[Mapping[str, type[Section]]] = {
 
 
 def _keys_beside(path: list[str]) -> list[str]:
-    """List the keys that the section at `path` knows."""
+    """List the valid keys of the section at `path`."""
     model: Any = Config
     for step in path:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):

@@ -1,4 +1,4 @@
-"""What an output is written as: the ending of its name decides."""
+"""The format of an output, which the ending of its name decides."""
 
 from enum import StrEnum
 from pathlib import PurePath
@@ -21,10 +21,10 @@ _HINT: Final = "end its name in .csv, .xlsx (Excel) or .dta (Stata)"
 
 
 def kind_of(file: PurePath) -> Kind:
-    """Return what `file` is written as.
+    """Return the format of `file`.
 
     Raises:
-        ConfigurationError: Its ending is none of those that can be written.
+        ConfigurationError: No format has its ending.
     """
     ending = file.suffix.lower()
     if ending not in _ENDINGS:
@@ -39,10 +39,10 @@ def report_of(output: _Path) -> _Path:
 
 
 def with_known_ending(file: PurePath) -> None:
-    """Refuse, for a validator, a file of another kind.
+    """Refuse a file of another kind; for use as a validator.
 
     Raises:
-        ValueError: Its ending is none of those that can be written; the message holds the next step too.
+        ValueError: No format has its ending; the message includes the next step.
     """
     try:
         kind_of(file)

@@ -1,4 +1,4 @@
-"""The sections that a configuration is made of, but for the jobs: every field's description is what a user reads."""
+"""The sections of a configuration except the jobs; users read every field's description."""
 
 import os
 import re
@@ -19,9 +19,9 @@ from pydantic import (
 
 from sheets_decrypt.config.outputs import with_known_ending
 
-# `X:surveys.csv` is in the folder of X: that the program which starts us was last in: another file for each of them.
+# `X:surveys.csv` is relative to the current folder on X:, which depends on the program that starts us.
 _DRIVE_ALONE: Final = re.compile(r"[A-Za-z]:(?![\\/])")
-# Windows has no way to look up another user's home, and Python takes a folder beside this user's own for it.
+# Windows cannot look up another user's home; Python assumes a folder beside this user's own.
 _OTHER_HOME: Final = re.compile(r"~[^\\/]")
 
 
@@ -32,7 +32,7 @@ def from_the_root(path: Path) -> str | None:
 
 
 def beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    """Resolve a path: relative to the configuration file, and `~` as the user's home."""
+    """Resolve a path: relative to the configuration file, with `~` as the user's home."""
     folder = (info.context or {}).get("folder", Path())
     if "\0" in str(path):
         raise ValueError("a path cannot contain a NUL character")
@@ -55,7 +55,7 @@ FilePath = Annotated[Path, AfterValidator(beside_the_file)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")  # 32 bytes in urlsafe base64
-_BACKUP: Final = re.compile(r"[A-Za-z0-8]{64}")  # the same as a backup has it, without its blanks
+_BACKUP: Final = re.compile(r"[A-Za-z0-8]{64}")  # the same in the form of a backup, without its blanks
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _ENTRY: Final = re.compile(r"\S{1,100}")
 
@@ -66,7 +66,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     def secret_sources(self) -> "Iterator[SecretSource]":
-        """Return the source of every secret that is named anywhere in the section."""
+        """Yield the source of every secret named anywhere in the section."""
         return _sources(self)
 
 
@@ -112,7 +112,7 @@ class SecretSource(Section):
 
     @property
     def name(self) -> str:
-        """The source's name as it may be shown: "…" if the secret itself may have been pasted in its place."""
+        """The source's name, safe to show: "…" if the secret itself may have been pasted in its place."""
         if self.file is not None:
             return str(self.file)
         if self.command is not None:

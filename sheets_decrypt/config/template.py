@@ -1,4 +1,4 @@
-"""A commented configuration, made from the models' own descriptions, so that it cannot drift from what is read."""
+"""A commented configuration, generated from the models' descriptions, so that it cannot drift from the code."""
 
 import json
 import re
@@ -23,11 +23,11 @@ _FIRST: Final = ("spreadsheet", "worksheet", "columns", "output")  # what every 
 def render(
     job: str, settings: Mapping[str, object], *, google: Mapping[str, object], keys: Mapping[str, object]
 ) -> str:
-    """Return a commented configuration of one job.
+    """Return a commented configuration with one job.
 
     Args:
         job: The job's name.
-        settings: The job's settings, by the names of the configuration.
+        settings: The job's settings, by their names in the configuration.
         google: Settings under [google].
         keys: Settings under [keys].
     """
@@ -44,7 +44,7 @@ def render(
 
 
 def render_job(job: str, settings: Mapping[str, object]) -> str:
-    """Return the section of one more job, with these settings alone."""
+    """Return the section of one more job, with only these settings."""
     lines = ["# added by `sheets-decrypt init`; `sheets-decrypt config keys` lists every setting", f"[{_path(job)}]"]
     return "\n".join([*lines, *(f"{name} = {toml(value)}" for name, value in settings.items())]) + "\n"
 

@@ -1,4 +1,4 @@
-"""What `init` and `config` do: a configuration from answers, an example, and the list of all keys. Writes no file."""
+"""Behind `init` and `config`: a configuration from answers, an example, and a list of all keys. Writes no file."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -45,10 +45,10 @@ _SHORTEST_ID: Final = 20  # characters; Google's have 44
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What `init` was answered.
+    """The answers given to `init`.
 
     Args:
-        credentials: The key file; None where the configuration that gets the job has it.
+        credentials: The key file; None if the configuration that the job is added to names it.
         sources: Key of [keys] → a source such as `keyring:service/name`; `SAME` means the sources under [keys].
     """
 
@@ -64,11 +64,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A valid configuration that is not written yet.
+    """A valid configuration that has not been written yet.
 
     Args:
         text: The commented file.
-        config: What it says.
+        config: Its parsed content.
     """
 
     text: str
@@ -76,7 +76,7 @@ class Draft:
 
 
 def draft(path: Path, answers: Answers) -> Draft:
-    """Return a commented configuration made of the answers.
+    """Return a commented configuration made from the answers.
 
     Args:
         path: Where it will be written; relative paths are relative to its folder.
@@ -93,15 +93,15 @@ def draft(path: Path, answers: Answers) -> Draft:
 
 
 def extended(path: Path, text: str, answers: Answers) -> Draft:
-    """Return a configuration with one more job; what it held stays as it is, remarks included.
+    """Return a configuration with one more job; its other content is unchanged, comments included.
 
     Args:
         path: The configuration's file.
-        text: What it holds; it is valid.
+        text: Its content, which is valid.
         answers: What `init` was answered.
 
     Raises:
-        ConfigurationError: An answer breaks a rule, or the file writes its jobs in a way that cannot be added to.
+        ConfigurationError: An answer breaks a rule, or the file defines its jobs in a form that cannot be added to.
     """
     content = tomllib.loads(text)
     if answers.job in content["jobs"]:
@@ -131,7 +131,7 @@ def _settings(answers: Answers) -> dict[str, object]:
 
 
 def refuse(name: str, answer: str) -> None:
-    """Refuse an answer as soon as it is given, if no configuration could hold it or it is clearly something else.
+    """Refuse an answer as soon as it is given, if it is not valid or clearly meant for something else.
 
     Args:
         name: A key of a job, or one of [keys].
@@ -156,7 +156,7 @@ def refuse(name: str, answer: str) -> None:
 
 
 def _refuse_mistaken(name: str, answer: str) -> None:
-    """Refuse what a configuration could hold, and what is an answer to another question."""
+    """Refuse an answer that would be valid but clearly belongs to another question."""
     is_address = "://" in answer
     is_sheet = "docs.google.com/spreadsheets/" in answer if is_address else len(answer) >= _SHORTEST_ID
     if name == "spreadsheet" and not is_sheet:
@@ -200,22 +200,22 @@ def all_keys() -> Iterator[tuple[str, str, str]]:
 
 
 def sheet_of(spreadsheet: str) -> tuple[str, int | None]:
-    """Return the id of a spreadsheet, and the gid of the tab if its URL names one; `refuse` took the answer."""
+    """Return the id of a spreadsheet, and the tab's gid if the URL has one; `refuse` has accepted the answer."""
     job = parse({"jobs": {"job": {**_EXAMPLE, "spreadsheet": spreadsheet}}}, folder=Path()).jobs["job"]
     return job.spreadsheet_id, job.gid
 
 
 def google_of(credentials: str) -> Google:
-    """Return the section [google] with a key file; `refuse` took the answer."""
+    """Return the section [google] with a key file; `refuse` has accepted the answer."""
     content = {"google": {"credentials": _portable(credentials)}, "jobs": {"job": _EXAMPLE}}
     return parse(content, folder=Path()).google
 
 
 def source_of(text: str) -> SecretSource:
-    """Return where a secret is, from an answer.
+    """Return the source of a secret that an answer names.
 
     Raises:
-        ConfigurationError: It is not a place for a secret.
+        ConfigurationError: It is not a valid source of a secret.
     """
     content = {"keys": {"private_keys": [_source(text)]}, "jobs": {"job": _EXAMPLE}}
     return parse(content, folder=Path()).keys.private_keys[0]
@@ -227,14 +227,14 @@ def names_in(columns: str) -> list[str]:
 
 
 def _portable(path: str) -> str:
-    """Return a path with slashes, and a relative one made absolute; `~` is left to whoever reads the configuration."""
+    """Return a path with slashes, made absolute if relative; `~` is expanded when the configuration is read."""
     if path[1:2] == ":":
         return path.replace("\\", "/")
     return Path(path).as_posix() if path.startswith("~") else Path(path).absolute().as_posix()
 
 
 def _source(text: str) -> dict[str, object]:
-    """Read `keyring:service/name`, `file:PATH`, `env:NAME`, `credential:NAME` or `prompt`."""
+    """Parse `keyring:service/name`, `file:PATH`, `env:NAME`, `credential:NAME` or `prompt`."""
     kind, _, value = text.partition(":")
     if kind == "prompt" and not value:
         return {"prompt": True}

@@ -1,4 +1,4 @@
-"""Reading a large tab in blocks of rows, each of which begins with the last row of the one before.
+"""Read a large tab in blocks of rows; each block begins with the last row of the previous one.
 
 Two requests are not one snapshot. If that row differs, or the header does at the end, rows moved in between. This is
 not a proof that none did: a blank row equals every other blank row.
@@ -22,8 +22,8 @@ class Limits:
     """How much one request asks for.
 
     Args:
-        cells: Grid cells that one request may cover.
-        size: Bytes that a block should have; Google advises 2 MB.
+        cells: How many grid cells one request may cover.
+        size: How many bytes a block should have; Google advises 2 MB.
         blocks: The most blocks of a tab: 10,000,000 cells must stay below a quota of 60 requests a minute.
         pause: Seconds from the start of one request to the next.
     """
@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Pace:
-    """Keeps requests apart.
+    """Spaces requests out.
 
     Args:
         pause: Seconds from the start of one to the next.
@@ -65,7 +65,7 @@ class Block:
 
 
 def read(rows: int, columns: int, ask: Callable[[int, int], Block], limits: Limits) -> Iterator[list[Row]]:
-    """Read the rows of a grid in blocks; together the lists are the whole grid, blank rows included.
+    """Read the rows of a grid in blocks; the lists together are the whole grid, blank rows included.
 
     Args:
         rows: The grid's rows.
@@ -76,7 +76,7 @@ def read(rows: int, columns: int, ask: Callable[[int, int], Block], limits: Limi
     Raises:
         Moved: The sheet changed between two blocks.
     """
-    smallest = max(2, math.ceil(rows / limits.blocks) + 1)  # a block repeats a row of the one before
+    smallest = max(2, math.ceil(rows / limits.blocks) + 1)  # a block repeats a row of the previous one
     largest = max(smallest, limits.cells // columns)
     first, last, received = 1, min(smallest, rows), 0
     header: list[Cell] = []
@@ -95,7 +95,7 @@ def read(rows: int, columns: int, ask: Callable[[int, int], Block], limits: Limi
         del content
         if last == rows:
             break
-        advised = int(limits.size * last / received)  # rows that have the advised size, if the next are like the former
+        advised = int(limits.size * last / received)  # rows of the advised size, if they are like the previous ones
         height = min(largest, 4 * (last - first + 1), max(smallest, advised))
         first, last = last, min(last + height - 1, rows)
     again = _ask(ask, 1, 1).rows

@@ -50,7 +50,7 @@ _OTHERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class KeyFileWarning:
-    """Something about the key file that should be mended, although it can be used.
+    """A problem with a key file that can be used nevertheless.
 
     Args:
         message: What was found.
@@ -67,7 +67,7 @@ class Found:
 
     Args:
         credentials: The credentials; no token was fetched.
-        warnings: What should be mended.
+        warnings: What should be fixed.
     """
 
     credentials: Credentials
@@ -80,8 +80,8 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
     Args:
         key_file: A service account's key file. None: the file that GOOGLE_APPLICATION_CREDENTIALS names, else what
             Application Default Credentials find.
-        request: Asks this machine's metadata server, where Application Default Credentials need it.
-        deadline: When that must be over.
+        request: Asks this machine's metadata server, if Application Default Credentials need it.
+        deadline: When the search must be over.
 
     Raises:
         CredentialsRefused: There are none, or they cannot be used.
@@ -97,13 +97,13 @@ def find(key_file: Path | None, request: google.auth.transport.Request, deadline
 
 
 def _warnings(path: Path) -> tuple[KeyFileWarning, ...]:
-    """Warn of a file that others can read. It is not refused: a browser saves a downloaded key with such a mode."""
+    """Warn of a file that others can read. It is not refused: browsers save a downloaded key with such a mode."""
     found = access.shared(path, path.stat())
     return (KeyFileWarning(f"the key file {path} can be read by others", found.mend),) if found else ()
 
 
 def _warnings_of(found: Credentials) -> tuple[KeyFileWarning, ...]:
-    """Warn likewise of the file that google-auth found by itself, if it found one."""
+    """Warn likewise of the file that google-auth found on its own, if any."""
     info: Mapping[str, str] = found.get_cred_info() or {}  # type: ignore[no-untyped-call]
     path = Path(info.get("credential_source", ""))
     return _warnings(path) if path.is_file() else ()
@@ -140,7 +140,7 @@ def _is_https(address: str) -> bool:
 
 
 def email_of(credentials: Credentials) -> str:
-    """Return the e-mail address that a spreadsheet must be shared with, or nothing where it is not known."""
+    """Return the e-mail address that a spreadsheet must be shared with, or nothing if it is not known."""
     for name in ("service_account_email", "signer_email", "account"):
         address = getattr(credentials, name, None)
         if isinstance(address, str) and "@" in address:
@@ -234,7 +234,7 @@ def _application_default(request: google.auth.transport.Request, deadline: Deadl
 
 
 def _detect(request: google.auth.transport.Request) -> Credentials:
-    """Ask for no scopes at first: with them google-auth would look up an external account's project."""
-    with warnings.catch_warnings(action="ignore"):  # of a person's login, which this program accepts
+    """Find credentials, at first without scopes: with them google-auth would look up an external account's project."""
+    with warnings.catch_warnings(action="ignore"):  # about a person's login, which this program accepts
         found, _ = google.auth.default(request=request)
     return found

@@ -1,4 +1,4 @@
-"""One clock for a whole request: its repetitions, the sign-in and every connection look at the same deadline."""
+"""One deadline for a whole request: its retries, the sign-in and every connection share it."""
 
 import threading
 import time
@@ -11,10 +11,10 @@ _STEP: Final = 0.2  # seconds
 
 
 class Deadline:
-    """When the request under way must be over.
+    """When the current request must be over.
 
     Args:
-        seconds: What a request may take, repetitions included. The first begins now.
+        seconds: How long a request may take, retries included. The first request begins now.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -31,10 +31,10 @@ class Deadline:
         return time.monotonic() >= self._ends
 
     def remaining(self) -> float:
-        """Return the seconds that are left.
+        """Return how many seconds are left.
 
         Raises:
-            TimeoutError: None is left.
+            TimeoutError: No time is left.
         """
         seconds = self._ends - time.monotonic()
         if seconds <= 0:
@@ -44,10 +44,10 @@ class Deadline:
     def wait_for(self, call: Future[T]) -> T:
         """Return the result of a background call, or raise what it raised.
 
-        In steps: on Windows, Ctrl-C does not end the wait for a lock.
+        It waits in short steps, because on Windows Ctrl-C does not end the wait for a lock.
 
         Raises:
-            TimeoutError: It was not finished at the deadline; it goes on.
+            TimeoutError: The call had not finished at the deadline; it keeps running.
         """
         while not call.done():
             wait([call], timeout=min(_STEP, self.remaining()))
@@ -55,7 +55,7 @@ class Deadline:
 
 
 def in_background(call: Callable[[], T]) -> Future[T]:
-    """Start what has no time limit of its own, such as the system's name resolution, and return its future.
+    """Start a call that has no time limit of its own, such as the system's name resolution, and return its future.
 
     `Deadline.wait_for` waits for it. An abandoned call goes on in a daemon thread, which does not keep the process
     alive.

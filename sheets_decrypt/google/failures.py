@@ -1,4 +1,4 @@
-"""Failures of a request that may pass, the advice that several errors share, and errors made in several places."""
+"""Transient failures of a request, hints that several errors share, and errors raised in several places."""
 
 from typing import Final
 
@@ -27,10 +27,10 @@ NEW_KEY: Final = "make a new JSON key for the service account (Google Cloud cons
 
 
 class Transient(Exception):
-    """A failure that may pass, so that another try is worthwhile; `retry` turns it into its final error.
+    """A failure that may be temporary, so another try is worthwhile; `retry` turns it into its final error.
 
     Args:
-        kind: The error that it becomes when every try failed.
+        kind: The error that it becomes when every try has failed.
         message: Its message, without the number of tries.
         hint: Its hint.
         retry_after: Seconds that the server asked to wait, or None.
@@ -53,7 +53,7 @@ class Transient(Exception):
         self.quota = quota
 
     def given_up(self, tries: int) -> GoogleUnavailable:
-        """Return the final error after so many tries."""
+        """Return the final error after this many tries."""
         return self.kind(f"{self}; tried {'once' if tries == 1 else f'{tries} times'}", hint=self.hint)
 
 
@@ -61,12 +61,12 @@ Failure = SheetsDecryptError | Transient
 
 
 def out_of_time(whom: str) -> Transient:
-    """Make the error of a request that used up the deadline."""
+    """Make the error for a request that did not finish by the deadline."""
     return Transient(GoogleDown, f"{whom} took longer than google.deadline allows", hint=LATER)
 
 
 def strange_json(host: str) -> NotGoogle:
-    """Make the error of JSON that has not the shape of Google's."""
+    """Make the error for JSON that does not have the shape of Google's."""
     return NotGoogle(
         f"what answered for {host} is not google: its JSON is of another kind",
         hint=f"a proxy answered in google's place; ask for {host} to be let through",
@@ -74,12 +74,12 @@ def strange_json(host: str) -> NotGoogle:
 
 
 def cut_off(host: str) -> Transient:
-    """Make the error of a reply of which only a part came."""
+    """Make the error for a reply that arrived only in part."""
     return Transient(GoogleDown, f"the reply of {host} was cut off", hint=LATER)
 
 
 def too_large(host: str, limit: int) -> NotGoogle:
-    """Make the error of a reply of more than `limit` bytes."""
+    """Make the error for a reply of more than `limit` bytes."""
     return NotGoogle(
         f"what answered for {host} is not google: the reply is larger than {limit >> 20} MiB",
         hint="google's replies are far smaller; find out which proxy or other machine answers in its place",
@@ -87,7 +87,7 @@ def too_large(host: str, limit: int) -> NotGoogle:
 
 
 def proxy_login() -> NetworkUnreachable:
-    """Make the error of a proxy that asks for a login."""
+    """Make the error for a proxy that asks for a login."""
     return NetworkUnreachable(
         "the proxy asks for a login (407)",
         hint=f"write it into the proxy's URL, HTTPS_PROXY=http://user:password@host:port; {NETWORK}",
@@ -95,5 +95,5 @@ def proxy_login() -> NetworkUnreachable:
 
 
 def may_pass(status: int) -> bool:
-    """Return whether a later try may be answered otherwise: after 408 and 5xx."""
+    """Return whether a later try may succeed, which is so after 408 and 5xx."""
     return bool(status == requests.codes.request_timeout or status >= requests.codes.server_error)

@@ -1,4 +1,4 @@
-"""How Google is reached: through which proxy, and which certificates are trusted.
+"""How to reach Google: which proxy to use, and which certificates to trust.
 
 requests lets REQUESTS_CA_BUNDLE and HTTPS_PROXY win over what a session is configured with. So its own look at the
 environment is switched off, and the environment is read here.
@@ -25,14 +25,14 @@ class NetworkSettings:
 
     Args:
         proxy: An HTTP proxy's URL, which may hold a password and is never shown. None: the environment decides.
-        verify: A file or folder of trusted certificates, or True for those that requests brings.
+        verify: A file or folder of trusted certificates, or True for those that come with requests.
     """
 
     proxy: str | None = field(repr=False)
     verify: str | bool
 
     def proxies(self, url: str) -> dict[str, str]:
-        """Return requests' table of proxies for `url`; NO_PROXY counts only where the environment decides."""
+        """Return requests' table of proxies for `url`; NO_PROXY counts only if the environment decides."""
         return {"https": self.proxy} if self.proxy else requests.utils.get_environ_proxies(url)
 
 

@@ -1,7 +1,7 @@
-"""No reply came, or only a part of one → our error, with advice.
+"""No reply, or only a part of one → our error, with a hint.
 
 requests and urllib3 nest the cause several levels deep, each release a little differently, so every level is searched
-for what the system said. Their texts are never shown: they may hold the proxy's password.
+for the system's own error. The libraries' messages are never shown, because they may hold the proxy's password.
 """
 
 import http.client
@@ -31,7 +31,7 @@ _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CE
 
 
 def explain(error: BaseException, *, host: str) -> Failure:
-    """Return the error that explains why no reply of `host` came, or only a part of one."""
+    """Return the error that explains why no reply from `host` arrived, or only a part of one."""
     causes = list(_causes(error))
     for of_kind in (_of_certificate, _of_tunnel, _of_setting, _of_header, _of_time, _of_part):
         failure = of_kind(causes, host)
@@ -66,7 +66,7 @@ def _of_tunnel(causes: list[BaseException], host: str) -> Failure | None:
 
 
 def _of_setting(causes: list[BaseException], host: str) -> Failure | None:
-    """Explain what requests refuses before it sends anything: only a setting, or the environment, can cause it."""
+    """Explain an error that requests raises before sending anything; only a setting or the environment can cause it."""
     del host
     refused = (
         requests.exceptions.InvalidURL,
@@ -80,7 +80,7 @@ def _of_setting(causes: list[BaseException], host: str) -> Failure | None:
 
 
 def _of_header(causes: list[BaseException], host: str) -> Failure | None:
-    """Explain a token that is not valid in a header; the error's text holds the token, so it is not shown."""
+    """Explain a token that is not valid in a header; the original message holds the token, so it is not shown."""
     if isinstance(causes[0], ValueError) and not isinstance(causes[0], requests.RequestException):
         return NotGoogle(f"the sign-in returned something that cannot be sent to {host}", hint=PORTAL)
     return None
@@ -115,7 +115,7 @@ def _unreachable(causes: list[BaseException], host: str) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and everything that it wraps, as requests and urllib3 nest them, each once."""
+    """Yield an error and every error that it wraps, as requests and urllib3 nest them, each once."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:

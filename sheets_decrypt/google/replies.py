@@ -122,7 +122,7 @@ def from_sign_in(reply: Reply, *, skew: float | None) -> Failure:
     error = content.get("error") if isinstance(content, dict) else None
     if may_pass(reply.status):
         return _down(reply)
-    if isinstance(error, dict):  # the IAM and STS services answer as the other APIs do
+    if isinstance(error, dict):  # the IAM and STS services answer like the other APIs
         return refused_sign_in(_text(error.get("message")))
     if not isinstance(error, str):
         return _not_google(reply)
@@ -132,12 +132,12 @@ def from_sign_in(reply: Reply, *, skew: float | None) -> Failure:
 
 
 def refused_sign_in(reason: str) -> CredentialsRefused:
-    """Make the error of a sign-in that failed for a reason that only its words explain."""
+    """Make the error for a sign-in that failed for a reason that only its text explains."""
     return CredentialsRefused(f"google refuses the sign-in: {_shown(reason) or 'no reason given'}", hint=NEW_KEY)
 
 
 def from_text(body: bytes, *, host: str) -> Failure:
-    """Return the error of a 200 that is not JSON: cut off where it starts like JSON, else not Google's."""
+    """Return the error for a 200 that is not JSON: cut off if it starts like JSON, else not from Google."""
     if body.lstrip()[:1] == b"{":
         return cut_off(host)
     return NotGoogle(f"what answered for {host} is not google: the reply is not JSON", hint=PORTAL)
@@ -275,20 +275,20 @@ def _list(value: object) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    """Return a value that should be text; another one counts as missing."""
+    """Return a value that should be text; any other type counts as missing."""
     return value if isinstance(value, str) else ""
 
 
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the latter where the zone is a huge number
+    except (ValueError, OverflowError):  # the latter if the zone is a huge number
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _span(skew: float | None) -> str:
-    """Return by how much a clock is off, in the largest unit of which there are about two or more."""
+    """Return how far a clock is off, in the largest unit that gives about two or more."""
     if skew is None:
         return "too far off for a sign-in"
     seconds = abs(skew)
@@ -300,11 +300,11 @@ def _span(skew: float | None) -> str:
 
 
 def _between(text: str, start: str, end: str) -> str:
-    """Return the text between two marks, or nothing."""
+    """Return the text between two markers, or nothing."""
     return text.partition(start)[2].partition(end)[0]
 
 
 def _shown(text: str) -> str:
-    """Make one short line of a server's text, without what a terminal interprets; an echoed token is left out."""
+    """Make one short line from a server's text, without control characters; an echoed token is left out."""
     line = " ".join(_TOKEN.sub("…", text[: 10 * _LONGEST]).split())[:_LONGEST]
     return "".join(character if character.isprintable() else "�" for character in line)

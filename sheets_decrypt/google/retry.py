@@ -20,14 +20,14 @@ T = TypeVar("T")
 def retry(attempt: Callable[[], T], *, deadline: float) -> T:
     """Call `attempt` until it succeeds, as long as it raises `Transient`.
 
-    A wait is a plain sleep, so Ctrl-C ends it. A wait that would pass the deadline is not begun.
+    A wait is a plain sleep, so Ctrl-C ends it. A wait that would pass the deadline is not started.
 
     Args:
-        attempt: One try; whatever else it raises is passed on at once.
+        attempt: One try; any other error that it raises is passed on at once.
         deadline: Seconds for all tries and waits together.
 
     Raises:
-        GoogleUnavailable: The failure of the last try, with the number of tries.
+        GoogleUnavailable: The error of the last try, with the number of tries.
     """
     policy = Retrying(
         stop=stop_after_attempt(TRIES) | stop_before_delay(deadline),

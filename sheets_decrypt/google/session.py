@@ -1,6 +1,6 @@
-"""Credentials → a session with Google: least scope, a deadline, bounded repetition.
+"""Credentials → a session with Google: least scope, a deadline, bounded retries.
 
-gspread builds the requests, google-auth fetches the token, `timed_session` sends, `retry` repeats, `replies` and
+gspread builds the requests, google-auth fetches the token, `timed_session` sends, `retry` retries, `replies` and
 `no_reply` explain.
 """
 
@@ -36,7 +36,7 @@ class Account:
     """Who signs in.
 
     Args:
-        email: The address that a spreadsheet must be shared with; empty where it is not known.
+        email: The address that a spreadsheet must be shared with; empty if not known.
     """
 
     email: str
@@ -56,7 +56,7 @@ class Answer:
 
 
 def open_session(settings: config.Google) -> "Session":
-    """Find the credentials and the way to Google. Nothing is sent yet except what finding them needs.
+    """Find the credentials and the route to Google. Nothing is sent yet, except to find the credentials.
 
     Raises:
         CredentialsRefused: There are no credentials, or the key file cannot be used.
@@ -75,8 +75,8 @@ class Session:
 
     Args:
         found: Who signs in.
-        network: The way to Google.
-        deadline: When a request and its repetitions are given up.
+        network: The route to Google.
+        deadline: When to give up a request and its retries.
     """
 
     def __init__(self, found: Found, network: NetworkSettings, deadline: Deadline) -> None:
@@ -110,7 +110,7 @@ class Session:
 
     @property
     def requests(self) -> int:
-        """How many HTTP requests were sent; the token's and every repetition count."""
+        """How many HTTP requests were sent, including those for the token and every retry."""
         return self._traffic.requests
 
     @property
@@ -150,7 +150,7 @@ class Session:
             spreadsheet_id: The spreadsheet.
             cells: The range in A1 notation, the tab's title quoted.
             options: The query's parameters.
-            number: Makes a cell of a number's text, digit for digit.
+            number: Makes a cell from a number's text, digit for digit.
 
         Raises:
             GoogleRefused: It may not be read or does not exist.
@@ -174,7 +174,7 @@ class Session:
         return retry(attempt, deadline=self._deadline.seconds)
 
     def _authorize(self, request: PreparedRequest) -> PreparedRequest:
-        """Put the token into a request; one that expired between two tries is fetched anew, as a part of a try."""
+        """Put the token into a request; if it expired between two tries, fetch a new one as part of the try."""
         if not self._credentials.valid:
             self._refresh()
         self._credentials.apply(request.headers)  # type: ignore[no-untyped-call]
@@ -199,7 +199,7 @@ class Session:
         raise failure
 
     def _fetch_token(self) -> None:
-        """Let google-auth fetch a token; in the background where it may run a program or sleep between requests."""
+        """Let google-auth fetch a token; on a background thread if it may run a program or sleep between requests."""
         if isinstance(self._credentials, service_account.Credentials):
             self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]
             return
@@ -208,7 +208,7 @@ class Session:
 
 
 class _ApiSession(TimedSession):
-    """The session with the Sheets API: requests carry the token, and replies other than 200 are errors of ours."""
+    """The session with the Sheets API: requests carry the token, and replies other than 200 raise our errors."""
 
     def __init__(
         self,
@@ -231,7 +231,7 @@ class _ApiSession(TimedSession):
 
 
 def _addresses(found: Credentials) -> frozenset[str] | None:
-    """A service account's key needs its token_uri alone."""
+    """Return the addresses that may be asked: a service account's key needs only its token_uri."""
     if not isinstance(found, service_account.Credentials):
         return None
     return frozenset({str(found._token_uri)})  # noqa: SLF001  (google-auth has no public name for it)

@@ -18,7 +18,7 @@ from sheets_decrypt.table import Header, Page, did_you_mean
 __all__ = ["PAGE_ROWS", "Limits", "Moved", "Sheet", "Tab", "list_tabs", "open_sheet"]
 
 PAGE_ROWS: Final = 5000
-MOST_CELLS: Final = 100_000_000  # ten times Google's limit; memory is taken by the size of a grid
+MOST_CELLS: Final = 100_000_000  # ten times Google's limit; memory grows with the size of a grid
 _LIMITS: Final = Limits()
 _HOST: Final = "sheets.googleapis.com"
 _FIELDS: Final = (
@@ -54,7 +54,7 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What was asked for, so that `reopen` can ask again."""
+    """The arguments of `open_sheet`, so that `reopen` can repeat it."""
 
     session: Session
     spreadsheet_id: str
@@ -82,10 +82,10 @@ def open_sheet(
     Args:
         session: The session with Google.
         spreadsheet_id: The id in the spreadsheet's URL.
-        worksheet: The tab's title, exactly; it wins over `gid`.
+        worksheet: The tab's exact title; it wins over `gid`.
         gid: The tab's number. With neither, the first tab is taken.
         values: `stored` reads strings as they are stored, `displayed` as the sheet shows them.
-        page_rows: The most rows of a page.
+        page_rows: The most rows in a page.
         limits: How much one request asks for.
 
     Raises:
@@ -107,7 +107,7 @@ def list_tabs(session: Session, spreadsheet_id: str) -> tuple[str, list[Tab]]:
 
 
 class Sheet:
-    """An open tab: its header is read, its rows follow page by page.
+    """An open tab: its header has been read, its rows follow page by page.
 
     `open_sheet` and `reopen` make it. `row_total` is the most rows that will follow, for a progress bar.
     """
@@ -127,7 +127,7 @@ class Sheet:
         """Yield the rows below the header, once; blank rows at the end of the tab are left out.
 
         Raises:
-            Moved: Rows moved while they were read: all pages so far are void; `reopen` and start again.
+            Moved: Rows moved while they were read. All pages so far are void: `reopen`, and start again.
             SheetMoved: They moved during the second reading too.
             GoogleUnavailable: Google could not be reached or had no quota left.
         """
@@ -140,7 +140,7 @@ class Sheet:
             number += len(chunk)
 
     def reopen(self) -> "Sheet":
-        """Open the same tab again, from its first row; raises what `open_sheet` raises."""
+        """Open the same tab again, from its first row; raises the same errors as `open_sheet`."""
         return _open(replace(self._request, again=True))
 
 
@@ -166,7 +166,7 @@ def _fits(request: _Request, tab: Tab) -> bool:
 
 
 def _grid(request: _Request, tab: Tab, tabs: Sequence[Tab]) -> Iterator[list[Row]]:
-    """Yield the grid's rows from the header on, at once or in blocks."""
+    """Yield the grid's rows from the header on, in one block or several."""
     if _fits(request, tab):
         yield _ask(request, absolute_range_name(tab.title), tabs).rows
         return
@@ -227,10 +227,10 @@ def _tabs(content: Any) -> tuple[str, list[Tab]]:
 
 
 def _tab(properties: dict[str, Any]) -> Tab | None:
-    """Return a tab of its properties, or None for a chart's sheet, which has no grid.
+    """Return the tab with these properties, or None for a chart sheet, which has no grid.
 
     Raises:
-        LookupError, TypeError, AttributeError: They have not the shape of Google's.
+        LookupError, TypeError, AttributeError: They do not have the shape of Google's.
     """
     grid = properties.get("gridProperties")
     if properties.get("sheetType", "GRID") != "GRID" or not grid:

@@ -1,4 +1,4 @@
-"""What google-auth calls to fetch a token: one try per call, over our own session and clock.
+"""The transport that google-auth uses to fetch a token: one try per call, over our own session and clock.
 
 Neither google-auth's own session nor its `before_request` is used: both send the token to a third host.
 """
@@ -22,7 +22,7 @@ _OK: Final = requests.codes.ok
 
 @dataclass(frozen=True, slots=True)
 class _Reply(google.auth.transport.Response):
-    """A reply in the shape that google-auth asks for."""
+    """A reply in the shape that google-auth expects."""
 
     status: int
     headers: Mapping[str, str]
@@ -30,12 +30,12 @@ class _Reply(google.auth.transport.Response):
 
 
 class SignInRequest(google.auth.transport.Request):
-    """google-auth's way to send a request. Failures are ours, so that google-auth's own repetitions never begin.
+    """google-auth's way to send a request. It raises our errors, so that google-auth's own retries never start.
 
     Args:
         session: Sends it.
-        traffic: Knows the clock's skew.
-        addresses: The only addresses that may be asked; None: any, for credentials that need several.
+        traffic: Records the clock skew.
+        addresses: The only addresses that requests may go to; None: any, for credentials that need several.
     """
 
     def __init__(self, session: TimedSession, traffic: Traffic, addresses: frozenset[str] | None = None) -> None:
@@ -56,7 +56,7 @@ class SignInRequest(google.auth.transport.Request):
 
         Raises:
             SheetsDecryptError: The sign-in was refused, or what answered is not Google.
-            Transient: It may be answered later.
+            Transient: A later try may succeed.
         """
         del kwargs
         if self._addresses is not None and url not in self._addresses:
@@ -70,11 +70,11 @@ class SignInRequest(google.auth.transport.Request):
         return _Reply(reply.status, reply.headers, reply.body)
 
     def _expect_json(self, reply: Reply) -> None:
-        """Refuse what is not a 200 with JSON; only Google's endpoints are held to it, not a machine's metadata server.
+        """Refuse any reply but a 200 with JSON. This applies to Google's endpoints, not to a machine's metadata server.
 
         Raises:
             SheetsDecryptError: The sign-in was refused.
-            Transient: It may be answered later.
+            Transient: A later try may succeed.
         """
         if reply.status != _OK:
             raise replies.from_sign_in(reply, skew=self._traffic.clock_skew)
@@ -82,7 +82,7 @@ class SignInRequest(google.auth.transport.Request):
 
 
 class DetectionRequest(google.auth.transport.Request):
-    """The same for the search for a machine's own account, which goes on elsewhere after google-auth's own errors."""
+    """The same for finding a machine's own account; after google-auth's own errors that search continues elsewhere."""
 
     def __init__(self, request: SignInRequest) -> None:
         self._request = request

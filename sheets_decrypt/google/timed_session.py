@@ -1,4 +1,4 @@
-"""One HTTP request, without repetition: sent by the network settings, read whole, and over at the deadline."""
+"""One HTTP request, without retries: sent by the network settings, read whole, and over at the deadline."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ CONNECT_SECONDS: Final = 10.0  # for each address of a host
 IDLE_SECONDS: Final = 100.0
 LARGEST_REPLY: Final = 256 << 20  # bytes after decompression; a block of rows is far smaller
 _CHUNK: Final = 1 << 16
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # so that only a body with an escaped one is looked through
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # so that only a body with an escaped one is searched
 
 
 class ReplyTooLarge(OSError):
@@ -33,7 +33,7 @@ class ReplyTooLarge(OSError):
 
 @dataclass(slots=True)
 class Traffic:
-    """What the requests of one session have shown.
+    """What the requests of one session have revealed.
 
     Args:
         requests: HTTP requests sent, every try counted.
@@ -47,7 +47,7 @@ class Traffic:
 class TimedSession(requests.Session):
     """A requests session that keeps to the network settings and the deadline, and follows no redirect.
 
-    `send` raises `Transient` or an error of ours in place of requests' own errors, whose objects hold the request and
+    `send` raises `Transient` or one of our errors in place of requests' own, whose objects hold the request and
     with it the token.
 
     Args:
@@ -59,7 +59,7 @@ class TimedSession(requests.Session):
     def __init__(self, network: NetworkSettings, deadline: Deadline, traffic: Traffic) -> None:
         super().__init__()
         self.trust_env = False  # see `network`; ~/.netrc is not read either
-        self.headers["User-Agent"] = "sheets-decrypt (gzip)"  # Google compresses only where the name says gzip
+        self.headers["User-Agent"] = "sheets-decrypt (gzip)"  # Google compresses only if the name says gzip
         adapter = TimedAdapter(deadline, network.verify)
         self.mount("https://", adapter)
         self.mount("http://", adapter)  # a machine's metadata server
@@ -71,9 +71,9 @@ class TimedSession(requests.Session):
         """Send one request and read the whole reply.
 
         Raises:
-            Transient: No reply, or a part of one, came in time.
+            Transient: No reply, or only a part of one, came in time.
             NotGoogle: The reply is larger than any of Google's.
-            NetworkUnreachable: It cannot be sent by the network settings.
+            NetworkUnreachable: The network settings do not allow sending it.
         """
         host = urlsplit(request.url or "").hostname or ""
         if self._deadline.is_over:
@@ -93,7 +93,7 @@ class TimedSession(requests.Session):
         raise failure
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return None for every reply: a redirect is never followed, nor its body read by requests, without a limit."""
+        """Return None: a redirect is never followed, and requests does not read its body, which would have no limit."""
         del resp
         return None
 
@@ -113,12 +113,12 @@ class TimedSession(requests.Session):
 
 
 def _body(raw: Any) -> io.BytesIO:
-    """Read the body piece by piece, so that a small one that unpacks to a huge one does not fill the memory.
+    """Read the body piece by piece, so that a small one that decompresses to a huge one does not fill the memory.
 
     Raises:
         ReplyTooLarge: It has more than `LARGEST_REPLY` bytes after decompression.
     """
-    body = io.BytesIO()  # no local holds what was read, so that no traceback could show it
+    body = io.BytesIO()  # no local variable holds what was read, so no traceback could show it
     while body.write(raw.read1(_CHUNK, decode_content=True)):
         if body.tell() > LARGEST_REPLY:
             raise ReplyTooLarge
@@ -127,7 +127,7 @@ def _body(raw: Any) -> io.BytesIO:
 
 
 def reply_of(response: requests.Response) -> Reply:
-    """Return what matters of a response; its request, which holds the token, is left behind."""
+    """Return the parts of a response that matter, without its request, which holds the token."""
     return Reply(
         host=urlsplit(response.url).hostname or "",
         status=response.status_code,
@@ -142,7 +142,7 @@ def parsed(body: bytes, *, host: str, number: Callable[[str], object] | None = N
     Args:
         body: JSON in UTF-8.
         host: Who sent it.
-        number: Makes a value of a number's text; None: as Python does.
+        number: Makes a value from a number's text; None: as Python does.
 
     Raises:
         Transient: It starts like JSON and breaks off.
@@ -160,7 +160,7 @@ def parsed(body: bytes, *, host: str, number: Callable[[str], object] | None = N
 
 
 def _holds_half_a_character(content: object) -> bool:
-    """Return whether a text in parsed JSON holds a surrogate without its other half, which UTF-8 cannot write."""
+    """Return whether a text in parsed JSON holds a lone surrogate, which UTF-8 cannot encode."""
     try:
         json.dumps(content, ensure_ascii=False).encode()
     except (UnicodeError, RecursionError):

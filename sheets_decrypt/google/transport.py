@@ -53,7 +53,7 @@ class TimedAdapter(HTTPAdapter):
         return manager
 
     def _trust(self) -> None:
-        """Load the certificates for a proxy that is asked over TLS; for Google's hosts urllib3 does it."""
+        """Load the certificates for a proxy that is reached over TLS; for Google's hosts urllib3 does it."""
         place = Path(self._verify if isinstance(self._verify, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH)
         if place.is_dir():
             self._tls.load_verify_locations(capath=place)
@@ -61,7 +61,7 @@ class TimedAdapter(HTTPAdapter):
             self._tls.load_verify_locations(cafile=place)
 
     def _timed(self, pools: Mapping[str, Any]) -> dict[str, Any]:
-        """Derive pools from urllib3's, for a proxy of whatever kind, whose connections open timed sockets."""
+        """Derive pools from urllib3's, for any kind of proxy, whose connections open timed sockets."""
         members = {"deadline": self._deadline, "timed_socket": self._plain}
         return {
             scheme: type(

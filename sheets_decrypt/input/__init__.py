@@ -1,4 +1,4 @@
-"""Tables that lie on this computer: what the file is, and its rows, page by page.
+"""Tables in local files: the kind of a file, and its rows, page by page.
 
-May touch: the file that is read. Nothing is written, and no copy is made.
+May touch: the file that it reads. Writes nothing, and makes no copy.
 """

@@ -28,7 +28,7 @@ class CsvFile:
 
     Args:
         path: The file.
-        encoding: Its encoding, if it is one that a file cannot show: one of `dialect.ENCODINGS`.
+        encoding: Its encoding, if it cannot be detected: one of `dialect.ENCODINGS`.
 
     Raises:
         ConfigurationError: It cannot be read, or has another encoding.
@@ -67,15 +67,15 @@ class CsvFile:
         self._file.close()
 
     def notes(self) -> list[str]:
-        """Return what was done to cells: nothing."""
+        """Return an empty list: no cell is changed."""
         return []
 
     def warnings(self) -> list[str]:
-        """Return what somebody should look into: nothing."""
+        """Return an empty list: nothing needs attention."""
         return []
 
     def pages(self) -> Iterator[Page]:
-        """Yield the rows in order, once; the row number counts records, as the sheet does.
+        """Yield the rows in order, once; row numbers count records, as in the sheet.
 
         Raises:
             SheetRefused: It is not a CSV, or it ends in the middle of a row.
@@ -99,8 +99,8 @@ class CsvFile:
         return Page(first, rows, overflow=overflow, short=short)
 
     def _rows(self, text: TextIO) -> Iterator[list[str]]:
-        """Yield the records. A line without a quote is split here, which is faster; the csv module reads the others."""
-        number = blank = 0  # lines; blank ones at the end of a file are no rows
+        """Yield the records. Lines without a quote are split here, which is faster; the csv module reads the others."""
+        number = blank = 0  # lines; blank ones at the end of a file are not rows
         line, separator = "\n", self._dialect.separator
         lines = iter(partial(text.readline, _LONGEST_LINE), "")
         try:
@@ -124,8 +124,8 @@ class CsvFile:
                     yield from ([""] for _ in range(blank))
                     blank = 0
                 yield row
-        except (csv.Error, UnicodeDecodeError) as error:  # their text could hold a value
-            refused = self._refusal(error, near=max(number, 1))  # bytes are decoded some thousand ahead
+        except (csv.Error, UnicodeDecodeError) as error:  # their message could hold a value
+            refused = self._refusal(error, near=max(number, 1))  # decoding is some thousand bytes ahead
         else:
             self._ended = line.endswith(("\r", "\n"))  # a record of several lines that is cut off was refused above
             return

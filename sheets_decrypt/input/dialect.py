@@ -1,4 +1,4 @@
-"""How a CSV is written: its encoding, and what separates its cells. Decided once, from the beginning of the file."""
+"""The dialect of a CSV: its encoding and its separator. Detected once, from the beginning of the file."""
 
 import codecs
 import re
@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from sheets_decrypt.errors import ConfigurationError, SheetRefused
 
-# Encodings that a file cannot show: Excel's plain "CSV" has the Windows code page of the computer that saved it.
+# Encodings that cannot be detected: Excel's plain "CSV" has the Windows code page of the computer that saved it.
 # `cp1252` is that of Western Europe and the Americas.
 ENCODINGS: Final = (
     "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "mac-roman",
@@ -22,7 +22,7 @@ _SEPARATORS: Final = {
     ",": "commas",
     ";": "semicolons",
     "\t": "tabs",
-}  # the first wins where a header has as many of each
+}  # on a tie in the header, the first wins
 _SEP_LINE: Final = re.compile(r'(?:"sep=([^"\r\n])"|sep=([^"\r\n]))(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _QUOTED: Final = re.compile(r'(?:\A|(?<=[,;\t\r\n]))"[^"]*(?:""[^"]*)*(?:"|\Z)')
 _BLOCK: Final = 1 << 20  # bytes
@@ -30,13 +30,13 @@ _BLOCK: Final = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a CSV is written.
+    """The dialect of a CSV.
 
     Args:
         encoding: As Python's codecs call it; it leaves out a byte order mark.
-        encoding_name: As people call it.
+        encoding_name: Its name for people.
         separator: One character.
-        announced: Whether the first line announces the separator (`sep=;`), and is not the header.
+        announced: Whether the first line announces the separator (`sep=;`) and so is not the header.
     """
 
     encoding: str
@@ -45,15 +45,15 @@ class Dialect:
     announced: bool
 
     def words(self, columns: int) -> str:
-        """Return the dialect of a file with so many columns for a person, such as `CSV separated by tabs, UTF-16`."""
+        """Describe the dialect of a file with this many columns, such as `CSV separated by tabs, UTF-16`."""
         separator = _SEPARATORS.get(self.separator) or f'"{self.separator}"'
         return f"CSV {f'separated by {separator}' if columns > 1 else 'of one column'}, {self.encoding_name}"
 
 
 def dialect_of(path: Path, start: bytes, encoding: str | None) -> Dialect:
-    """Return how a file is written.
+    """Return the dialect of a file.
 
-    The separator is the one of comma, semicolon and tab that the header has most often outside quotes.
+    The separator is whichever of comma, semicolon and tab is most frequent in the header outside quotes.
 
     Args:
         path: The file, for an error.
@@ -83,15 +83,15 @@ def _most_frequent(text: str) -> str:
 
 
 def refuse_utf8(path: Path, content: BinaryIO, encoding: str) -> None:
-    """Refuse a file that is UTF-8 although the user names another encoding: every accent would be damaged in silence.
+    """Refuse a file that is UTF-8 although the user names another encoding: accents would be silently damaged.
 
     Args:
         path: The file, for the error.
-        content: The file at its beginning, where it is left.
+        content: The file, positioned at its beginning before and after.
         encoding: What the user named.
 
     Raises:
-        SheetRefused: All of it is UTF-8, and not ASCII alone.
+        SheetRefused: All of it is UTF-8, and not only ASCII.
     """
     decoder, plain = codecs.getincrementaldecoder("utf-8")(), True
     try:

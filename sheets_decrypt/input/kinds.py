@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, where it is neither a CSV nor a workbook, and what to do with it."""
+"""Identify a file that is neither a CSV nor a workbook by its first bytes, and say what to do with it."""
 
 import re
 from pathlib import Path
@@ -48,12 +48,12 @@ def refuse_other_kinds(path: Path, content: BinaryIO, start: bytes) -> None:
 
     Args:
         path: The file, for the error.
-        content: The file, which is read further where its start does not decide.
-        start: Its first bytes, some thousands if it has so many.
+        content: The file, which is read further if its start does not decide.
+        start: Its first bytes, some thousands if it has that many.
 
     Raises:
         SheetEmpty: It is empty.
-        SheetRefused: The message says what it is, and the hint what to do.
+        SheetRefused: The message says what it is, and the hint says what to do.
     """
     if not start:
         raise SheetEmpty(f"{path} is empty: it has no header", hint=f"it may not be copied whole; {DOWNLOAD}")
@@ -70,15 +70,15 @@ def refuse_other_kinds(path: Path, content: BinaryIO, start: bytes) -> None:
 
 
 def refuse_zip(path: Path, names: frozenset[str], mimetype: bytes) -> NoReturn:
-    """Refuse a ZIP archive that is no Excel workbook of the kind that is read.
+    """Refuse a ZIP archive that is not an Excel workbook of a supported kind.
 
     Args:
         path: The file, for the error.
         names: The names of its members.
-        mimetype: The content of its member `mimetype`, by which OpenDocument and EPUB files are recognised.
+        mimetype: The content of its member `mimetype`, which identifies OpenDocument and EPUB files.
 
     Raises:
-        SheetRefused: The message says what it is, and the hint what to do.
+        SheetRefused: The message says what it is, and the hint says what to do.
     """
     if "xl/workbook.bin" in names:
         raise SheetRefused(f"{path} is a binary Excel workbook (.xlsb)", hint=_EXCEL)
@@ -92,9 +92,9 @@ def refuse_zip(path: Path, names: frozenset[str], mimetype: bytes) -> NoReturn:
 
 
 def _refuse_compound(path: Path, content: BinaryIO) -> NoReturn:
-    """Refuse a file of Microsoft's older container, which also holds workbooks that are protected by a password.
+    """Refuse a file in Microsoft's older container format, which is also used for workbooks with a password.
 
-    What it holds is known by the names in its directory; the header says where that begins ([MS-CFB], 2.2 and 2.6).
+    The names in its directory show what it holds; the header says where the directory begins ([MS-CFB], 2.2 and 2.6).
     """
     content.seek(0)
     header = content.read(512)

@@ -1,4 +1,4 @@
-"""Open a table that lies on this computer: its first bytes say which reader it needs."""
+"""Open a table in a local file; its first bytes show which reader it needs."""
 
 import difflib
 import io
@@ -33,7 +33,7 @@ def opened(path: Path) -> tuple[BinaryIO, bytes]:
 
 
 def _nearest(path: Path) -> str:
-    """Return a hint at the file that was probably meant: file managers hide the ending of a name."""
+    """Return a hint at the file that was probably meant, since file managers hide the ending of a name."""
     try:
         names = sorted(each.name for each in path.parent.iterdir() if not each.name.startswith((".", "~$")))
     except OSError:
@@ -45,12 +45,12 @@ def _nearest(path: Path) -> str:
 
 
 def rows_per_page(width: int) -> int:
-    """Return how many rows a page has: fewer where rows are wide, so that padding short rows cannot fill the memory."""
+    """Return how many rows a page has: fewer if rows are wide, so that padding short rows cannot fill the memory."""
     return max(1, min(_PAGE_ROWS, PAGE_CELLS // width))
 
 
 def require_names(path: Path, names: Iterable[str]) -> None:
-    """Raise an error for a header without any name.
+    """Raise an error if all names in a header are blank.
 
     Raises:
         SheetEmpty: All names are blank.

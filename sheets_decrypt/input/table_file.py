@@ -1,4 +1,4 @@
-"""A table that lies on this computer: its content, and not its name, says how it is read."""
+"""A table in a local file; its content, not its name, decides how it is read."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -13,11 +13,11 @@ from sheets_decrypt.table import Header, Page
 
 
 class TableFile(AbstractContextManager["TableFile"], Protocol):
-    """An open table, of which the header is read; leaving its context closes it."""
+    """An open table whose header has been read; leaving its context closes it."""
 
     @property
     def words(self) -> str:
-        """What the file was taken for, such as `CSV separated by commas, UTF-8`."""
+        """The detected format, such as `CSV separated by commas, UTF-8`."""
 
     @property
     def worksheet(self) -> str:
@@ -25,7 +25,7 @@ class TableFile(AbstractContextManager["TableFile"], Protocol):
 
     @property
     def elsewhere(self) -> str:
-        """Where columns that the header lacks may be, as a hint; blank where there is no such place."""
+        """A hint at where columns that the header lacks may be; blank if there is none."""
 
     @property
     def header(self) -> Header:
@@ -33,16 +33,16 @@ class TableFile(AbstractContextManager["TableFile"], Protocol):
 
     @property
     def row_total(self) -> int | None:
-        """How many rows to expect at the most, as far as that is known."""
+        """The most rows to expect, if known."""
 
     def pages(self) -> Iterator[Page]:
         """Yield the rows in order, once."""
 
     def notes(self) -> list[str]:
-        """Return what was done to cells, once the pages were read."""
+        """Return notes about cells that were changed, once the pages have been read."""
 
     def warnings(self) -> list[str]:
-        """Return what somebody should look into, once the pages were read."""
+        """Return warnings for the user, once the pages have been read."""
 
     def __enter__(self) -> Self: ...
 
@@ -53,10 +53,10 @@ def open_table(path: Path, *, worksheet: str | None = None, encoding: str | None
     Args:
         path: The file.
         worksheet: Which worksheet of a workbook; None for the first one that is shown.
-        encoding: The encoding of a CSV that cannot show it; one of `dialect.ENCODINGS`.
+        encoding: The encoding of a CSV if it cannot be detected; one of `dialect.ENCODINGS`.
 
     Raises:
-        ConfigurationError: The file cannot be read, or an option does not belong to such a file.
+        ConfigurationError: The file cannot be read, or an option does not apply to this kind of file.
         SheetRefused: It has no header, or is not a table.
     """
     content, start = opened(path)

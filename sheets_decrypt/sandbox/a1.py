@@ -1,7 +1,7 @@
 """A1 notation: `'My tab'!A1:C`, `Tab`, `A2:B`, `A1:1`, `1:3`, `A:A`.
 
 Sources: "A1 notation" in the Sheets API's guide; the recorded replies for what Google quotes and how it clips; gspread
-for `A1:1`. R1C1 notation, which Google accepts too, is not supported.
+for `A1:1`. R1C1 notation, which Google also accepts, is not supported.
 """
 
 import re
@@ -22,7 +22,7 @@ class RangeUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A rectangle of a tab, rows and columns counted from 1; None where the range is open.
+    """A rectangle of a tab, with rows and columns counted from 1; None means an open edge.
 
     Args:
         title: The tab.
@@ -44,7 +44,7 @@ class Area:
         return None not in (self.top, self.left) and (self.top, self.left) == (self.bottom, self.right)
 
     def clipped(self, rows: int, columns: int) -> "Area":
-        """Close the open edges and cut what reaches beyond a grid of `rows` × `columns`."""
+        """Close the open edges, and clip the rectangle to a grid of `rows` × `columns`."""
         return Area(
             self.title,
             self.top or 1,
@@ -54,7 +54,7 @@ class Area:
         )
 
     def __str__(self) -> str:
-        """Return it as Google echoes it."""
+        """Return the range as Google echoes it."""
         title = quoted(self.title)
         first = letters(self.left) * bool(self.left) + str(self.top or "")
         last = letters(self.right) * bool(self.right) + str(self.bottom or "")
@@ -88,7 +88,7 @@ def parse(text: str, titles: Sequence[str]) -> Area:
 
 
 def quoted(title: str) -> str:
-    """Return a title as a range has it: in quotes unless it is one plain word that does not look like a cell."""
+    """Return a title for use in a range: in quotes unless it is one plain word that does not look like a cell."""
     if _PLAIN_TITLE.fullmatch(title) and not _LIKE_A_CELL.fullmatch(title):
         return title
     return "'" + title.replace("'", "''") + "'"
@@ -113,7 +113,7 @@ def number(name: str) -> int:
 
 
 def _split(text: str) -> tuple[str | None, str | None]:
-    """Split the title from the cells; without a `!` the text may be either."""
+    """Split the title from the cells; without a `!`, the text may be either."""
     if found := _QUOTED.fullmatch(text):
         return found[1].replace("''", "'"), found[2]
     title, mark, cells = text.rpartition("!")

@@ -1,4 +1,4 @@
-"""Cells: what one may hold, how Google shows it, and what typed text becomes.
+"""Cells: their values, how Google shows them, and how it interprets typed text.
 
 Nothing is calculated here: a formula carries the value that it shows.
 """
@@ -21,11 +21,11 @@ _SECONDS_A_DAY: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula and what it shows.
+    """A formula and its displayed value.
 
     Args:
         text: The formula with its `=`.
-        value: What it shows; an error is a string such as `#NAME?`.
+        value: The displayed value; an error is a string such as `#NAME?`.
     """
 
     text: str
@@ -46,7 +46,7 @@ def shown(cell: Cell, option: str, dates: str = "SERIAL_NUMBER") -> Shown:
     Args:
         cell: The cell.
         option: `FORMATTED_VALUE`, `UNFORMATTED_VALUE` or `FORMULA`.
-        dates: `SERIAL_NUMBER` or `FORMATTED_STRING`; ignored where everything is formatted.
+        dates: `SERIAL_NUMBER` or `FORMATTED_STRING`; ignored if all values are formatted.
     """
     match cell:
         case str():
@@ -65,19 +65,19 @@ def shown(cell: Cell, option: str, dates: str = "SERIAL_NUMBER") -> Shown:
 
 
 def serial(day: dt.date) -> int | float:
-    """Return a date as days since 30 December 1899, as sheets count them."""
+    """Return a date as days since 30 December 1899, as in sheets."""
     moment = day if isinstance(day, dt.datetime) else dt.datetime.combine(day, dt.time())
     return plain((moment - _EPOCH).total_seconds() / _SECONDS_A_DAY)
 
 
 def plain(value: float) -> int | float:
-    """Return a number as JSON writes it: a whole one has no `.0`."""
+    """Return a number as in JSON: a whole one has no `.0`."""
     value = float(value) if isinstance(value, InThousands) else value
     return int(value) if abs(value) < _WHOLE_DIGITS and value == int(value) else value
 
 
 def formatted(value: float) -> str:
-    """Return a number as its format shows it; the automatic one has ten digits, and whole numbers in full."""
+    """Return a number in its format; the automatic format has ten digits, and shows whole numbers in full."""
     if isinstance(value, InThousands):
         return f"{float(value):,.{0 if value.is_integer() else 2}f}"
     if value == int(value) and abs(value) < _WHOLE_DIGITS:
@@ -86,10 +86,10 @@ def formatted(value: float) -> str:
 
 
 def entered(text: str) -> Cell:
-    """Return what typed text becomes (`USER_ENTERED`).
+    """Return the cell that typed text becomes (`USER_ENTERED`).
 
     Numbers, `TRUE`, `FALSE`, dates such as `2024-05-01`, a leading `'` that keeps text unchanged, and formulas. What
-    begins with `=` or `+` and is not a number becomes a formula that shows an error, since nothing is calculated here.
+    begins with `=` or `+` and is not a number becomes a formula that shows an error: nothing is calculated here.
     """
     if text.startswith("'"):
         return text[1:]

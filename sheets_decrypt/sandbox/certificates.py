@@ -1,6 +1,6 @@
-"""A certificate authority of the sandbox's own, and one certificate for the hosts that it emulates.
+"""The sandbox's own certificate authority, and one certificate for the hosts that it emulates.
 
-Both are made anew for each sandbox and live for a day. The extensions are those of RFC 5280 that Python 3.13 insists
+Both are created for each sandbox and are valid for a day. The extensions are those of RFC 5280 that Python 3.13 insists
 on (VERIFY_X509_STRICT): basic constraints, key usage, and both key identifiers.
 """
 
@@ -22,10 +22,10 @@ _TOLERANCE: Final = dt.timedelta(hours=1)  # for a client whose clock is slow
 
 
 def make(folder: Path, hosts: Sequence[str]) -> tuple[Path, ssl.SSLContext]:
-    """Make an authority and a certificate for `hosts`.
+    """Create an authority and a certificate for `hosts`.
 
     Args:
-        folder: Gets `ca.pem`, which a client has to trust, and `server.pem`, which is private.
+        folder: Where to write `ca.pem`, which a client has to trust, and `server.pem`, which is private.
         hosts: The names that the certificate is valid for.
 
     Returns:

@@ -1,6 +1,6 @@
-"""The demonstration: the real job, with the sandbox as Google and a vault that is made for it.
+"""The demonstration: the real job, with the sandbox as Google and a new vault.
 
-Only Google's servers are simulated: the pull signs in, reads over TLS, decrypts and writes as on any other day.
+Only Google's servers are simulated: the pull signs in, reads over TLS, decrypts and writes as usual.
 """
 
 import csv
@@ -24,21 +24,21 @@ from sheets_decrypt.vault.cryptomator import CryptomatorVault
 
 JOB: Final = "demo"
 OUTPUT: Final = "surveys/demo.csv"
-_SHOWN: Final = (0, 13, 2, 9)  # the header, and a row of each format, the newest first
+_SHOWN: Final = (0, 13, 2, 9)  # the header, and one row of each format, newest first
 
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """What the demonstration made and did.
+    """The result of the demonstration.
 
     Args:
         vault: The Cryptomator vault's folder.
         passphrase: Its passphrase; it protects made-up data only.
         config: The configuration file that the pull used.
         sheet: Some rows, as Google holds them.
-        csv: The same rows, as the vault holds them.
+        csv: The same rows, as stored in the vault.
         record: The pull's record.
-        whole: Whether the CSV says exactly what people answered.
+        whole: Whether the CSV contains exactly the answers.
     """
 
     vault: Path
@@ -51,10 +51,10 @@ class Demonstration:
 
 
 def demonstrate(folder: Path) -> Demonstration:
-    """Make a survey, a Google and a vault in `folder`, and pull the survey into the vault.
+    """Create a survey, a Google and a vault in `folder`, and pull the survey into the vault.
 
     Args:
-        folder: An empty folder; it keeps the vault and the configuration.
+        folder: An empty folder, in which the vault and the configuration stay.
     """
     survey = sample.make()
     passphrase = Secret("-".join(secrets.token_hex(3) for _ in range(4)))
@@ -74,7 +74,7 @@ def _shown(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _configure(folder: Path, survey: sample.Sample, passphrase: Secret, url: str, google: Sandbox) -> Path:
-    """Write keys and configuration as a user would have them."""
+    """Write keys and configuration as a user would."""
     keys = {
         "private_keys": survey.private_key,
         "legacy_secrets": survey.legacy_secret,

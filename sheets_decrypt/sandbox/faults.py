@@ -1,4 +1,4 @@
-"""Scripted faults: what goes wrong, at which request, and how often."""
+"""Scripted faults: the kind of fault, the request that it hits, and how often."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ from sheets_decrypt.sandbox.replies import Reply
 
 
 class Kind(StrEnum):
-    """What a request asks for; `any` fits all of them except `connect`, which asks the proxy for a tunnel."""
+    """The kinds of request; `any` matches all of them except `connect`, which asks the proxy for a tunnel."""
 
     CONNECT = "connect"
     TOKEN = "token"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 class What(StrEnum):
-    """What goes wrong.
+    """The kinds of fault.
 
     In place of the answer: `status` (Google's usual body for a status), `page` (a page for people with that status),
     `html` (such a page with 200), `invalid_grant`, `disabled`, `unsupported`, `scope`, and `reset` (the connection
@@ -58,12 +58,12 @@ class Fault:
     """One fault.
 
     Args:
-        kind: The requests that it fits; a word of `Kind`.
+        kind: The requests that it matches; a word of `Kind`.
         what: What goes wrong; a word of `What`.
-        times: How many of these requests it hits; None for all.
-        after: How many it lets pass first. A fault sees only the requests that the faults before it let pass.
+        times: How many matching requests it hits; None for all.
+        after: How many it lets pass first. A fault sees only the requests that earlier faults let pass.
         status: For `status` and `page`.
-        retry_after: The value of a Retry-After header, for an answer in place of the true one.
+        retry_after: The value of a Retry-After header, for an answer in place of the real one.
         seconds: How long `stall` is silent, how long `drip` waits between pieces, how far `skew` is off.
         description: For `invalid_grant`: Google's error_description.
         then: For `call`: the function.
@@ -84,11 +84,11 @@ class Fault:
         What(self.what)
 
     def fits(self, kind: Kind) -> bool:
-        """Return whether it hits such requests."""
+        """Return whether it matches this kind of request."""
         return self.kind == kind or (self.kind == Kind.ANY and kind is not Kind.CONNECT)
 
     def reply(self, kind: Kind) -> Reply | None:
-        """Return the answer that takes the place of the true one, or None."""
+        """Return the answer that replaces the real one, or None."""
         match What(self.what):
             case What.STATUS:
                 answer = _in_place(self.status, kind)
@@ -111,7 +111,7 @@ class Fault:
 
 
 class Script:
-    """The pending faults. Each request meets at most one: the first that fits."""
+    """The pending faults. At most one applies to a request: the first that matches."""
 
     def __init__(self) -> None:
         self._lock: Final = threading.Lock()
@@ -128,7 +128,7 @@ class Script:
             self._faults.clear()
 
     def next(self, kind: Kind) -> Fault | None:
-        """Return the fault that a request of this kind meets now."""
+        """Return the fault that applies to this request, by its kind."""
         with self._lock:
             for fault, seen in self._faults:
                 if not fault.fits(kind):
@@ -182,10 +182,10 @@ def parse_fault(text: str) -> Fault:
 
 
 def _fault(part: dict[str, str | None]) -> Fault:
-    """Make a fault of the parts of its text.
+    """Make a fault from the parts of its text.
 
     Raises:
-        ValueError: A word is unknown, or its value is not what it needs.
+        ValueError: A word is unknown, or its value is not valid.
     """
     times = int(part["times"]) if part["times"] else None
     return Fault(
@@ -201,7 +201,7 @@ def _what(word: str, value: str) -> dict[str, Any]:
     """Return the fields of `Fault` that a word and its value set.
 
     Raises:
-        ValueError: The word is unknown, or the value is not what the word needs.
+        ValueError: The word is unknown, or its value is not valid.
     """
     if word.isdigit():
         return {"what": What.STATUS, "status": int(word)}
@@ -218,7 +218,7 @@ def _what(word: str, value: str) -> dict[str, Any]:
 
 
 def _in_place(status: int, kind: Kind) -> Reply:
-    """Return the usual answer with a status. None of the token endpoint's is recorded; they have RFC 6749's shape."""
+    """Return the usual answer with a status. Those of the token endpoint are not recorded, but follow RFC 6749."""
     if kind is Kind.CONNECT:
         return replies.page(status)
     if kind is not Kind.TOKEN:

@@ -1,4 +1,4 @@
-"""A stand-in for Google on this machine: the sign-in and the Sheets API's values.
+"""A local stand-in for Google: the sign-in, and reading and writing values through the Sheets API.
 
 The product needs no hook for it: `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and `GOOGLE_APPLICATION_CREDENTIALS` lead to it,
 as they would behind a corporate proxy.
@@ -7,7 +7,7 @@ as they would behind a corporate proxy.
         spreadsheet_id = google.add("Survey", [Tab("data", [["name", "phone"], ["Ana", "+44"]])])
         run(environment=google.environment())
 
-Each module names the source of its behaviour: recorded replies first, then Google's reference.
+Each module cites the source of its behaviour: recorded replies first, then Google's reference.
 """
 
 import os
@@ -51,15 +51,15 @@ _NOT_GOOGLE: Final = Fault(Kind.CONNECT, What.PAGE, status=403)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that was made.
+    """A request that was received.
 
     Args:
         method: The HTTP method; `CONNECT` for a refused tunnel; granted ones are not listed.
         host: The host that it was addressed to.
         path: The path, still percent-encoded.
         query: The query, still percent-encoded.
-        status: The answer's status; 0 where the connection broke.
-        kind: What it asked for.
+        status: The answer's status; 0 if the connection broke.
+        kind: Its kind.
     """
 
     method: str
@@ -79,9 +79,9 @@ class Sandbox:
     """A local Google. Its ports are open inside a `with` block.
 
     Args:
-        folder: Gets `ca.pem`, `server.pem` and `credentials.json`, which are of no use anywhere else.
+        folder: Where to write `ca.pem`, `server.pem` and `credentials.json`, which are useless anywhere else.
         port: The proxy's port; 0 takes any free one.
-        host: Where to listen.
+        host: The address to listen on.
         quota: Requests a minute; None for no limit.
         compress: Whether answers are compressed, as Google's are, for a client that accepts gzip.
         clock: Google's time, in seconds since 1970.
@@ -139,11 +139,11 @@ class Sandbox:
 
     @property
     def direct_port(self) -> int:
-        """A TLS port that needs no CONNECT; the Host header names the host."""
+        """The TLS port that needs no CONNECT; the Host header names the host."""
         return self._listeners[1].port
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that lead a program here."""
+        """Return the environment variables that direct a program here."""
         bundle = os.path.abspath(self.ca_bundle)  # noqa: PTH100  (resolving links would change what the user reads)
         return {
             "HTTPS_PROXY": self.proxy,
@@ -182,7 +182,7 @@ class Sandbox:
         return workbook.id
 
     def share(self, spreadsheet_id: str, *, shared: bool = True, editable: bool = True) -> None:
-        """Set what the account may do with a spreadsheet."""
+        """Set the account's access to a spreadsheet."""
         workbook = self._workbooks[spreadsheet_id]
         workbook.shared, workbook.editable = shared, editable
 
@@ -198,13 +198,13 @@ class Sandbox:
             workbook.grid(title).replace(rows)
 
     def rows(self, spreadsheet_id: str, title: str) -> list[list[Cell]]:
-        """Return a copy of a tab's present rows."""
+        """Return a copy of a tab's current rows."""
         workbook = self._workbooks[spreadsheet_id]
         with workbook.lock:
             return workbook.grid(title).rows()
 
     def fault(self, *faults: Fault) -> None:
-        """Add faults: each request meets the first one that fits it and has not run out."""
+        """Add faults; to each request, the first one applies that matches it and is not used up."""
         self._script.add(*faults)
 
     def clear_faults(self) -> None:
@@ -216,7 +216,7 @@ class Sandbox:
         self._account.revoke()
 
     def _tunnel(self, host: str, port: str) -> Delivery | None:
-        """Refuse a tunnel to any host but Google's, or as a fault says."""
+        """Refuse a tunnel to any host but Google's, or if a fault says so."""
         fault = self._script.next(Kind.CONNECT) if host in HOSTS and port == _TLS_PORT else _NOT_GOOGLE
         if fault is None:
             return None

@@ -1,4 +1,4 @@
-"""A tab's grid: reading a rectangle, writing one, and finding the table that a row is appended to."""
+"""A tab's grid: read a rectangle, write one, and find the table that a row is appended to."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class BeyondGrid(Exception):
 
 
 class WorkbookFull(Exception):
-    """A write would make the spreadsheet larger than it may be."""
+    """A write would exceed the size limit of a spreadsheet."""
 
 
 class BeyondRange(Exception):
@@ -39,7 +39,7 @@ class Tab:
     Args:
         title: Its title.
         rows: Rows × cells; rows may differ in length. `GeneratedRows` keeps a huge one out of memory.
-        gid: Its gid; default: 0 for the first tab, a random one for others.
+        gid: Its gid; default: 0 for the first tab, random for others.
         row_count: The grid's rows; default: the number of `rows`, but at least 1000.
         column_count: The grid's columns; default: as many as the widest row has, but at least 26.
     """
@@ -53,12 +53,12 @@ class Tab:
 
 @dataclass(frozen=True)
 class GeneratedRows(Sequence[Row]):
-    """Rows that are made on demand.
+    """Rows that are generated on demand.
 
     Args:
-        length: How many rows there are.
+        length: The number of rows.
         row: Row number, counted from 1 → that row's cells; always the same for the same number.
-        width: The widest row's number of cells.
+        width: The number of cells in the widest row.
     """
 
     length: int
@@ -82,7 +82,7 @@ class GeneratedRows(Sequence[Row]):
 
 
 class Grid:
-    """A tab's present content. The workbook's lock guards it."""
+    """A tab's current content. The workbook's lock guards it."""
 
     def __init__(self, tab: Tab, gid: int) -> None:
         self.title: Final = tab.title
@@ -97,7 +97,7 @@ class Grid:
         return [list(row) for row in self._rows]
 
     def replace(self, rows: Sequence[Row]) -> None:
-        """Replace the rows; the grid grows where necessary and never shrinks."""
+        """Replace the rows; the grid grows if necessary and never shrinks."""
         self._rows = rows
         self.row_count = max(self.row_count, len(rows))
         self.column_count = max(self.column_count, _width(rows))
@@ -126,7 +126,7 @@ class Grid:
 
         Raises:
             BeyondGrid: It begins or ends outside the grid.
-            BeyondRange: There is more than the range holds.
+            BeyondRange: The range cannot hold all values.
         """
         asked = self.resolve(area)
         target = _sized(asked, values)
@@ -144,7 +144,7 @@ class Grid:
         Args:
             area: Where to look for a table.
             values: Rows × cells.
-            insert: Move the rows below down, instead of writing over them.
+            insert: Whether to move the rows below down, instead of overwriting them.
             room: How many cells the grid may grow by.
 
         Returns:
@@ -219,7 +219,7 @@ class Grid:
 
 
 class _Own(list[list[Cell]]):
-    """Rows that the grid made itself and may change."""
+    """Rows that the grid created itself and may change."""
 
 
 def _width(rows: Sequence[Row]) -> int:

@@ -1,6 +1,6 @@
 """The `fields` parameter: partial replies.
 
-The grammar is that of Google's "partial response": `a,b`, `a/b` or `a.b`, `a(b,c)` and `*`.
+The grammar follows Google's "partial response": `a,b`, `a/b` or `a.b`, `a(b,c)` and `*`.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 # A mask maps a name to the mask below it; an empty one selects everything below.
 Mask: TypeAlias = dict[str, "Mask"]
-# A schema maps a name to what lies below: None for a plain value, ANYTHING where it is not looked into.
+# A schema maps a name to the schema below it: None for a plain value, ANYTHING for content that is not checked.
 Schema: TypeAlias = Mapping[str, "Schema | None"]
 
 ANYTHING: Final[Schema] = {"*": None}
@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_]+|[*,()/.]")
 
 
 class MaskUnreadable(Exception):
-    """The text is not a mask, or names a field that the schema lacks; the argument is the path at fault."""
+    """The text is not a mask, or names a field that the schema lacks; the argument is the wrong path."""
 
 
 def parse(text: str, schema: Schema) -> Mask:
@@ -76,7 +76,7 @@ def _selection(feed: Iterator[str]) -> Mask:
 
 
 def _path(feed: Iterator[str], mask: Mask) -> str:
-    """Parse one path into the mask; return the sign that ends it."""
+    """Parse one path into the mask; return the character that ends it."""
     fresh = False
     while True:
         name = next(feed)
@@ -89,7 +89,7 @@ def _path(feed: Iterator[str], mask: Mask) -> str:
         if sign in ",)":
             mask[name] = {}
             return sign
-        target: Mask = {} if whole else below  # where everything was selected before, a part adds nothing
+        target: Mask = {} if whole else below  # if everything is already selected, a part adds nothing
         if sign == "(":
             target.update(_selection(feed))
             return next(feed)

@@ -1,4 +1,4 @@
-"""The methods that are emulated: the token endpoint, and the Sheets API's reading and writing of values."""
+"""The emulated methods: the token endpoint, and the Sheets API's methods to read and write values."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -81,7 +81,7 @@ _ROUTES: Final = tuple(
 
 
 def kind_of(asked: Asked) -> Kind:
-    """Return what a request asks for."""
+    """Return the kind of a request."""
     route, _ = _route(asked)
     return route.kind if route else Kind.OTHER
 
@@ -98,7 +98,7 @@ class Api:
 
     Args:
         account: The account that signs in.
-        workbooks: Spreadsheet id → spreadsheet; later additions are seen.
+        workbooks: Spreadsheet id → spreadsheet; later additions count.
         counter: Counts requests.
     """
 

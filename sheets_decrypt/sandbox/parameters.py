@@ -1,4 +1,4 @@
-"""The query parameters of each method, and the fields of each reply, as Google's discovery document lists them.
+"""The query parameters of each method and the fields of each reply, from Google's discovery document.
 
 Source: the discovery document of `sheets.v4`; a test compares these tables with it.
 """
@@ -81,14 +81,14 @@ METHODS: Final[Mapping[str, Mapping[str, Parameter]]] = {
 
 
 class Query:
-    """A request's query, checked.
+    """A request's validated query.
 
     Args:
         method: The method's name in the discovery document.
         pairs: Names and values, decoded, in order.
 
     Raises:
-        Refusal: A parameter is unknown, or its value does not fit.
+        Refusal: A parameter is unknown, or its value is not valid.
     """
 
     def __init__(self, method: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -101,7 +101,7 @@ class Query:
             self._values.setdefault(name, []).append(value)
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a parameter's value, the last one where there are several."""
+        """Return a parameter's value, the last one if there are several."""
         return self._values.get(name, [default])[-1]
 
     def all(self, name: str) -> list[str]:

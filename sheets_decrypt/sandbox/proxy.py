@@ -1,4 +1,4 @@
-"""The server: an HTTPS proxy that terminates TLS, and a TLS port. HTTP/1.1, kept alive, a thread per connection.
+"""The server: an HTTPS proxy that terminates TLS, and a TLS port. HTTP/1.1, keep-alive, a thread per connection.
 
 A connection to the proxy begins with `CONNECT host:443` (RFC 9110, 9.3.6). One to the TLS port begins with TLS, and
 the Host header names the host; that is for programs that cannot use a proxy.
@@ -32,8 +32,8 @@ class Delivery:
     """An answer and how it is delivered.
 
     Args:
-        reply: The answer; None where the connection breaks instead.
-        skew: How far the Date header is ahead, in seconds.
+        reply: The answer; None to break the connection instead.
+        skew: How many seconds the Date header is ahead.
         stall: Silence before the answer, in seconds.
         drip: Silence between its pieces, in seconds.
         truncate: Whether the connection ends in the middle of the body.
@@ -53,12 +53,12 @@ class Listener(ThreadingMixIn, TCPServer):
         address: Host and port; port 0 takes any that is free.
         tls: The server's side of TLS.
         answer: Request → answer.
-        tunnel: Host and port of a CONNECT → what is answered instead of a tunnel, or None.
+        tunnel: Host and port of a CONNECT → the answer instead of a tunnel, or None.
         direct: Whether connections begin with TLS, without CONNECT.
         compress: Whether answers are compressed for clients that accept gzip.
     """
 
-    allow_reuse_address = os.name == "posix"  # on Windows it would let another program take the port
+    allow_reuse_address = os.name == "posix"  # on Windows this would let another program take the port
     daemon_threads = False
     request_queue_size = 256
 
@@ -95,14 +95,14 @@ class Listener(ThreadingMixIn, TCPServer):
         for connection in list(self.open):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
-            if os.name == "nt":  # there a thread that waits for its client does not wake until the socket is closed
+            if os.name == "nt":  # on Windows a waiting thread does not wake until the socket is closed
                 with contextlib.suppress(OSError):
                     socket.close(socket.socket.detach(connection))
         self.server_close()
         self._thread.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing: a client that goes away is not an error here."""
+        """Print nothing: a client that disconnects is not an error here."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -120,7 +120,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.server.open.add(self.connection)
 
     def handle(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the client went away, or the sandbox is closing
+        with contextlib.suppress(OSError, ValueError):  # the client disconnected, or the sandbox is closing
             self._go_on_while_open()
             if self.server.direct:
                 self._begin_tls()
@@ -133,7 +133,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.connection.close()
 
     def do_CONNECT(self) -> None:
-        """Take the host's place, or refuse."""
+        """Act as the host, or refuse."""
         host, _, port = self.path.rpartition(":")
         if delivery := self.server.tunnel(host, port):
             self._deliver(delivery)
@@ -142,7 +142,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self._host = host
         self._begin_tls()
-        self.close_connection = False  # also after a CONNECT in HTTP/1.0
+        self.close_connection = False  # even after a CONNECT in HTTP/1.0
 
     def do_GET(self) -> None:
         """Answer a request."""
@@ -185,7 +185,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.rfile = self.connection.makefile("rb")
 
     def _go_on_while_open(self) -> None:
-        """End if the sandbox is closing: it may have listed the open connections before this one was added."""
+        """Stop if the sandbox is closing: it may have listed the open connections before this one was added."""
         if self.server.closing.is_set():
             raise ConnectionAbortedError
 

@@ -1,4 +1,4 @@
-"""Requests a minute, as Google counts them: for each user, and for the project."""
+"""Requests per minute, counted like Google: for each user, and for the project."""
 
 import threading
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ _MINUTE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many requests a minute are answered; the defaults are Google's.
+    """The allowed requests per minute; the defaults are Google's.
 
     Args:
-        per_user: Reads by one account, and as many writes.
-        per_project: Reads by all accounts of the project, and as many writes.
+        per_user: Reads by one account; the same number of writes is allowed.
+        per_project: Reads by all accounts of the project; the same number of writes is allowed.
     """
 
     per_user: int = 60
@@ -23,7 +23,7 @@ class Quota:
 
 
 class RequestCounter:
-    """Counts requests against a quota; None counts nothing. A minute begins with its first request; refusals count."""
+    """Counts requests against a quota; None disables it. A minute begins with its first request; refusals count."""
 
     def __init__(self, quota: Quota | None) -> None:
         self._quota: Final = quota

@@ -1,4 +1,4 @@
-"""Google's own words for what is wrong.
+"""Google's error messages, in its own words.
 
 Sources: the recorded replies (not shared, unknown id, bad range, bad mask, bad value, API off, quota);
 google.rpc.ErrorInfo and BadRequest for the shapes; public issue threads for the wording of the others (unknown
@@ -16,7 +16,7 @@ _TYPE: Final = "type.googleapis.com/google.rpc."
 
 
 class Refusal(Exception):
-    """A request is answered with an error."""
+    """The request is to be answered with an error."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -34,7 +34,7 @@ def error(
 
 
 def invalid(message: str, *, field: str | None = None, description: str | None = None) -> Reply:
-    """400 with, where a field or a description is given, the violation in detail."""
+    """400, with the details of the violation if a field or a description is given."""
     if field is None and description is None:
         return error(400, message, "INVALID_ARGUMENT")
     violation = {"field": field} if field is not None else {}
@@ -112,7 +112,7 @@ def unregistered() -> Reply:
 
 
 def scope_insufficient(method: str) -> Reply:
-    """403 for a token that was not asked for this purpose."""
+    """403 for a token whose scope does not cover the method."""
     return error(
         403,
         "Request had insufficient authentication scopes.",
@@ -133,7 +133,7 @@ def not_found() -> Reply:
 
 
 def service_disabled() -> Reply:
-    """403 where the Sheets API is off in the account's project."""
+    """403 if the Sheets API is off in the account's project."""
     url = f"https://console.developers.google.com/apis/api/{SHEETS}/overview?project={PROJECT}"
     message = (
         f"Google Sheets API has not been used in project {PROJECT} before or it is disabled. Enable it by visiting "
@@ -158,12 +158,12 @@ def service_disabled() -> Reply:
 
 
 def quota_exceeded(*, per: str = "user", limit: int = 60, reads: bool = True) -> Reply:
-    """429 for a quota of requests a minute.
+    """429 for a quota of requests per minute.
 
     Args:
         per: `user` or `project`.
         limit: How many requests a minute it allows.
-        reads: Whether it is the quota of reads, else that of writes.
+        reads: Whether it is the quota for reads or the one for writes.
     """
     what = "Read" if reads else "Write"
     name = f"{what} requests per minute" + (" per user" if per == "user" else "")

@@ -1,4 +1,4 @@
-"""What the sandbox answers with: JSON as Google writes it, or a page for people."""
+"""The sandbox's replies: JSON in Google's style, or a page for people."""
 
 import gzip
 import json
@@ -29,18 +29,18 @@ class Reply:
 
     @cached_property
     def compressed(self) -> bytes:
-        """The body in gzip, made once."""
+        """The body in gzip, compressed once."""
         return gzip.compress(self.body, compresslevel=1, mtime=0)
 
 
 def document(value: object, *, pretty: bool = True) -> bytes:
-    """Return JSON as Google writes it: indented by two unless `prettyPrint=false`, and not limited to ASCII."""
+    """Return JSON in Google's style: indented by two unless `prettyPrint=false`, and not limited to ASCII."""
     if pretty:
         return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def page(status: int) -> Reply:
-    """A page for people: what a front end, a proxy or a captive portal sends instead of JSON."""
+    """Return a page for people, such as a front end, a proxy or a captive portal sends instead of JSON."""
     text = "Sign in to this network" if status < HTTPStatus.BAD_REQUEST else f"Error {status} (Server Error)!!1"
     return Reply(status, f"<!DOCTYPE html>\n<html lang=en>\n<title>{text}</title>\n<p>{text}\n".encode(), HTML)

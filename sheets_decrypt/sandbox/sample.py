@@ -1,4 +1,4 @@
-"""A made-up survey with tokens of all three formats, for the demonstration. Its names are common ones."""
+"""A made-up survey with tokens of all three formats, for the demonstration. Its names are common."""
 
 import base64
 import hashlib
@@ -27,10 +27,10 @@ _BLOCK: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A survey: people's answers, and the same in the sheet.
+    """A survey: the plain answers, and the sheet that encrypts them.
 
     Args:
-        answers: Rows × columns; the content that the CSV must have.
+        answers: Rows × columns; the content expected in the CSV.
         sheet: The header and the same rows with tokens in the encrypted columns.
         private_key: For the sealed boxes of the last third.
         legacy_secret: For the legacy CBC tokens of the first third.
@@ -45,7 +45,7 @@ class Sample:
 
 
 def make() -> Sample:
-    """Make the survey with new keys. Each third of its rows has a format of its own, as if the function had changed."""
+    """Make the survey with new keys. Each third of its rows has its own format, as if the function had changed."""
     private_key, public_key = sealing.generate()
     legacy, passphrase = (Secret(secrets.token_urlsafe(12)[:_BLOCK]) for _ in range(2))
     answers = [list(row) for row in _ANSWERS * 3]
@@ -65,14 +65,14 @@ def make() -> Sample:
 
 
 def legacy_cbc(value: str, secret: Secret) -> str:
-    """Encrypt as the first Twilio function did (design, "Wire formats")."""
+    """Encrypt like the first Twilio function (design, "Wire formats")."""
     key = secret.reveal()[:_BLOCK].ljust(_BLOCK, "0").encode()
     iv = secrets.token_bytes(_BLOCK)
     return base64.b64encode(iv + _cbc(key, iv, value)).decode()
 
 
 def cryptojs_passphrase(value: str, passphrase: Secret) -> str:
-    """Encrypt as `CryptoJS.AES.encrypt(value, passphrase).toString()` does."""
+    """Encrypt like `CryptoJS.AES.encrypt(value, passphrase).toString()`."""
     salt = secrets.token_bytes(8)
     derived = b""
     while len(derived) < 48:  # noqa: PLR2004  (a 32-byte key and a 16-byte IV)

@@ -1,4 +1,4 @@
-"""The sandbox for a person: CSV files become the tabs of one spreadsheet, and lines to paste lead programs to it."""
+"""The sandbox for a person: CSV files become the tabs of a spreadsheet, and lines to paste point programs to it."""
 
 import contextlib
 import csv
@@ -15,7 +15,7 @@ from sheets_decrypt.sandbox.grid import Tab
 from sheets_decrypt.sandbox.quota import Quota
 from sheets_decrypt.sandbox.workbook import LONGEST_CELL
 
-_POWERSHELL_QUOTES: Final = re.compile("['\u2018\u2019\u201a\u201b]")  # all of them end a string there
+_POWERSHELL_QUOTES: Final = re.compile("['\u2018\u2019\u201a\u201b]")  # PowerShell ends a string at any of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Served:
         """Return lines to run in a shell: the variables to set, and comments that name the spreadsheet and the account.
 
         Args:
-            powershell: For PowerShell, else for a POSIX shell.
+            powershell: Whether the lines are for PowerShell or a POSIX shell.
         """
         variables = self.sandbox.environment().items()
         return [
@@ -58,10 +58,10 @@ def serve_csv(
 
     Args:
         files: One tab each; a tab's title is its file's name without the ending.
-        folder: Gets the throw-away certificates and the key file.
+        folder: Where to write the throw-away certificates and the key file.
         port: The proxy's port; 0 takes any free one.
-        faults: What goes wrong.
-        quota: Requests a minute; None for no limit.
+        faults: Scripted faults.
+        quota: Requests per minute; None for no limit.
 
     Raises:
         ConfigurationError: A file cannot be read, two have the same name, or the port is taken.

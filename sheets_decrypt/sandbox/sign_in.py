@@ -1,4 +1,4 @@
-"""The sign-in: a service account with a throw-away key, the check of its assertions, and the access tokens issued.
+"""The sign-in: a service account with a throw-away key, the check of its assertions, and its access tokens.
 
 Sources: "Using OAuth 2.0 for server to server applications" in Google's guide; RFC 7523 and RFC 7515; the wording of
 the refusals is Google's, from public issue threads.
@@ -32,7 +32,7 @@ READING: Final = WRITING | {_SCOPE + name for name in ("spreadsheets.readonly", 
 _KNOWN: Final = READING | {_SCOPE + name for name in ("drive.metadata", "drive.metadata.readonly")}
 
 _LONGEST: Final = 3600
-_SKEW: Final = 300  # what Google tolerates between its clock and the client's, about
+_SKEW: Final = 300  # seconds; roughly the clock difference that Google tolerates
 _TIMEFRAME: Final = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
@@ -46,7 +46,7 @@ class _Grant:
 
 
 def new_key() -> rsa.RSAPrivateKey:
-    """Make a service account's key, as large as Google's."""
+    """Make a service account's key of the same size as Google's."""
     return rsa.generate_private_key(65537, 2048)
 
 
@@ -128,7 +128,7 @@ class ServiceAccount:
         header, claims, signature, signed = _parts(assertion)
         if claims.get("iss") != self.email:
             raise _refused("Invalid grant: account not found")
-        # Without a key id Google tries every key of the account: google-auth-library for Node sends none.
+        # Without a key id, Google tries every key of the account; google-auth-library for Node sends no key id.
         if header.get("alg") != "RS256" or header.get("kid", self._key_id) != self._key_id:
             raise _refused("Invalid JWT Signature.")
         try:

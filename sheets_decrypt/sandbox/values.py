@@ -1,4 +1,4 @@
-"""Reading and writing: the Sheets API's methods.
+"""The Sheets API's methods for reading and writing.
 
 Each takes the spreadsheet, the checked query, the range in the path and the body, and returns the reply's content.
 """
@@ -46,9 +46,9 @@ def _resolved(workbook: Workbook, text: str) -> tuple[Grid, Area]:
 
 
 def spreadsheet_get(workbook: Workbook, query: Query, _range: str, _body: bytes) -> dict[str, Any]:
-    """`spreadsheets.get`: the tabs. Their cells are refused, as a method that is not emulated is."""
+    """`spreadsheets.get`: the tabs. A request for their cells is refused, like a method that is not emulated."""
     titles = {_resolved(workbook, text)[1].title for text in query.all("ranges")} or set(workbook.titles)
-    mask = mask_of(query, "spreadsheets.get")  # where there is a mask, it alone decides whether cells are asked for
+    mask = mask_of(query, "spreadsheets.get")  # a mask, if given, alone decides whether cells are requested
     if masks.covers(mask, "sheets", "data") if mask else query.flag("includeGridData"):
         raise Refusal(refusals.of_status(501))
     return workbook.described(titles)
@@ -113,7 +113,7 @@ def values_append(workbook: Workbook, query: Query, text: str, body: bytes) -> d
 
 
 def values_update(workbook: Workbook, query: Query, text: str, body: bytes) -> dict[str, Any]:
-    """`spreadsheets.values.update`: cells from a range's first one on."""
+    """`spreadsheets.values.update`: cells from a range's first cell on."""
     values = _written_values(query, body)
     with workbook.changing():
         grid, area = _area(workbook, text)
@@ -129,7 +129,7 @@ def values_update(workbook: Workbook, query: Query, text: str, body: bytes) -> d
 def _updates(
     workbook: Workbook, grid: Grid, target: Area, values: Sequence[Sequence[Cell]], query: Query
 ) -> dict[str, Any]:
-    """Describe a write; rows and columns count where at least one cell was written, and counts of 0 are left out."""
+    """Describe a write; a row or column counts if any of its cells was written, and counts of 0 are left out."""
     written = [
         (row, column) for row, cells in enumerate(values) for column, cell in enumerate(cells) if cell is not None
     ]

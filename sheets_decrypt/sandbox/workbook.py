@@ -1,4 +1,4 @@
-"""A spreadsheet: its tabs, who may use it, and its replies, which are made once until it changes."""
+"""A spreadsheet: its tabs, who may use it, and its replies, which are cached until it changes."""
 
 import secrets
 import threading
@@ -11,7 +11,7 @@ from sheets_decrypt.sandbox.replies import Reply
 
 MOST_CELLS: Final = 10_000_000
 LONGEST_CELL: Final = 50_000
-_CACHE_BYTES: Final = 2**30  # beyond this, replies are made again each time
+_CACHE_BYTES: Final = 2**30  # beyond this, replies are not cached
 
 
 class Workbook:
@@ -55,7 +55,7 @@ class Workbook:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the lock, and drop the remembered replies at its end."""
+        """Hold the lock, and drop the cached replies at the end."""
         with self.lock:
             try:
                 yield
@@ -64,7 +64,7 @@ class Workbook:
                 self._reply_bytes = 0
 
     def remembered(self, key: object, make: Callable[[], Reply]) -> Reply:
-        """Return the reply to a reading request, made at most once until the spreadsheet changes."""
+        """Return the reply to a read request, made at most once until the spreadsheet changes."""
         with self.lock:
             reply = self._replies.get(key)
             if reply is None:
@@ -79,7 +79,7 @@ class Workbook:
         return sum(grid.row_count * grid.column_count for grid in self._grids.values())
 
     def described(self, titles: Collection[str]) -> dict[str, Any]:
-        """Return the reply of `spreadsheets.get` for some tabs, without formats and themes, which nothing asks for."""
+        """Return the reply of `spreadsheets.get` for some tabs, without formats and themes, which no one requests."""
         tabs = [(index, grid) for index, grid in enumerate(self._grids.values()) if grid.title in titles]
         return {
             "spreadsheetId": self.id,

@@ -1,4 +1,4 @@
-r"""The user's crontab: a marked block per schedule; every other byte is left alone.
+r"""The user's crontab: a marked block per schedule; every other byte is left unchanged.
 
     # >>> sheets-decrypt: baseline
     # sheets-decrypt pulls baseline of /home/you/.config/sheets-decrypt/sheets-decrypt.toml
@@ -7,10 +7,10 @@ r"""The user's crontab: a marked block per schedule; every other byte is left al
     # <<< sheets-decrypt: baseline
 
 cron gives a job no PATH worth the name, no locale and no terminal; it reads `%` as a line break (crontab(5)), and mails
-or drops what a job prints. Hence absolute paths, `\%`, and a log that also takes what is printed before logging starts.
+or drops a job's output. Hence absolute paths, `\%`, and a log that also takes the output before logging starts.
 
 Accepted risk: a change that another program makes to the crontab between our reading and our writing it is lost.
-`crontab` has no lock that could prevent it; the two are milliseconds apart.
+`crontab` has no lock that could prevent this; reading and writing are milliseconds apart.
 
 A time that does not exist because clocks go forward runs right after the change (cron(8); seen with Debian's cron),
 unless its minute or hour begins with `*`.
@@ -44,14 +44,14 @@ from sheets_decrypt.schedule.timing import calendars, following, from_text
 
 LIST: Final = ("crontab", "-l")
 # Debian's `crontab -l` prints a carriage return as \r and a backspace as \b; writing that back would change them.
-# An editor gets the real bytes, and `cat` is an editor that changes nothing.
+# `crontab -e` passes the real bytes to an editor, and `cat` as the editor changes nothing.
 EXACT: Final = (
     *("/bin/sh", "-c"),
     r"crontab -l 2>/dev/null | grep -q '\\[rb]' && VISUAL=/bin/cat EDITOR=/bin/cat exec crontab -e 2>/dev/null",
 )
 _JOINED: Final = "# the line above this block had no line break at its end"
 _LONGEST: Final = 990  # bytes: Debian's cron cuts a command off at 1000
-# macOS starts its cron as soon as there is a crontab.
+# macOS starts its cron as soon as a crontab exists.
 _RUNNING: Final = (("pgrep", "-x", "cron|crond"),) if sys.platform == "linux" else ()
 _STOPPED: Final = (
     "cron does not seem to be running, so nothing is pulled; start it, such as with `sudo service cron start`"
@@ -69,7 +69,7 @@ class Cron:
     Args:
         user: The user's name, for the environment of `run_now`.
         home: The user's home folder, for the same.
-        now: The local time, without a zone, from which the next run counts.
+        now: The local time, without a zone, after which to look for the next run.
     """
 
     user: str
@@ -83,7 +83,7 @@ class Cron:
         return {"crontab": _block(task)}
 
     def look(self, name: str | None) -> Look:
-        """Read the crontab, which holds every schedule, and ask whether cron runs."""
+        """Read the crontab, which holds every schedule, and check whether cron is running."""
         return Look(commands=(LIST,) if name is None else (LIST, EXACT, *_RUNNING))
 
     def names(self, found: Found) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class Cron:
 
 
 def _not_running(found: Found) -> tuple[str, ...]:
-    """Return a note if no cron runs; pgrep ends with 1 where it found none, and otherwise it cannot tell."""
+    """Return a note if cron is not running: pgrep's exit code is then 1; any other code is inconclusive."""
     return (_STOPPED,) if any(found.reply(*argv).code == 1 for argv in _RUNNING) else ()
 
 
@@ -225,7 +225,7 @@ def _expressions(text: str) -> str | None:
 
 
 def _clock_changes(text: str, now: datetime) -> tuple[str, ...]:
-    """Return a note, if cron leaves out a run on a day on which clocks go forward."""
+    """Return a note if cron skips a run on a day when clocks go forward."""
     try:
         timing = from_text(text)
     except ConfigurationError:
@@ -247,7 +247,7 @@ def _crontab(found: Found) -> str:
     """Return the crontab; it is empty if the user has none.
 
     Raises:
-        ConfigurationError: It cannot be read. To take it for empty would overwrite the user's lines.
+        ConfigurationError: It cannot be read. Treating it as empty would overwrite the user's lines.
     """
     reply = found.reply(*LIST)
     if reply.code == 0:

@@ -1,4 +1,4 @@
-"""Cron expressions: five fields, validated, with the values that each one means.
+"""Cron expressions: five fields, validated, with the values that each one matches.
 
 cronsim reads them by the rules of Debian's cron, also where those differ from other schedulers': Sunday is 0 and 7, and
 if neither the day of the month nor the weekday begins with `*`, a day matches when *either* does; otherwise both must.
@@ -29,7 +29,7 @@ class Field:
     """One of the five fields of a cron expression.
 
     Args:
-        values: What it means, sorted; weekdays from 0 (Sunday) to 6.
+        values: The values that it matches, sorted; weekdays from 0 (Sunday) to 6.
         full: Whether these are all possible values.
     """
 
@@ -42,7 +42,7 @@ class Calendar:
     """Times of the day on some days, in local time.
 
     Args:
-        text: What a person reads, such as `daily 06:30 mon-fri`; `timing.from_text` reads it.
+        text: Its text for people, such as `daily 06:30 mon-fri`; `timing.from_text` parses it.
         expression: The five fields as every cron reads them: numbers, no names.
         minute: Minutes of the hour.
         hour: Hours of the day.
@@ -80,7 +80,7 @@ class Calendar:
 
 
 def parse(expression: str, *, text: str = "") -> Calendar:
-    """Return the calendar that a cron expression means.
+    """Return the calendar for a cron expression.
 
     Args:
         expression: Five fields; months and weekdays may be names.
@@ -97,7 +97,7 @@ def parse(expression: str, *, text: str = "") -> Calendar:
         _check(index, word, words[index])
     try:
         parsed = CronSim(" ".join(plain), _ANY_MOMENT)
-    except CronSimError:  # each field is valid alone
+    except CronSimError:  # each field is valid on its own
         raise ConfigurationError(
             f'--cron "{expression}" names a day that never comes', hint="check the day and the month"
         ) from None
@@ -115,7 +115,7 @@ def parse(expression: str, *, text: str = "") -> Calendar:
 
 
 def word_of(values: Iterable[int], possible: range) -> str:
-    """Return the shortest field that means these values of the possible ones, such as `*/15` or `1-5`."""
+    """Return the shortest field that matches these of the possible values, such as `*/15` or `1-5`."""
     chosen = tuple(sorted(set(values)))
     if len(chosen) > 1:
         step = chosen[1] - chosen[0]
@@ -134,7 +134,7 @@ def runs_of(values: tuple[int, ...]) -> Iterator[tuple[int, int]]:
 
 
 def _check(index: int, word: str, written: str) -> None:
-    """Refuse a field that is not valid by itself."""
+    """Refuse a field that is not valid on its own."""
     fields = ["*"] * len(_FIELDS)
     fields[index] = word
     try:

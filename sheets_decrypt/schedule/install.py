@@ -1,4 +1,4 @@
-"""Install, remove, run and read back schedules, with whatever scheduler this system has.
+"""Install, remove, run and read back schedules, with any scheduler that this system has.
 
 Whatever a scheduler's command reports, only what is read back afterwards counts.
 """
@@ -66,13 +66,13 @@ def backends_here(*, platform: str = sys.platform) -> tuple[Backend, ...]:
 
 
 def install(backend: Backend, task: Task) -> Status:
-    """Install or change a schedule, and read it back. A failure leaves everything as it was.
+    """Install or change a schedule, and read it back. A failure leaves everything unchanged.
 
     Returns:
-        The schedule as it was read back. Its notes also name what pulls the same job as well.
+        The schedule as it was read back. Its notes also name other schedules that pull the same job.
 
     Raises:
-        ConfigurationError: The scheduler does not support it, failed, or reported a success that is not one; or the
+        ConfigurationError: The scheduler does not support it, failed, or reported success falsely; or the
             schedule belongs to another configuration, whose survey would no longer be pulled.
     """
     backend.render(task)
@@ -99,7 +99,7 @@ def install(backend: Backend, task: Task) -> Status:
 
 
 def remove(backend: Backend, name: str) -> bool:
-    """Remove a schedule, and nothing else; return whether there was one.
+    """Remove a schedule, and nothing else; return whether it existed.
 
     Raises:
         ConfigurationError: The scheduler failed, or the schedule still exists afterwards.
@@ -132,7 +132,7 @@ def installed(backend: Backend) -> tuple[Status, ...]:
 
 
 def uses(schedule: Status, config: PurePath) -> bool:
-    """Return whether a schedule pulls jobs of a configuration, however its scheduler quotes and escapes the path.
+    """Return whether a schedule pulls jobs of a configuration, regardless of how its scheduler quotes the path.
 
     Args:
         schedule: A schedule as it was read back.
@@ -144,7 +144,7 @@ def uses(schedule: Status, config: PurePath) -> bool:
 
 
 def _configuration(schedule: Status) -> str:
-    """Return the configuration that a schedule of ours names; of one that was changed by hand, its whole command."""
+    """Return the configuration that one of our schedules names, or its whole command if it was changed by hand."""
     named = re.search(r"--config [\"']?(.+?)[\"']? --quiet", schedule.command)
     return named[1] if named else schedule.command
 
@@ -163,13 +163,13 @@ def run_now(backend: Backend, name: str) -> int:
 
 
 def look(backend: Backend, name: str) -> Found:
-    """Read what `backend` needs to see of one schedule."""
+    """Read everything that `backend` needs to know about one schedule."""
     return steps.read(backend.look(name))
 
 
 @contextlib.contextmanager
 def _undone_on_failure(backend: Backend, task: Task, before: Found) -> Iterator[None]:
-    """Put back what was found before, if the block fails; folders that it created and left empty go."""
+    """If the block fails, restore what was found before, and remove empty folders that it created."""
     existed = bool(backend.remove(task.name, before))
     missing = [folder for folder in Path(task.log).parents if not folder.exists()]
     try:
@@ -204,7 +204,7 @@ def _surprises(backend: Backend, task: Task) -> Iterator[str]:
 
 
 def _config_home() -> Path:
-    """Return the folder in which systemd looks for the user's units."""
+    """Return the folder above the one in which systemd looks for the user's units."""
     given = os.environ.get("XDG_CONFIG_HOME", "")
     return Path(given) if Path(given).is_absolute() else Path.home() / ".config"
 

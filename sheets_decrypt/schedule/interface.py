@@ -1,6 +1,6 @@
 """The interface of a scheduler, in pure text and data: neither this module nor a backend touches files or programs.
 
-`install` reads what a backend names in a `Look`, passes it what it `Found`, and carries out the `Step`s it returns.
+`install` reads what a backend lists in a `Look`, passes the result as `Found`, and carries out the `Step`s it returns.
 A backend finds its own schedules by a name derived from the job's, so that nothing else is ever changed or removed.
 """
 
@@ -25,10 +25,10 @@ class Task:
         name: The job's name, or `ALL_JOBS`.
         command: The interpreter's absolute path and its arguments, with absolute paths.
         config: The configuration in use.
-        log: The file that the command logs to; what it prints before its logging starts goes there too.
+        log: The file that the command logs to; output from before its logging starts goes there too.
         folder: The working folder.
         timing: When.
-        jitter: The longest random delay of a run in seconds, so that machines do not all ask at the same second.
+        jitter: The longest random delay of a run in seconds, so that machines do not all start in the same second.
         credentials: Names and files of the systemd credentials that hold the job's secrets.
 
     Raises:
@@ -92,10 +92,10 @@ class Run:
 
     Args:
         argv: The program and its arguments; no shell is involved.
-        stdin: What it reads.
+        stdin: Its standard input.
         checked: Whether its failure is an error.
-        tries: How often to try, until it succeeds.
-        seconds: After how long it is stopped; None means never.
+        tries: The most attempts, until it succeeds.
+        seconds: How long it may run before it is stopped; None means no limit.
     """
 
     argv: tuple[str, ...]
@@ -110,7 +110,7 @@ Step = Write | Delete | Run
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a backend needs to read.
+    """The files and command output that a backend needs.
 
     Args:
         files: Files to read, if they exist.
@@ -125,7 +125,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A program's answer; `code` is None if it could not be started or did not end in time."""
+    """A program's result; `code` is None if it could not be started or did not end in time."""
 
     code: int | None
     stdout: bytes = b""
@@ -139,13 +139,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read: files by path, replies by command."""
+    """The result of a `Look`: files by path, replies by command."""
 
     files: Mapping[Path, bytes] = field(default_factory=dict)
     replies: Mapping[tuple[str, ...], Reply] = field(default_factory=dict)
 
     def reply(self, *argv: str) -> Reply:
-        """Return the reply of a program; one that was not asked did not answer."""
+        """Return the reply of a program; for one that was not run, a reply without a code."""
         return self.replies.get(argv, Reply(None))
 
 
@@ -158,10 +158,10 @@ class Status:
         name: The job's name, or `ALL_JOBS`.
         backend: The scheduler's name.
         timing: When it runs, for `timing.from_text`; if it was changed by hand, in the scheduler's own notation.
-        next_run: The next run in local time, as text; None if it is not known.
-        command: What it runs, in the scheduler's notation.
-        notes: What the user should know.
-        since: When it was installed, with a zone; None if it is not known.
+        next_run: The next run in local time, as text; None if not known.
+        command: The command that it runs, in the scheduler's notation.
+        notes: Notes for the user.
+        since: When it was installed, with a zone; None if not known.
     """
 
     installed: bool
@@ -189,7 +189,7 @@ class Backend(Protocol):
         """
 
     def look(self, name: str | None) -> Look:
-        """Return what to read for one schedule; for None, what `names` needs."""
+        """Return what to read for one schedule, or, for None, what `names` needs."""
 
     def names(self, found: Found) -> tuple[str, ...]:
         """Return the names of all our schedules, from what `look(None)` found."""
@@ -208,7 +208,7 @@ class Backend(Protocol):
 
 
 def slug(name: str) -> str:
-    """Return the name of a schedule's files: `sheets-decrypt`, and for a single job `-` and its name."""
+    """Return the name of a schedule's files: `sheets-decrypt`, followed for a single job by `-` and its name."""
     return PROGRAM if name == ALL_JOBS else f"{PROGRAM}-{name}"
 
 
@@ -220,7 +220,7 @@ def name_of(text: str) -> str | None:
 
 
 def described(task: Task) -> str:
-    """Return a line that explains a schedule to whoever finds it."""
+    """Return a line that explains a schedule to anyone who finds it."""
     return f"sheets-decrypt pulls {task.name} of {task.config}"
 
 
@@ -235,7 +235,7 @@ def not_installed(name: str, backend: str) -> ConfigurationError:
 
 
 def no_credentials(task: Task) -> None:
-    """Refuse a task that needs systemd credentials, for the other schedulers.
+    """Refuse a task that needs systemd credentials, on behalf of the other schedulers.
 
     Raises:
         ConfigurationError: It needs one.
@@ -248,12 +248,12 @@ def no_credentials(task: Task) -> None:
 
 
 def changed_by_hand(expected: bool) -> tuple[str, ...]:
-    """Return a note, unless the schedule is as `install` left it."""
+    """Return a note, unless the schedule is still as `install` wrote it."""
     return () if expected else ("its timing was changed by hand; `schedule install` restores it",)
 
 
 def clock_change_note(timing: Timing, now: datetime) -> tuple[str, ...]:
-    """Return a note, if the scheduler may leave out a run on a day on which clocks go forward."""
+    """Return a note if the scheduler may skip a run on a day when clocks go forward."""
     lost = lost_to_clock_changes(timing, now)
     if not lost:
         return ()

@@ -49,7 +49,7 @@ class Launchd:
     Args:
         folder: `~/Library/LaunchAgents`.
         user_id: The user's number, which names the domain.
-        now: The local time, without a zone, from which the next run counts.
+        now: The local time, without a zone, after which to look for the next run.
     """
 
     folder: Path
@@ -93,13 +93,13 @@ class Launchd:
         return [Run(("launchctl", "bootout", self._target(name)), checked=False), Delete(self._file(name))]
 
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
-        """Start the agent and do not wait."""
+        """Start the agent without waiting for it."""
         if not self.status(name, found).installed:
             raise not_installed(name, self.name)
         return [Run(("launchctl", "kickstart", self._target(name)))]
 
     def status(self, name: str, found: Found) -> Status:
-        """Return the schedule from the property list and from what launchd reports."""
+        """Return the schedule from the property list and launchd's report."""
         content = found.files.get(self._file(name))
         if content is None:
             return Status(False, name, self.name)
@@ -129,7 +129,7 @@ class Launchd:
 
 
 def starts(timing: Timing) -> dict[str, Any]:
-    """Return a timing as keys of a property list.
+    """Return the property list keys for a timing.
 
     Raises:
         ConfigurationError: It takes too many entries, or days that launchd cannot combine.

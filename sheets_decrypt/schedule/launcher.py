@@ -1,7 +1,7 @@
 r"""A file to double-click that pulls, shows the result in a window, and keeps the window open until a key is pressed.
 
 `.cmd` on Windows, `.command` on macOS, `.desktop` on Linux. It holds the paths of the interpreter and configuration and
-no secret; where the interpreter has gone, it says so. Paths can have blanks, quotes, `%`, `&` and accents. Sources:
+no secret; if the interpreter is gone, it says so. Paths can have blanks, quotes, `%`, `&` and accents. Sources:
 `cmd /?` and `set /?`; POSIX sh; Desktop Entry Specification 1.5, "The Exec key".
 """
 
@@ -25,7 +25,7 @@ _LARGEST: Final = 64 * 1024  # bytes
 _EXECUTABLE: Final = 0o700
 
 # $1: the interpreter; $2: the folder of the package; the rest: the arguments of the pull. One line, because an Exec key
-# is one. Ctrl-C ends the pull and not the window.
+# is one. Ctrl-C ends the pull but does not close the window.
 _SHELL: Final = (
     "python=$1; folder=$2; shift 2; trap : INT; "
     'if [ -x "$python" ] && [ -e "$folder/sheets_decrypt/__main__.py" ] && cd "$folder"; '
@@ -69,7 +69,7 @@ exit /b %CODE%
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """What a double click runs.
+    """The pull that a double click runs.
 
     Args:
         config: The configuration, absolute.
@@ -85,7 +85,7 @@ class Launcher:
 
     @property
     def title(self) -> str:
-        """What it does, in words; also its file's name without the ending."""
+        """Its title; also its file's name without the ending."""
         return f"Pull {self.job or 'all surveys'}"
 
     @property
@@ -146,16 +146,16 @@ def for_this_environment(config: Path, job: str | None) -> Launcher:
 
 
 def system_here(platform: str = sys.platform) -> System:
-    """Return whose kind of file this system starts with a double click."""
+    """Return the system whose kind of launcher starts here with a double click."""
     names: Mapping[str, System] = {"win32": "windows", "darwin": "macos"}
     return names.get(platform, "linux")
 
 
 def write(launcher: Launcher, folder: Path, system: System) -> Path:
-    """Write a launcher into a folder and return its path. Only a launcher of ours is replaced.
+    """Write a launcher into a folder and return its path. It replaces only a launcher of ours.
 
     Raises:
-        ConfigurationError: Something else has its name, or it cannot be written.
+        ConfigurationError: Another file has its name, or it cannot be written.
     """
     path = folder / (launcher.title + ENDINGS[system])
     if os.path.lexists(path) and not _is_ours(path):
@@ -181,12 +181,12 @@ def _is_ours(path: Path) -> bool:
 
 
 def _batch(text: str) -> str:
-    """Escape `%`, which begins a variable even inside of quotes; a Windows path cannot have the quotes themselves."""
+    """Escape `%`, which starts a variable even inside quotes; quotes cannot occur in a Windows path."""
     return text.replace("%", "%%")
 
 
 def _exec(word: str) -> str:
-    """Quote a word for an Exec key: for the command line, then its field codes, then as the value of a key."""
+    """Quote a word for an Exec key: first for the command line, then for field codes, then as a key's value."""
     quoted = "".join(f"\\{character}" if character in '"`$\\' else character for character in word)
     return _entry(f'"{quoted}"'.replace("%", "%%"))
 

@@ -1,4 +1,4 @@
-"""What a schedule runs: the pull of one job or of all, with absolute paths."""
+"""The command that a schedule runs: the pull of one job or of all, with absolute paths."""
 
 import sys
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ def pull_task(
     """Return the scheduled pull of one job, or of `ALL_JOBS`.
 
     It runs with the interpreter of this program, from the folder that contains this package: `python -m` puts the
-    working folder first in its search path, and there nothing else may be found in place of a module of ours.
+    working folder first in its search path, and no other file there may shadow one of our modules.
 
     Args:
         name: The job's name, or `ALL_JOBS`.
         config: The configuration in use; a relative path is made absolute.
         timing: When.
         jitter: The longest random delay of a run, in seconds.
-        retry: After how many minutes a run tries once more, if its failure may pass; 0 means never.
+        retry: After how many minutes a run tries once more, if its failure may be temporary; 0 means never.
         credentials: The systemd credentials that hold the job's secrets: name → file.
         log: The log; by default `default_log(name)`.
 

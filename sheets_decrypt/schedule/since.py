@@ -1,6 +1,6 @@
-"""Since when a schedule has been installed: before its first run is due, a job is not overdue.
+"""The time at which a schedule was installed: before its first run is due, a job is not overdue.
 
-No scheduler says it, so a line in the user's state folder does. Where that cannot be written or read, it is not known.
+No scheduler reports it, so a line in the user's state folder records it. If that fails, the time is not known.
 """
 
 from contextlib import suppress
@@ -14,19 +14,19 @@ from sheets_decrypt.system.regular_file import read_small
 
 
 def remember(backend: str, name: str, moment: datetime) -> None:
-    """Remember that a schedule was installed at a moment, which has a zone."""
+    """Record when a schedule was installed; the moment has a zone."""
     with suppress(OSError):
         write_private(_file(backend, name), f"{moment.isoformat()}\n".encode())
 
 
 def forget(backend: str, name: str) -> None:
-    """Forget a schedule that was removed."""
+    """Delete the record of a removed schedule."""
     with suppress(OSError):
         _file(backend, name).unlink()
 
 
 def since(backend: str, name: str) -> datetime | None:
-    """Return when a schedule was installed, or None where that is not known."""
+    """Return when a schedule was installed, or None if not known."""
     try:
         moment = datetime.fromisoformat(read_small(_file(backend, name), limit=100).decode().strip())
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""Read what a backend needs to see, and carry out the steps that it returns: files and programs, nothing else.
+"""Read what a backend asks for, and carry out the steps that it returns: files and programs, nothing else.
 
-`LC_ALL=C` keeps what programs say in the words that the backends know.
+`LC_ALL=C` keeps the output of programs in the language that the backends parse.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PAUSE_SECONDS: Final = 1.0
 
 
 def read(wanted: Look) -> Found:
-    """Return the files and replies that a backend asked for; a missing file is left out.
+    """Return the files and replies that a backend asks for; a missing file is left out.
 
     Raises:
         ConfigurationError: A file cannot be read.

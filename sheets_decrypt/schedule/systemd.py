@@ -1,8 +1,8 @@
 """A systemd user timer and its service, in `~/.config/systemd/user`.
 
-`Persistent=` makes up for runs that were missed while the machine was asleep or off. It does not for a time that does
+`Persistent=` catches up on runs that were missed while the machine was asleep or off, but not on a time that does
 not exist because clocks go forward: systemd then skips that day (seen with `systemd-analyze calendar`). Such days get
-a line of their own, with the time that the clock shows instead. Sources: systemd.timer(5), systemd.time(7),
+their own line, with the time that the clock shows instead. Sources: systemd.timer(5), systemd.time(7),
 systemd.exec(5), systemd.service(5) on quoting.
 """
 
@@ -40,7 +40,7 @@ _DATED: Final = re.compile(r"\d{4}-")  # the lines for the days on which clocks 
 _NO_LINGER: Final = "runs only while you are logged on; `loginctl enable-linger` lets it run without a session"
 
 # No option here creates a mount or user namespace, in which a vault mounted by FUSE may not be readable.
-# MemoryDenyWriteExecute is left out, since libffi may need such memory.
+# MemoryDenyWriteExecute is left out, because libffi may need such memory.
 _HARDENING: Final = """\
 NoNewPrivileges=yes
 LockPersonality=yes
@@ -60,7 +60,7 @@ class Systemd:
     Args:
         folder: The folder of the user's units, `$XDG_CONFIG_HOME/systemd/user`.
         user: The user's name, to ask whether the user lingers.
-        now: The local time, without a zone, from which clock changes are looked up.
+        now: The local time, without a zone, from which to look for clock changes.
     """
 
     folder: Path
@@ -115,13 +115,13 @@ class Systemd:
         return [disable, clean, *map(Delete, files), Run((*_SYSTEMCTL, "daemon-reload"), checked=False)]
 
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
-        """Start the service and do not wait."""
+        """Start the service without waiting for it."""
         if not self.status(name, found).installed:
             raise not_installed(name, self.name)
         return [Run((*_SYSTEMCTL, "start", "--no-block", f"{unit_name(name)}.service"))]
 
     def status(self, name: str, found: Found) -> Status:
-        """Return the schedule from the two files and from what systemd reports."""
+        """Return the schedule from the two files and systemd's report."""
         unit = unit_name(name)
         timer = found.files.get(self.folder / f"{unit}.timer", b"").decode(errors="replace")
         service = found.files.get(self.folder / f"{unit}.service", b"").decode(errors="replace")
@@ -153,7 +153,7 @@ def unit_name(name: str) -> str:
 
 
 def on_calendar(calendar: Calendar) -> list[str]:
-    """Return the `OnCalendar=` values of a calendar; if either day matches, one for the day and one for the weekday."""
+    """Return the `OnCalendar=` values of a calendar: separate ones for day and weekday if matching either is enough."""
     return [_expression(calendar, day, weekday) for day, weekday in calendar.day_rules]
 
 
@@ -224,7 +224,7 @@ def _timer(task: Task, now: datetime) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape `%`, which begins a specifier of systemd."""
+    """Escape `%`, which starts a systemd specifier."""
     return text.replace("%", "%%")
 
 

@@ -10,7 +10,7 @@ import codecs
 import csv
 import re
 import subprocess
-import xml.etree.ElementTree as ET  # reads what schtasks prints about the user's own task
+import xml.etree.ElementTree as ET  # parses only the output of schtasks about the user's own task
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,8 +47,8 @@ class TaskScheduler:
     """The Windows Task Scheduler, as the user.
 
     Args:
-        folder: Where the XML is written while schtasks reads it.
-        now: The local time, without a zone, from which clock changes are looked up.
+        folder: The folder that holds the XML while schtasks reads it.
+        now: The local time, without a zone, from which to look for clock changes.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class TaskScheduler:
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def install(self, task: Task, found: Found) -> Sequence[Step]:
-        """Create or replace the task, always: Windows changes the XML, which hence cannot be compared."""
+        """Create or replace the task every time: Windows changes the XML, so it cannot be compared."""
         del found
         file = self.folder / f"{slug(task.name)}.xml"
         create = ("schtasks", "/Create", "/TN", _path(task.name), "/XML", str(file), "/F")
@@ -84,7 +84,7 @@ class TaskScheduler:
         return [Run(("schtasks", "/Delete", "/TN", _path(name), "/F"))]
 
     def run_now(self, name: str, found: Found) -> Sequence[Step]:
-        """Start the task and do not wait."""
+        """Start the task without waiting for it."""
         if found.reply(*_query_xml(name)).code != 0:
             raise not_installed(name, self.name)
         return [Run(("schtasks", "/Run", "/TN", _path(name)))]
@@ -170,13 +170,13 @@ def _query_next(name: str) -> tuple[str, ...]:
 
 
 def _next_run(listing: str) -> str | None:
-    """Return the second column, in the language of this Windows. It is a time only if it starts with a digit."""
+    """Return the second column, in the display language of Windows. It is a time only if it starts with a digit."""
     rows = [row for row in csv.reader(listing.splitlines()) if len(row) > 1]
     return rows[0][1] if rows and rows[0][1][:1].isdigit() else None
 
 
 def _text(content: bytes) -> str:
-    """Decode what schtasks prints: in the console's code page, whatever the XML declares, or in UTF-16."""
+    """Decode the output of schtasks, which is in the console's code page or UTF-16, whatever the XML declares."""
     if content.startswith(codecs.BOM_UTF16_LE):
         return content.decode("utf-16")
     try:
@@ -198,7 +198,7 @@ def _in(path: str) -> str:
 
 
 def _leaves(root: ET.Element) -> Iterator[tuple[int, str, str]]:
-    """Yield what decides when the task runs, regardless of how Windows reorders it and adds defaults."""
+    """Yield the parts that decide when the task runs, independent of Windows' order and added defaults."""
     for number, trigger in enumerate(root.iterfind(_in("Triggers") + "/*")):
         for element in trigger.iter():
             tag = element.tag.rpartition("}")[2]

@@ -15,9 +15,9 @@ from sheets_decrypt.schedule.timing import Every, Timing
 
 _MOST_TRIGGERS: Final = 48
 _SHORTEST_RUN: Final = 3
-_SINCE: Final = "2024-01-01"  # any day in the past; an interval counts from its midnight
+_SINCE: Final = "2024-01-01"  # any day in the past; an interval counts from midnight of that day
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_WEEKS: Final = ("1", "2", "3", "4", "Last")  # every week of a month: a fifth one is always the last
+_WEEKS: Final = ("1", "2", "3", "4", "Last")  # every week of a month; a fifth week is always the last
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),

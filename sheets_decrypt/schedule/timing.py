@@ -1,6 +1,6 @@
 """When a job runs: `--every 15m`, `--daily 06:30 --weekdays mon-fri` or `--cron "…"`, validated.
 
-Every backend renders the same values. All times are local, without a zone, as schedulers mean them.
+Every backend renders the same values. All times are local, without a zone, as in the schedulers.
 """
 
 import re
@@ -18,22 +18,22 @@ from sheets_decrypt.schedule.expression import WEEKDAYS, Calendar, word_of
 DAY: Final = 24 * 60
 
 _EXAMPLE: Final = "such as `--daily 06:30 --weekdays mon-fri`"
-_YEARS_AHEAD: Final = 10  # of clock changes: later ones are likely to be decided anew
+_YEARS_AHEAD: Final = 10  # of clock changes; the rules for later ones are likely to change
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A run every so many minutes.
+    """A run at a fixed interval.
 
     Args:
-        minutes: From 1 to a day's.
+        minutes: The interval, from one minute to a day.
     """
 
     minutes: int
 
     @property
     def text(self) -> str:
-        """What a person reads, such as `every 15m`; `from_text` reads it."""
+        """Its text for people, such as `every 15m`; `from_text` parses it."""
         return f"every {self.minutes // 60}h" if self.minutes % 60 == 0 else f"every {self.minutes}m"
 
 
@@ -43,7 +43,7 @@ Timing = Every | Calendar
 def parse(
     *, every: str | None = None, daily: str | None = None, weekdays: str | None = None, cron: str | None = None
 ) -> Timing:
-    """Return the timing that the options of `schedule install` mean.
+    """Return the timing for the options of `schedule install`.
 
     Args:
         every: A number of minutes or hours, such as `15m` or `2h`.
@@ -65,7 +65,7 @@ def parse(
 
 
 def from_text(text: str) -> Timing:
-    """Return the timing whose `text` this is.
+    """Return the timing with this `text`.
 
     Raises:
         ConfigurationError: No timing has this text.
@@ -111,9 +111,9 @@ def calendars(timing: Timing) -> tuple[Calendar, ...]:
 
 
 def following(timing: Timing, moment: datetime) -> datetime | None:
-    """Return the first run after `moment`, or None if it is not known.
+    """Return the first run after `moment`, or None if not known.
 
-    An interval that does not divide a day counts from when its scheduler started it, which is not known here.
+    An interval that does not divide a day counts from when the scheduler started it, which is not known here.
     """
     return min(_nearest(timing, moment, reverse=False), default=None)
 
@@ -124,7 +124,7 @@ def preceding(timing: Timing, moment: datetime) -> datetime | None:
 
 
 def lost_to_clock_changes(timing: Timing, today: datetime) -> list[tuple[datetime, datetime]]:
-    """Return the runs of the next ten years that clocks going forward leave out.
+    """Return the runs of the next ten years that are lost when clocks go forward.
 
     A time in the hour that is skipped does not exist on that day. Only the first such run of a day counts, and none if
     the timing runs at the moved time anyway, as an interval or `*/15 * * * *` does.

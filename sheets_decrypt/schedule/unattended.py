@@ -28,7 +28,7 @@ def refuse_attended(
         platform: As in `sys.platform`.
 
     Raises:
-        ConfigurationError: A job has none or such a secret; the hint names a source that works.
+        ConfigurationError: A job has no key or such a secret; the hint says what to do.
     """
     for job in jobs:
         if not config.keys_of(config.jobs[job]).given():
@@ -46,10 +46,10 @@ def refuse_attended(
 
 
 def left_behind(google: Google, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield a note for each setting of Google that only the environment has, which a scheduled run does not inherit.
+    """Yield a note for each Google setting that only the environment has: a scheduled run does not inherit it.
 
     Args:
-        google: The configuration's section.
+        google: The configuration's section [google].
         environment: The environment variables of this process; their values, which may hold a password, are not shown.
     """
     for key, names in _SETTINGS.items():

@@ -1,4 +1,4 @@
-"""What this computer gives to every room: files that are opened and written safely, programs, folders, the console.
+"""Services of this computer for every room: safe reading and writing of files, programs, folders, the console.
 
 May touch: the file system, other programs and the console, each as its caller asks.
 """

@@ -1,4 +1,4 @@
-r"""Whose a file is, and who else can read it: by mode bits, or on Windows by its access control list (ACL).
+r"""Who owns a file, and who else can read it: by mode bits, or on Windows by its access control list (ACL).
 
 Windows shows an ACL as text in the Security Descriptor Definition Language, such as
 `O:S-1-5-21-…-1001D:PAI(A;;FA;;;SY)(A;;FR;;;WD)`: owner, then entries `(type;flags;rights;;;account)`
@@ -18,10 +18,10 @@ from sheets_decrypt.system import access_windows
 # Only these keep an ACL. On other drives (Cryptomator, exFAT) the driver makes one up, and no command changes it.
 _WITH_ACLS: Final = {"ntfs", "refs"}
 _ENTRY: Final = re.compile(r"\(([^;()]*);([^;()]*);([^;()]*);[^;()]*;[^;()]*;([^;()]*)[;)]")
-_ALLOWS: Final = {"A", "OA", "XA", "ZA"}  # kinds of entry; others forbid, or belong to the list of what is audited
-# SYSTEM, administrators of the computer and of its domain: they can read every file, whatever its ACL says.
+_ALLOWS: Final = {"A", "OA", "XA", "ZA"}  # kinds of entry; others deny access, or belong to the audit list
+# SYSTEM, administrators of the computer and of its domain: they can read every file, regardless of its ACL.
 _ADMINISTRATORS: Final = {"SY", "BA", "DA", "OW", "S-1-5-18", "S-1-5-32-544", "S-1-3-4"}
-# Rights to read the content, or to give oneself that right; as words and as bits.
+# Rights to read the content, or to grant oneself that right, as words and as bits.
 _READING: Final = {"FA", "FR", "GA", "GR", "CC", "WD", "WO"}
 _READING_BITS: Final = 0x1 | 0x4_0000 | 0x8_0000 | 0x1000_0000 | 0x8000_0000
 
@@ -31,26 +31,26 @@ class Shared:
     """A file that others can read.
 
     Args:
-        mend: A command, to be pasted into a shell, after which its owner alone can.
+        mend: A command to paste into a shell, which leaves access to the owner alone.
     """
 
     mend: str
 
 
 def is_own(status: os.stat_result) -> bool:
-    """Return whether a file is this user's own; on Windows always, where a status does not name the owner."""
+    """Return whether a file is this user's own; always true on Windows, where a status does not name the owner."""
     return os.name == "nt" or status.st_uid == os.geteuid()
 
 
 def shared(path: Path, status: os.stat_result) -> Shared | None:
-    """Return how to mend a file that others can read, or None if only its owner and administrators can.
+    """Return how to protect a file that others can read, or None if only its owner and administrators can read it.
 
     Args:
         path: The file.
-        status: What `os.fstat` says about it.
+        status: Its `os.fstat` result.
 
     Raises:
-        OSError: Windows does not show its ACL.
+        OSError: Windows does not return its ACL.
     """
     if os.name == "posix":
         others = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -63,7 +63,7 @@ def shared(path: Path, status: os.stat_result) -> Shared | None:
 
 
 def other_readers(descriptor: str, me: str) -> list[str]:
-    """Return the accounts that a security descriptor lets read, without its owner, this user and administrators.
+    """Return the accounts that a security descriptor lets read, except its owner, this user and administrators.
 
     Args:
         descriptor: In the Security Descriptor Definition Language.
@@ -71,7 +71,7 @@ def other_readers(descriptor: str, me: str) -> list[str]:
     """
     owner = re.match(r"O:(S-[\d-]+|[A-Z]{2})", descriptor)
     _, found, entries = descriptor.partition("D:")
-    if not found or entries.startswith("NO_ACCESS_CONTROL"):  # no list at all: everybody may do everything
+    if not found or entries.startswith("NO_ACCESS_CONTROL"):  # no list at all: everyone may do everything
         return ["WD"]
     mine = _ADMINISTRATORS | {me} | ({owner[1]} if owner else set())
     accounts = (
@@ -83,11 +83,11 @@ def other_readers(descriptor: str, me: str) -> list[str]:
 
 
 def icacls(path: Path, me: str, others: list[str]) -> str:
-    """Return the command that leaves a file to this user alone; it can be pasted into cmd and into PowerShell.
+    """Return the command that gives only this user access to a file; it can be pasted into cmd or PowerShell.
 
     Args:
         path: The file.
-        me: This user's account, `S-1-…`: the name of a user can have blanks, and of a group depends on the language.
+        me: This user's account, `S-1-…`: a user's name can have blanks, and a group's depends on the language.
         others: The accounts that lose their access.
     """
     removed = "".join(f' "*{other}"' for other in others)

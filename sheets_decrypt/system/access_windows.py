@@ -1,4 +1,4 @@
-"""The questions to Windows about accounts and access control lists, and nothing else; the rules are in `access`."""
+"""Calls to Windows about accounts and access control lists, and nothing else; the rules are in `access`."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ if sys.platform == "win32":  # pragma: no cover  (only Windows can answer)
     _SHARE_ALL: Final = 7  # as Python opens files
     _CREATE_NEW: Final = 1
     _INVALID: Final = ctypes.c_void_p(-1).value
-    _LENGTH: Final = 32_768  # characters; no path of Windows is longer
+    _LENGTH: Final = 32_768  # characters; no Windows path is longer
 
     _kernel: Final = ctypes.WinDLL("kernel32", use_last_error=True)
     _advapi: Final = ctypes.WinDLL("advapi32", use_last_error=True)
@@ -68,7 +68,7 @@ if sys.platform == "win32":  # pragma: no cover  (only Windows can answer)
         return _text_of(ctypes.c_void_p.from_buffer(user))  # TOKEN_USER begins with a pointer to the account
 
     def account(name: str) -> str:
-        """Return an account as `S-1-…`; a descriptor has abbreviations for some, such as `WD` for everybody."""
+        """Return an account as `S-1-…`; a descriptor abbreviates some, such as `WD` for everyone."""
         sid = ctypes.c_void_p()
         _require(_advapi.ConvertStringSidToSidW(ctypes.c_wchar_p(name), ctypes.byref(sid)))
         try:
@@ -95,7 +95,7 @@ if sys.platform == "win32":  # pragma: no cover  (only Windows can answer)
             _kernel.LocalFree(raw)
 
     def create_private(path: Path) -> int:
-        """Create a file whose ACL has this user alone from its first moment; return its descriptor, for writing.
+        """Create a file whose ACL names only this user from the start; return its descriptor, for writing.
 
         Raises:
             FileExistsError: It already exists.

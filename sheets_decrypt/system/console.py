@@ -1,4 +1,4 @@
-"""Whether a stream is a terminal, at which a person can read and type."""
+"""Whether a stream is a terminal, where a person can read and type."""
 
 import sys
 from typing import IO
@@ -12,7 +12,7 @@ def is_terminal(stream: IO[str] | None) -> bool:
     """
     try:
         return stream is not None and stream.isatty() and _is_console(stream.fileno())
-    except (OSError, ValueError):  # nothing is behind it, or it is closed
+    except (OSError, ValueError):  # it has no file descriptor, or it is closed
         return False
 
 
@@ -21,12 +21,12 @@ if sys.platform == "win32":  # pragma: no cover  (only Windows can answer)
     import msvcrt
 
     def _is_console(descriptor: int) -> bool:
-        """Return whether a device is the console: `isatty` is also true of `NUL`, where no one types."""
+        """Return whether a device is the console: `isatty` is also true for `NUL`, where no one types."""
         handle, mode = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor)), ctypes.c_ulong()
         return bool(ctypes.WinDLL("kernel32").GetConsoleMode(handle, ctypes.byref(mode)))
 
 else:
 
     def _is_console(descriptor: int) -> bool:  # noqa: ARG001  (the signature on Windows)
-        """Return True: on POSIX, `isatty` is true of terminals alone."""
+        """Return True: on POSIX, `isatty` is true only for terminals."""
         return True

@@ -1,4 +1,4 @@
-"""Wait for a program that holds a file open, which blocks a rename on Windows."""
+"""Wait while another program holds a file open, which blocks a rename on Windows."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,19 +10,19 @@ _CODES: Final = {5, 32, 33}  # Windows: access denied, sharing violation, lock v
 
 
 def is_held_open(error: OSError) -> bool:
-    """Return whether Windows reports with this error that another program holds the file open."""
+    """Return whether this error means that another program holds the file open on Windows."""
     return getattr(error, "winerror", None) in _CODES
 
 
 def retry(
     rename: Callable[[], object], *, pauses: Sequence[float] = PAUSES, sleep: Callable[[float], None] | None = None
 ) -> None:
-    """Rename, again after each pause while another program holds the file open.
+    """Rename a file; while another program holds it open, try again after each pause.
 
     Args:
         rename: Renames the file.
         pauses: Seconds between two attempts.
-        sleep: Waits that long; default: `time.sleep`.
+        sleep: Waits for that long; default: `time.sleep`.
 
     Raises:
         OSError: The rename failed for another reason, or after the last pause.

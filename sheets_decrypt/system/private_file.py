@@ -1,4 +1,4 @@
-"""Write a file that only its owner can read: whole or not at all, and so that it survives a power failure."""
+"""Write a file that only its owner can read, completely or not at all, so that it survives a power failure."""
 
 import errno
 import os
@@ -16,16 +16,16 @@ _NO_SYNC: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF}  # fi
 
 
 def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
-    """Write a file in one step, for its owner alone: mode 0600, or on Windows an ACL; so are missing folders.
+    """Write a file atomically, for its owner alone: mode 0600, or on Windows an ACL. Missing folders are private too.
 
     Args:
         path: The file.
         content: All of its content.
-        replace: Whether it may replace a file, even one that is made meanwhile.
+        replace: Whether it may replace a file, even one created meanwhile.
 
     Raises:
         FileExistsError: The file already exists, and `replace` is false.
-        OSError: It cannot be written; a former file is unchanged.
+        OSError: It cannot be written; an existing file is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
     missing = [folder for folder in path.parents if not os.path.lexists(folder)]
@@ -38,10 +38,10 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
         else:
             _link(temporary, path, content)
     finally:
-        with suppress(OSError):  # a rename has taken it away
+        with suppress(OSError):  # already renamed
             temporary.unlink()
     for folder in {path.parent, *(made.parent for made in missing)}:
-        with suppress(PermissionError):  # a folder that may be written need not be readable
+        with suppress(PermissionError):  # a writable folder need not be readable
             sync_folder(folder)
 
 
@@ -51,13 +51,13 @@ def write_private_text(path: Path, text: str, *, force: bool = False) -> None:
     Args:
         path: The file.
         text: Its content.
-        force: Whether to replace a file that exists.
+        force: Whether to replace an existing file.
 
     Raises:
         ConfigurationError: The file already exists, or cannot be written.
     """
     exists = ConfigurationError(f"{path} already exists", hint="choose another name, or --force to overwrite it")
-    if os.path.lexists(path) and not force:  # False where it may not look; then writing fails
+    if os.path.lexists(path) and not force:  # False if access is denied; then writing fails
         raise exists
     try:
         write_private(path, text.encode(), replace=force)
@@ -68,13 +68,13 @@ def write_private_text(path: Path, text: str, *, force: bool = False) -> None:
 
 
 def write_new(path: Path, content: bytes, mode: int = _OWNER_ALONE) -> None:
-    """Create a file and flush it to the disk; after an error it is not there.
+    """Create a file and flush it to the disk; after an error the file does not exist.
 
     Args:
         path: The file.
         content: All of its content.
-        mode: Its permissions, less those that the process's umask takes away. On Windows, where modes have no effect,
-            0600 is an ACL that has this user alone, and any other mode is what the folder gives to its files.
+        mode: Its permissions, less those that the process's umask removes. On Windows, where modes have no effect,
+            0600 is an ACL that names only this user, and any other mode means the folder's default for its files.
 
     Raises:
         FileExistsError: The file already exists; it is unchanged.
@@ -96,7 +96,7 @@ def write_new(path: Path, content: bytes, mode: int = _OWNER_ALONE) -> None:
 
 
 def sync_folder(folder: Path | int) -> None:
-    """Flush the names in a folder to the disk, where the system can do that; Windows does it unasked.
+    """Flush the names in a folder to the disk, if the system can do that; Windows does it automatically.
 
     Args:
         folder: The folder, or a descriptor of it.
@@ -118,7 +118,7 @@ def sync_folder(folder: Path | int) -> None:
 
 
 def _link(temporary: Path, path: Path, content: bytes) -> None:
-    """Link the file to its name, which fails if the name is taken; a rename would replace a file made just now."""
+    """Link the file to its name, which fails if the name is taken; a rename would replace a file created meanwhile."""
     try:
         os.link(temporary, path)
     except FileExistsError:

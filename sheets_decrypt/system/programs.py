@@ -1,4 +1,4 @@
-"""Run another program with a time limit that holds on every system.
+"""Run another program with a time limit that works on every system.
 
 `subprocess.run` waits until every holder of the program's output pipe has closed it. A process that the program left
 behind (an agent, a daemon) inherits that pipe: the limit then ends a wait for an answer that had already arrived, and
@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
-_DRAIN_SECONDS: Final = 1.0  # what an ended program wrote is already in its pipe: reading it takes milliseconds
+_DRAIN_SECONDS: Final = 1.0  # the output of an ended program is already in its pipe: reading it takes milliseconds
 _CHUNK: Final = 65_536
-_NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows: do not flash up a console at each run
+_NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows: do not flash a console at each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Finished:
 
     Args:
         code: Its exit code; on POSIX, the negative number of the signal that ended it.
-        stdout: What it wrote to standard output.
-        stderr: What it wrote to standard error.
+        stdout: Its standard output.
+        stderr: Its standard error.
     """
 
     code: int
@@ -36,16 +36,16 @@ class Finished:
 
 
 def run(argv: Sequence[str], *, seconds: float | None, env: Mapping[str, str], stdin: bytes | None = None) -> Finished:
-    """Run a program, without a shell, and return what it wrote.
+    """Run a program, without a shell, and return its output.
 
     The program stays in our process group, so that it can ask for a passphrase on the terminal and Ctrl-C reaches it.
-    Hence a process that the program started is not stopped with it.
+    So a process that the program started is not stopped with it.
 
     Args:
         argv: The program and its arguments.
-        seconds: After how long it is stopped; None means never.
+        seconds: How long it may run before it is stopped; None means no limit.
         env: Its whole environment. It has no default, so that no secret is inherited by oversight.
-        stdin: What it reads; None means that its input is empty.
+        stdin: Its standard input; None means empty.
 
     Raises:
         OSError: The program cannot be started.
@@ -75,9 +75,9 @@ def run(argv: Sequence[str], *, seconds: float | None, env: Mapping[str, str], s
 
 
 def _found(program: str, env: Mapping[str, str]) -> str:
-    """Return the program's path on Windows, where a shell also finds `tool.cmd` (npm's) and the system's call does not.
+    """Return the program's path on Windows, where a shell also finds `tool.cmd` (npm's) but the system call does not.
 
-    Elsewhere the system's call looks along PATH itself.
+    Elsewhere the system call searches PATH itself.
     """
     return (shutil.which(program, path=env.get("PATH")) or program) if os.name == "nt" else program
 
@@ -99,7 +99,7 @@ class _Reader:
                 self._chunks.append(chunk)
 
     def result(self, until: float) -> bytes:
-        """Return what was read by `until`, a time of the monotonic clock."""
+        """Return what has been read by `until`, a time of the monotonic clock."""
         self._thread.join(max(0.0, until - time.monotonic()))
         return b"".join(self._chunks)
 

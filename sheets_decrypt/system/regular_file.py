@@ -1,7 +1,7 @@
-"""Open a file that another user may have put there: regular files only, up to a limit.
+"""Safely open a file that another user may have planted: regular files only, up to a size limit.
 
 In a folder that other people or programs can write, a name may lead to a named pipe, which blocks the reader for
-ever, to a device such as `/dev/zero`, which never ends, or to a file of gigabytes. Every reader goes through here.
+ever, to a device such as `/dev/zero`, which never ends, or to a file of gigabytes. Every reader uses this module.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ _SAFE: Final = (
     getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a pipe that replaces the file after the first look does not block
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe that replaces the file after the first check does not block
 )
 _KINDS: Final = {
     stat.S_IFIFO: "a named pipe",
@@ -27,7 +27,7 @@ _KINDS: Final = {
 
 
 class NotRegularFile(OSError):
-    """The name leads to a pipe, a socket, a device, or to a link where none belongs; `strerror` says to which."""
+    """The name refers to a pipe, a socket, a device, or a link where none is allowed; `strerror` says which."""
 
 
 class FileTooLarge(OSError):
@@ -37,7 +37,7 @@ class FileTooLarge(OSError):
 def open_regular(
     path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool = True, dir_fd: int | None = None
 ) -> int:
-    """Return a descriptor of a regular file; the caller closes it. Never blocks on what the name leads to.
+    """Return a descriptor of a regular file; the caller closes it. Never blocks, whatever the name refers to.
 
     Args:
         path: The file.
@@ -52,7 +52,7 @@ def open_regular(
         OSError: It cannot be opened.
     """
     # The first look keeps devices from being opened at all, which may have an effect; the second one is safe from
-    # whoever exchanges the file in between.
+    # anyone who replaces the file in between.
     with contextlib.suppress(FileNotFoundError):
         require_regular(os.stat(path, dir_fd=dir_fd, follow_symlinks=follow), path)
     no_follow = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
@@ -68,7 +68,7 @@ def open_regular(
 
 
 def read_small(path: str | Path, *, limit: int, follow: bool = True, dir_fd: int | None = None) -> bytes:
-    """Return the content of a regular file that must not be large.
+    """Return the content of a regular file, up to a size limit.
 
     Args:
         path: The file.
@@ -92,7 +92,7 @@ def require_regular(status: os.stat_result, path: str | Path) -> None:
     """Raise an error for anything but a regular file.
 
     Args:
-        status: What `os.stat` or `os.lstat` says about it.
+        status: Its `os.stat` or `os.lstat` result.
         path: Its path, for the error.
 
     Raises:

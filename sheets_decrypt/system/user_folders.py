@@ -1,7 +1,7 @@
-"""The user's folders for what we keep: configuration, state and logs.
+"""The user's folders for our files: configuration, state and logs.
 
 Each system has its own place for them. `XDG_CONFIG_HOME` and `XDG_STATE_HOME` name other places, on Windows and macOS
-as well, where the system itself has no variable for them.
+too, which have no variables of their own for them.
 """
 
 import os
@@ -19,7 +19,7 @@ def configuration() -> Path:
 
 
 def state() -> Path:
-    """Return the folder for what is remembered between runs: locks, and how each job went."""
+    """Return the folder for state between runs: locks, and the outcome of each job."""
     return _named_by("XDG_STATE_HOME") or platformdirs.user_state_path(_NAME, appauthor=False)
 
 

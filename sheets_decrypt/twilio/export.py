@@ -1,6 +1,6 @@
-"""What `sheets-decrypt twilio export` writes: the functions, the flow, and what a person needs to set them up.
+"""The files of `sheets-decrypt twilio export`: the functions, the flow, and the instructions to set them up.
 
-Pure but for `write`. No private key ever goes into a file.
+Pure except for `write`. No private key ever goes into a file.
 """
 
 import csv
@@ -20,7 +20,7 @@ from sheets_decrypt.table import Secret
 from sheets_decrypt.twilio import flow, settings
 from sheets_decrypt.twilio.flow import Question
 
-# How Twilio's tools know the visibility: only Twilio itself may call a `.protected` function, and no one a `.private`.
+# The suffix sets the visibility for Twilio's tools: only Twilio may call a `.protected` function, no one a `.private`.
 _FUNCTIONS: Final = {
     "functions/encrypt_fields.protected.js": "encrypt_fields.js",
     "functions/publish_to_sheet.protected.js": "publish_to_sheet.js",
@@ -76,10 +76,10 @@ def export(
     Args:
         columns: The columns whose answers are encrypted, in the order of the questions.
         plain: The columns whose answers stay readable in the Sheet; they are asked last.
-        public_key: Urlsafe base64 of 32 bytes; empty where it is not known yet.
-        private_keys: The private keys that can be read here; only compared with the public key.
+        public_key: Urlsafe base64 of 32 bytes; empty if not known yet.
+        private_keys: The private keys that can be read here; they are only compared with the public key.
         spreadsheet: The spreadsheet's id; empty where it is not known yet.
-        worksheet: The tab's title; empty where it is not known yet.
+        worksheet: The tab's title; empty if not known yet.
         domain: The host name under which Twilio serves the functions; empty before they are deployed.
 
     Raises:
@@ -189,7 +189,7 @@ def _header(columns: Sequence[str]) -> str:
 
 
 def _package() -> str:
-    """Return the package.json that Twilio's command line needs to deploy a folder; there are no dependencies."""
+    """Return the package.json that Twilio's command line needs to deploy a folder; it has no dependencies."""
     package = {
         "name": "sheets-decrypt-functions",
         "version": "0.0.0",
@@ -200,7 +200,7 @@ def _package() -> str:
 
 
 def _steps(asked: Sequence[Question], made: Mapping[str, Any], host: str) -> str:
-    """Return the steps that a person takes at Twilio and Google."""
+    """Return the page of manual steps at Twilio and Google."""
     return Template(_packaged("steps.md")).substitute(
         header=_code(", ".join(question.column for question in asked)),
         encrypt_url=f"https://{host}/encrypt_fields",

@@ -3,8 +3,8 @@
 `studio_flow.json` is the pattern, and itself a flow that can be imported: its one question and the two functions'
 parameters are repeated for every column. The shape is Twilio's, https://www.twilio.com/docs/studio/rest-api/v2/schemas.
 
-The functions are called by address alone. Studio also knows `service_sid`, `environment_sid` and `function_sid`,
-which nobody can know before the functions are deployed; choosing the function in the widget fills them in.
+The functions are called only by address. Studio also has `service_sid`, `environment_sid` and `function_sid`,
+which are not known before the functions are deployed; choosing the function in the widget fills them in.
 """
 
 import copy
@@ -19,7 +19,7 @@ from typing import Any, Final
 ENCRYPT: Final = "encrypt"
 PUBLISH: Final = "publish"
 DELIVER: Final = "deliver"
-CONTROLS: Final = ("_submission", "_tries", "_deliver", "_round")  # parameters of `publish` that are no columns
+CONTROLS: Final = ("_submission", "_tries", "_deliver", "_round")  # parameters of `publish` that are not columns
 PATTERN_DOMAIN: Final = "YOUR-FUNCTIONS-DOMAIN.twil.io"
 
 _PATTERN_QUESTION: Final = "name"
@@ -49,12 +49,12 @@ class Question:
 
     @property
     def published(self) -> str:
-        """What goes into the Sheet, in Liquid."""
+        """The value that goes into the Sheet, in Liquid."""
         return f"{{{{widgets.{ENCRYPT}.parsed.{self.widget}}}}}" if self.encrypted else self.answer
 
 
 def questions(columns: Sequence[str], plain: Sequence[str] = ()) -> tuple[Question, ...]:
-    """Return a question for every column, each with a widget name of its own.
+    """Return a question for every column, each with its own widget name.
 
     Args:
         columns: The columns whose answers are encrypted.
@@ -85,7 +85,7 @@ def _candidates(column: str, number: int) -> Iterator[str]:
 
 
 def pattern() -> dict[str, Any]:
-    """Read the flow that is shipped."""
+    """Read the flow that ships with the package."""
     text = resources.files(__package__).joinpath("studio_flow.json").read_text("utf-8")
     flow: dict[str, Any] = json.loads(text)
     return flow
@@ -116,7 +116,7 @@ def build(asked: Sequence[Question], domain: str = PATTERN_DOMAIN) -> dict[str, 
 
 
 def _ask(model: Mapping[str, Any], question: Question, following: str, number: int) -> dict[str, Any]:
-    """Build one question's widget: an answer leads on; silence and an undelivered message lead to the encryption."""
+    """Build one question's widget. An answer leads to the next step; silence or a failed delivery, to encryption."""
     state = copy.deepcopy(dict(model))
     state["name"] = question.widget
     state["properties"]["body"] = f"Please tell us: {_plain_text(question.column)}"

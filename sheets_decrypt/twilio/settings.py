@@ -1,4 +1,4 @@
-"""The functions' settings as `.env.example` holds them, and what may not be among them."""
+"""The functions' settings in `.env.example`, and the checks that keep private keys out of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from sheets_decrypt.decryption.ciphers.sealed_box import PrivateKey, decode_priv
 from sheets_decrypt.errors import ConfigurationError, KeyWrong
 from sheets_decrypt.table import Secret
 
-# dotenv, with which Twilio's tools read the file, takes quotes off in version 8 and comments as well since version 15.
+# Twilio's tools read the file with dotenv, which strips quotes in version 8, and comments too since version 15.
 _QUOTES: Final = frozenset("'\"`")
 
 
@@ -16,8 +16,8 @@ def check_public_key(text: str, private_keys: Sequence[Secret]) -> None:
     """Make sure that no private key goes to Twilio, and that the answers can be decrypted.
 
     Args:
-        text: What is configured as the public key; empty where none is.
-        private_keys: The job's private keys, as far as they can be read on this computer.
+        text: The configured public key; empty if there is none.
+        private_keys: Those of the job's private keys that can be read on this computer.
 
     Raises:
         KeyWrong: See `public_key.check`; or none of the private keys belongs to it.
@@ -34,10 +34,10 @@ def check_public_key(text: str, private_keys: Sequence[Secret]) -> None:
 
 
 def lines(settings: Mapping[str, str]) -> str:
-    """Return the settings as lines of a dotenv file, one for each.
+    """Return the settings as lines of a dotenv file, one line each.
 
     Raises:
-        ConfigurationError: A value would take more than its own line, or cannot be quoted.
+        ConfigurationError: A value would take more than one line, or cannot be quoted.
     """
     return "".join(f"{name}={_value(name, text)}\n" for name, text in settings.items())
 
