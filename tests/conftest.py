@@ -31,9 +31,9 @@ _NOT_OURS: Final = (
 _OURS: Final = ("SHEETS_DECRYPT_LONG", "SHEETS_DECRYPT_REQUIRE")
 
 
-# Tests run in parallel, so a slow one has not failed. The short form tries an eighth of the examples.
+# Tests run in parallel, so a slow one has not failed. The short form tries ten examples, the long one 200.
 settings.register_profile(
-    "house", deadline=None, max_examples=scaled(25, 200), suppress_health_check=[HealthCheck.too_slow]
+    "house", deadline=None, max_examples=scaled(10, 200), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
 
