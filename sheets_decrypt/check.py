@@ -131,7 +131,7 @@ def check(path: Path, config: Config, names: Sequence[str], *, network: bool = T
                 yield _try(job, title, attempt)
             if job.job.deidentified is not None:
                 yield _try(job, "second csv", _second_csv)
-            if any(_notified(job)):
+            if any(_notified(config, job.job)):
                 yield _try(job, "notify", _notify)
         finally:
             if job.session is not None:
@@ -151,8 +151,7 @@ def _try(job: _Job, title: str, attempt: Callable[[_Job], str]) -> Check:
 
 def _configuration(path: Path, config: Config) -> Check:
     """Warn of a file that holds addresses and that other users can read: an address may contain a password."""
-    sections = [config.notify_of(job) for job in config.jobs.values()]
-    written = [address for section in sections for address in (section.healthchecks, *section.urls)]
+    written = [address for job in config.jobs.values() for address in _notified(config, job)]
     secret = "@" in (config.google.proxy or "") or any(isinstance(address, str) for address in written)
     if secret and (found := access.shared(path, path.stat())):
         message = f"{path} can be read by others, and it holds addresses, which often contain passwords"
@@ -251,8 +250,8 @@ def _second_csv(job: _Job) -> str:
     return f"{second.output}: {len(places)} columns"
 
 
-def _notified(job: _Job) -> Sequence[object]:
-    section = job.config.notify_of(job.job)
+def _notified(config: Config, job: Job) -> Sequence[object]:
+    section = config.notify_of(job)
     return [*([section.healthchecks] if section.healthchecks else []), *section.urls]
 
 
@@ -260,7 +259,7 @@ def _notify(job: _Job) -> str:
     """Check the addresses without sending anything; a run succeeds without them, so this is never an error."""
     if found := addresses.problems(job.config.notify_of(job.job)):
         raise _Warn("; ".join(found), "correct [notify], then try it with `sheets-decrypt notify test`")
-    number = len(_notified(job))
+    number = len(_notified(job.config, job.job))
     return f"{number} addresses look right" if number > 1 else "1 address looks right"
 
 
